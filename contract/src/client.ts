@@ -1,0 +1,130 @@
+import type * as z from 'zod'
+import { callables, Config, endpoints, type CallableName, type EndpointName } from './api.ts'
+import { DirectoryError, errorCodes, type ErrorCode, type RetryAfter, type Violation } from './errors.ts'
+
+type Fetch = (url: string, init: RequestInit) => Promise<Response>
+
+export interface ClientOptions {
+  /** Where the directory is, such as `https://example-project.web.app`. */
+  origin: string
+  /** An ID token for calls that need one; undefined where there is no session. */
+  idToken?: () => Promise<string | undefined>
+  fetch?: Fetch
+  /** Aborts whatever is under way. */
+  signal?: AbortSignal
+}
+
+type CallableInput<Name extends CallableName> = z.input<(typeof callables)[Name]['input']>
+type CallableOutput<Name extends CallableName> = z.output<(typeof callables)[Name]['output']>
+type EndpointOutput<Name extends EndpointName> = z.output<(typeof endpoints)[Name]['output']>
+type EndpointInput<Name extends EndpointName> = (typeof endpoints)[Name] extends {
+  input: infer Input extends z.ZodType
+}
+  ? z.input<Input>
+  : undefined
+
+/** A directory, as its endpoint table describes it. Every call throws `DirectoryError`. */
+export interface Client {
+  config: () => Promise<Config>
+  call: <Name extends CallableName>(name: Name, input: CallableInput<Name>) => Promise<CallableOutput<Name>>
+  request: <Name extends EndpointName>(
+    name: Name,
+    ...input: EndpointInput<Name> extends undefined ? [] : [room: string, input: EndpointInput<Name>]
+  ) => Promise<EndpointOutput<Name>>
+}
+
+/** A client that starts from the origin alone: where the functions are comes from `/api/v1/config`. */
+export function createClient({ origin, idToken, fetch = globalThis.fetch, signal }: ClientOptions): Client {
+  let known: Promise<Config> | undefined
+
+  async function send(url: string, method: string, body: unknown, authorized: boolean): Promise<unknown> {
+    const token = authorized ? await idToken?.() : undefined
+    let response: Response
+    try {
+      response = await fetch(url, {
+        method,
+        headers: {
+          ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+          ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
+        },
+        ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+        ...(signal === undefined ? {} : { signal }),
+      })
+    } catch (cause) {
+      throw new DirectoryError('unavailable', 'The directory cannot be reached. Try again later.', { cause })
+    }
+    const answer: unknown = await response.json().catch(() => undefined)
+    if (!response.ok) throw errorOf(response.status, answer)
+    return answer
+  }
+
+  function config(): Promise<Config> {
+    known ??= send(`${origin}/api/v1${endpoints.config.path}`, 'GET', undefined, false).then(
+      (answer) => read(Config, answer),
+      (error: unknown) => {
+        known = undefined
+        throw error
+      },
+    )
+    return known
+  }
+
+  return {
+    config,
+    async call(name, input) {
+      const { projectId, region, emulators } = await config()
+      const base =
+        emulators === undefined
+          ? `https://${region}-${projectId}.cloudfunctions.net`
+          : `http://${emulators.functions.host}:${emulators.functions.port}/${projectId}/${region}`
+      const { caller, output } = callables[name]
+      const answer = await send(`${base}/${name}`, 'POST', { data: input }, caller !== 'anyone')
+      const result = typeof answer === 'object' && answer !== null && 'result' in answer ? answer.result : undefined
+      return read(output, result) as CallableOutput<typeof name>
+    },
+    async request(name, ...[room, input]) {
+      const { method, path, caller, output } = endpoints[name]
+      const url = `${origin}/api/v1${path.replace('{room}', encodeURIComponent(room ?? ''))}`
+      const answer = await send(url, method, input, caller !== 'anyone')
+      return read(output, answer) as EndpointOutput<typeof name>
+    },
+  }
+}
+
+function read<T extends z.ZodType>(schema: T, answer: unknown): z.output<T> {
+  const result = schema.safeParse(answer)
+  if (result.success) return result.data
+  throw new DirectoryError('internal', 'The directory gave an answer that this client does not understand.', {
+    cause: result.error,
+  })
+}
+
+/** The error in an answer: `{error: {status, message, details?}}`, in the callable protocol and in the HTTP API. */
+function errorOf(http: number, answer: unknown): DirectoryError {
+  const error = field(answer, 'error')
+  const status = field(error, 'status')
+  const message = field(error, 'message')
+  const code = codeOf((entry) => entry.status === status) ?? codeOf((entry) => entry.http === http) ?? 'internal'
+  return new DirectoryError(code, typeof message === 'string' ? message : `The directory answered ${http}.`, {
+    details: detailsOf(field(error, 'details')),
+  })
+}
+
+function codeOf(matches: (entry: { http: number; status: string }) => boolean): ErrorCode | undefined {
+  return (Object.keys(errorCodes) as ErrorCode[]).find((code) => matches(errorCodes[code]))
+}
+
+function detailsOf(details: unknown): readonly Violation[] | RetryAfter | undefined {
+  const retryAfterSeconds = field(details, 'retryAfterSeconds')
+  if (typeof retryAfterSeconds === 'number') return { retryAfterSeconds }
+  if (!Array.isArray(details)) return undefined
+  return details.flatMap((detail: unknown) => {
+    const path = field(detail, 'path')
+    const message = field(detail, 'message')
+    return typeof path === 'string' && typeof message === 'string' ? [{ path, message }] : []
+  })
+}
+
+function field(of: unknown, key: string): unknown {
+  return typeof of === 'object' && of !== null ? (of as Record<string, unknown>)[key] : undefined
+}

@@ -1,0 +1,96 @@
+import type * as z from 'zod'
+
+/**
+ * Every failure that crosses the boundary, by its Firebase name, with the HTTP number and status the name has in
+ * https://github.com/googleapis/googleapis/blob/master/google/rpc/code.proto.
+ */
+export const errorCodes = {
+  'invalid-argument': { http: 400, status: 'INVALID_ARGUMENT' },
+  'failed-precondition': { http: 400, status: 'FAILED_PRECONDITION' },
+  unauthenticated: { http: 401, status: 'UNAUTHENTICATED' },
+  'permission-denied': { http: 403, status: 'PERMISSION_DENIED' },
+  'not-found': { http: 404, status: 'NOT_FOUND' },
+  aborted: { http: 409, status: 'ABORTED' },
+  'resource-exhausted': { http: 429, status: 'RESOURCE_EXHAUSTED' },
+  internal: { http: 500, status: 'INTERNAL' },
+  unavailable: { http: 503, status: 'UNAVAILABLE' },
+} as const
+export type ErrorCode = keyof typeof errorCodes
+
+/** Where an input fails, as a dotted path (`""` is the whole input), and what would pass. Never the value itself. */
+export interface Violation {
+  path: string
+  message: string
+}
+
+/** What `resource-exhausted` carries. */
+export interface RetryAfter {
+  retryAfterSeconds: number
+}
+
+/** The one error that crosses the boundary. `message` says what to do; `details` is for machines; `cause` is ours. */
+export class DirectoryError extends Error {
+  override readonly name = 'DirectoryError'
+  readonly code: ErrorCode
+  readonly details: readonly Violation[] | RetryAfter | undefined
+
+  constructor(
+    code: ErrorCode,
+    message: string,
+    options: { details?: readonly Violation[] | RetryAfter | undefined; cause?: unknown } = {},
+  ) {
+    super(message, { cause: options.cause })
+    this.code = code
+    this.details = options.details
+  }
+}
+
+/** Refuses an input at the places given. */
+export function invalidArgument(violations: readonly Violation[]): DirectoryError {
+  const first = violations[0]
+  const more = violations.length > 1 ? ` (and ${violations.length - 1} more, in details)` : ''
+  const where = first === undefined || first.path === '' ? 'The input' : first.path
+  return new DirectoryError('invalid-argument', `${where} ${first?.message ?? 'is not valid'}${more}.`, {
+    details: violations,
+  })
+}
+
+/**
+ * Parses `input` or throws `invalid-argument` with every violation. Unknown keys are reported at their parent's path
+ * with the keys that would pass, and are not echoed: a key can be somebody's handle.
+ */
+export function parse<T extends z.ZodType>(schema: T, input: unknown): z.output<T> {
+  const result = schema.safeParse(input)
+  if (result.success) return result.data
+  throw invalidArgument(violations(schema, result.error))
+}
+
+function violations(schema: z.ZodType, error: z.ZodError): Violation[] {
+  return error.issues.map((issue) => {
+    const path = issue.path.map(String).join('.')
+    if (issue.code === 'unrecognized_keys') {
+      const keys = keysAt(schema, issue.path)
+      return { path, message: keys.length === 0 ? 'takes no keys' : `takes only the keys ${keys.join(', ')}` }
+    }
+    return { path, message: issue.message }
+  })
+}
+
+/** The keys that an object schema names at a path, looking through optional and refined wrappers. */
+function keysAt(schema: z.ZodType, path: readonly PropertyKey[]): string[] {
+  let at: unknown = schema
+  for (const key of path) {
+    const shape = shapeOf(at)
+    at = shape === undefined ? undefined : Object.hasOwn(shape, key) ? shape[String(key)] : undefined
+  }
+  return Object.keys(shapeOf(at) ?? {})
+}
+
+function shapeOf(schema: unknown): Record<string, unknown> | undefined {
+  if (typeof schema !== 'object' || schema === null || !('def' in schema)) return undefined
+  const { def } = schema
+  if (typeof def !== 'object' || def === null) return undefined
+  if ('shape' in def && typeof def.shape === 'object' && def.shape !== null) return { ...def.shape }
+  if ('innerType' in def) return shapeOf(def.innerType)
+  return 'out' in def ? shapeOf(def.out) : undefined
+}

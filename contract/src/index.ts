@@ -1,0 +1,27 @@
+export {
+  callables,
+  endpoints,
+  maxBodyBytes,
+  maxPageSize,
+  publishInput,
+  region,
+  termsVersion,
+  BatchGetInput,
+  BatchGetOutput,
+  Challenge,
+  Config,
+  DiscoverInput,
+  DiscoverOutput,
+  Health,
+  Solution,
+} from './api.ts'
+export type { Callable, CallableName, Caller, Endpoint, EndpointName } from './api.ts'
+export { Channel, Channels, handles } from './channels.ts'
+export { createClient } from './client.ts'
+export type { Client, ClientOptions } from './client.ts'
+export { DirectoryError, errorCodes, invalidArgument, parse } from './errors.ts'
+export type { ErrorCode, RetryAfter, Violation } from './errors.ts'
+export { AgentId, Badge, isOnline, Listing, Milliseconds, Presence, Unlinks } from './listing.ts'
+export { Area, DatingProfile } from './profile.ts'
+export { RoomName, rooms } from './rooms.ts'
+export type { Room } from './rooms.ts'
