@@ -3,7 +3,7 @@ import { strictObject } from './strict-object.ts'
 
 /** A geohash of 2 to 4 characters: a cell of 1,250 × 625, 156 × 156 or 39 × 20 km, never a position. */
 export const Area = z
-  .string('must be a string')
+  .string({ error: ({ input }) => required(input) ?? 'must be a string' })
   .regex(/^[0-9b-hjkmnp-z]{2,4}$/, 'must be a geohash of 2 to 4 characters, of 0 to 9 and b to z without i, l and o')
   .describe('A geohash of 2 to 4 characters: a cell, never a position')
 export type Area = z.infer<typeof Area>
@@ -15,7 +15,7 @@ const oneOf = <const T extends readonly [string, ...string[]]>(values: T) =>
   z.enum(values, { error: ({ input }) => required(input) ?? `must be one of ${values.join(', ')}` })
 
 const wholeNumber = (least: number, most: number, also = '') =>
-  ((error) => z.int({ error }).min(least, { error }).max(most, { error }))(
+  ((error) => z.int({ error, abort: true }).min(least, { error, abort: true }).max(most, { error, abort: true }))(
     ({ input }: { input?: unknown }) => required(input) ?? `must be a whole number from ${least} to ${most}${also}`,
   )
 
