@@ -1,0 +1,169 @@
+import { describe, expect, test } from '@jest/globals'
+import { readdirSync, readFileSync } from 'node:fs'
+import * as z from 'zod'
+import {
+  BatchGetInput,
+  callables,
+  Channel,
+  DirectoryError,
+  DiscoverInput,
+  parse,
+  publishInput,
+  RoomName,
+} from './index.ts'
+
+const root = new URL('../../fixtures/', import.meta.url)
+
+const Because = z.string().regex(/ .*\.$/, 'must be a sentence')
+const input = { input: z.json().optional(), inputText: z.string().optional() }
+const Valid = z.strictObject({ because: Because, ...input })
+const Invalid = z.strictObject({
+  because: Because,
+  at: z.string(),
+  ...input,
+  message: z.string().optional(),
+  /** The error code; `invalid-argument` unless given. */
+  code: z.literal('failed-precondition').optional(),
+})
+
+const Violations = z.array(z.strictObject({ path: z.string(), message: z.string() }))
+
+/** A good publishProfile input, into which the handles and profiles of `channels/` and `profile/` are put. */
+const good = {
+  channels: { whatsapp: '+12025550123' },
+  profile: {
+    gender: 'woman',
+    seeking: [],
+    age: 34,
+    ageMin: 28,
+    ageMax: 45,
+    area: 'gcpv',
+    maxDistanceKm: null,
+    intent: 'open',
+  },
+}
+
+interface Place {
+  /** The input's schema. */
+  schema: z.ZodType
+  /** The whole input of the endpoint, for what a fixture gives. */
+  whole: (input: unknown) => unknown
+}
+
+const whole = (input: unknown) => input
+
+/** What each folder of `fixtures/` holds. */
+const places: Record<string, Place> = {
+  ...Object.fromEntries(
+    Channel.options.map((channel): [string, Place] => [
+      `channels/${channel}`,
+      { schema: publishInput('dating'), whole: (handle) => ({ ...good, channels: { [channel]: handle } }) },
+    ]),
+  ),
+  ...Object.fromEntries(
+    RoomName.options.map((room): [string, Place] => [
+      `profile/${room}`,
+      { schema: publishInput(room), whole: (profile) => ({ ...good, profile }) },
+    ]),
+  ),
+  publish: { schema: publishInput('dating'), whole },
+  register: { schema: callables.registerAgent.input, whole },
+  discover: { schema: DiscoverInput, whole },
+  'batch-get': { schema: BatchGetInput, whole },
+}
+
+function read(path: string): string {
+  return readFileSync(new URL(path, root), 'utf8')
+}
+
+function filesIn(folder: string): string[] {
+  return readdirSync(new URL(`${folder}/`, root)).map((name) => `${folder}/${name}`)
+}
+
+/** The input as the server's JSON parser gives it. */
+function inputOf(fixture: { input?: unknown; inputText?: string | undefined }): unknown {
+  expect([fixture.input, fixture.inputText].filter((given) => given !== undefined)).toHaveLength(1)
+  return fixture.inputText === undefined ? fixture.input : JSON.parse(fixture.inputText)
+}
+
+/** What a strict parse of `input` throws, as it would cross the boundary. */
+function refusal(schema: z.ZodType, input: unknown): DirectoryError {
+  try {
+    parse(schema, input)
+  } catch (error) {
+    if (error instanceof DirectoryError) return error
+    throw error
+  }
+  throw new Error('The input is accepted.')
+}
+
+function at(value: unknown, path: string): unknown {
+  return path === ''
+    ? value
+    : path
+        .split('.')
+        .reduce<unknown>(
+          (inner, key) =>
+            typeof inner === 'object' && inner !== null && Object.hasOwn(inner, key)
+              ? new Map<string, unknown>(Object.entries(inner)).get(key)
+              : undefined,
+          value,
+        )
+}
+
+/** The strings, long numbers and keys of a value: what an error must not repeat. */
+function leaves(value: unknown): string[] {
+  if (typeof value === 'string') return [value]
+  if (typeof value === 'number') return [String(value)]
+  if (typeof value !== 'object' || value === null) return []
+  return Object.entries(value).flatMap(([key, inner]) => [key, ...leaves(inner)])
+}
+
+test('every folder of fixtures is walked, and every one holds files', () => {
+  const folders = readdirSync(root, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile() && entry.name.endsWith('.json'))
+    .map((entry) => entry.parentPath.slice(root.pathname.length))
+  const walked = Object.keys(places).flatMap((place) => [`${place}/valid`, `${place}/invalid`])
+  expect([...new Set(folders)].sort()).toEqual([...walked].sort())
+  for (const folder of walked) expect(filesIn(folder).length).toBeGreaterThan(0)
+})
+
+describe.each(Object.entries(places))('%s', (folder, { schema, whole }) => {
+  test.each(filesIn(`${folder}/valid`))('accepts %s', (path) => {
+    const input = whole(inputOf(Valid.parse(JSON.parse(read(path)))))
+    expect(parse(schema, input)).toEqual(input)
+  })
+
+  test.each(filesIn(`${folder}/invalid`))('refuses %s at the place it names, for the reason it names', (path) => {
+    const fixture = Invalid.parse(JSON.parse(read(path)))
+    const input = whole(inputOf(fixture))
+
+    if (fixture.code === 'failed-precondition') {
+      // What is not a consent is parsed to one that was not given, and registration refuses that.
+      expect(at(parse(schema, input), fixture.at)).toBe(false)
+      return
+    }
+
+    const { code, message, details } = refusal(schema, input)
+    expect(code).toBe('invalid-argument')
+    const [violation, ...more] = Violations.parse(details)
+    expect(more).toEqual([])
+    expect(violation).toEqual({ path: fixture.at, message: fixture.message ?? expect.any(String) })
+    expect(message).toBe(`${fixture.at === '' ? 'The input' : fixture.at} ${violation?.message ?? ''}.`)
+
+    const permitted = new Set(fixture.message?.replace(/^takes only the keys /, '').split(', '))
+    const text = message + JSON.stringify(details)
+    for (const leaf of leaves(at(input, fixture.at)))
+      if (leaf.length > 3 && !permitted.has(leaf)) expect(text).not.toContain(leaf)
+  })
+})
+
+test('a fixture is named for its reason, in lower case and dashes', () => {
+  const names = Object.keys(places).flatMap((place) => [...filesIn(`${place}/valid`), ...filesIn(`${place}/invalid`)])
+  expect(names.filter((name) => !/\/[a-z0-9]+(-[a-z0-9]+)*\.json$/.test(name))).toEqual([])
+})
+
+test('a fixture is plain ASCII, so that a look-alike or an invisible character shows', () => {
+  const names = Object.keys(places).flatMap((place) => [...filesIn(`${place}/valid`), ...filesIn(`${place}/invalid`)])
+  expect(names.filter((name) => !/^[\n\x20-\x7e]*$/.test(read(name)))).toEqual([])
+})
