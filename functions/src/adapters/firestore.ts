@@ -1,0 +1,78 @@
+import { DirectoryError } from '@koko/contract'
+import type { Firestore } from '@google-cloud/firestore'
+import { FieldPath, Timestamp, type DocumentSnapshot } from '@google-cloud/firestore'
+import type { Fields, Query, Store, Transaction } from '../ports.ts'
+
+/** The store on Cloud Firestore. */
+export function createFirestoreStore(firestore: Firestore): Store {
+  const reference = (path: string) => firestore.doc(path)
+
+  return {
+    async get(paths) {
+      if (paths.length === 0) return []
+      return (await named(() => firestore.getAll(...paths.map(reference)))).map(fieldsOf)
+    },
+
+    async query({ collection, where, afterId, limit }: Query) {
+      let query = firestore.collection(collection).limit(limit)
+      if (where !== undefined) query = query.where(where.field, '<=', where.atMost).orderBy(where.field)
+      if (afterId !== undefined) query = query.orderBy(FieldPath.documentId()).startAfter(afterId)
+      const { docs } = await named(() => query.get())
+      return docs.map((document) => ({ path: document.ref.path, fields: plain(document.data()) }))
+    },
+
+    async transaction<T>(work: (transaction: Transaction) => Promise<T>): Promise<T> {
+      return named(() =>
+        firestore.runTransaction(async (transaction) =>
+          work({
+            async get(paths) {
+              if (paths.length === 0) return []
+              return (await transaction.getAll(...paths.map(reference))).map(fieldsOf)
+            },
+            set: (path, fields) => void transaction.set(reference(path), fields),
+            delete: (path) => void transaction.delete(reference(path)),
+          }),
+        ),
+      )
+    },
+  }
+}
+
+function fieldsOf(snapshot: DocumentSnapshot): Fields | null {
+  const fields = snapshot.data()
+  return fields === undefined ? null : plain(fields)
+}
+
+/** Timestamps as Dates and bytes as Uint8Arrays, at any depth. */
+function plain(fields: Fields): Fields {
+  return Object.fromEntries(Object.entries(fields).map(([key, value]) => [key, plainValue(value)]))
+}
+
+function plainValue(value: unknown): unknown {
+  if (value instanceof Timestamp) return value.toDate()
+  if (value instanceof Uint8Array) return value
+  if (Array.isArray(value)) return value.map(plainValue)
+  if (typeof value === 'object' && value !== null && Object.getPrototypeOf(value) === Object.prototype) {
+    return plain({ ...value })
+  }
+  return value
+}
+
+/** gRPC's status numbers, as https://grpc.io/docs/guides/status-codes/ names them. */
+const aborted = 10
+const unavailable = [4, 8, 14]
+
+/** Firestore's errors by the contract's names: their own messages name documents. */
+async function named<T>(work: () => Promise<T>): Promise<T> {
+  try {
+    return await work()
+  } catch (cause) {
+    const code = typeof cause === 'object' && cause !== null && 'code' in cause ? cause.code : undefined
+    if (code === aborted)
+      throw new DirectoryError('aborted', 'Somebody else changed the same thing. Try again.', { cause })
+    if (unavailable.some((each) => each === code)) {
+      throw new DirectoryError('unavailable', 'The database does not answer. Try again later.', { cause })
+    }
+    throw cause
+  }
+}

@@ -1,0 +1,70 @@
+import { callables, parse, type CallableName } from '@koko/contract'
+import type * as z from 'zod'
+import { rotateSecret, signInAgent } from './credentials.ts'
+import { exportAgent } from './export.ts'
+import type { Ports } from './ports.ts'
+import { heartbeat } from './presence.ts'
+import { publishProfile } from './publication.ts'
+import { createRegistrationChallenge, registerAgent } from './registration.ts'
+import { unregisterAgent } from './removal.ts'
+import { assertMayCall, sessionOf, unauthenticated, type Session } from './sessions.ts'
+import { createSettingsLink, redeemSettingsLink } from './settings-links.ts'
+import { relinkChannel, unlinkChannel } from './unlinking.ts'
+
+type Input<Name extends CallableName> = z.output<(typeof callables)[Name]['input']>
+type Output<Name extends CallableName> = z.output<(typeof callables)[Name]['output']>
+
+const open: {
+  [Name in CallableName as (typeof callables)[Name]['caller'] extends 'anyone' ? Name : never]: (
+    ports: Ports,
+    input: Input<Name>,
+    now: Date,
+  ) => Promise<Output<Name>>
+} = {
+  createRegistrationChallenge: (ports, _input, now) => createRegistrationChallenge(ports, now),
+  registerAgent,
+  signInAgent,
+  redeemSettingsLink,
+}
+
+const owned: {
+  [Name in Exclude<CallableName, keyof typeof open>]: (
+    ports: Ports,
+    session: Session,
+    input: Input<Name>,
+    now: Date,
+  ) => Promise<Output<Name>>
+} = {
+  rotateSecret,
+  publishProfile,
+  unlinkChannel,
+  relinkChannel,
+  heartbeat: (ports, session, _input, now) => heartbeat(ports, session, now),
+  unregisterAgent: (ports, session, _input, now) => unregisterAgent(ports, session, now),
+  exportAgent,
+  createSettingsLink: (ports, session, _input, now) => createSettingsLink(ports, session, now),
+}
+
+/** Runs one callable for the claims of a valid ID token, or undefined for none. Throws `DirectoryError`. */
+export async function runCallable(
+  ports: Ports,
+  name: CallableName,
+  claims: unknown,
+  data: unknown,
+  now: Date,
+): Promise<unknown> {
+  const { caller, input } = callables[name]
+  if (isOpen(name)) {
+    const run: (ports: Ports, input: never, now: Date) => Promise<unknown> = open[name]
+    return run(ports, parse(input, data) as never, now)
+  }
+  const session = sessionOf(claims)
+  if (session === null) throw unauthenticated()
+  assertMayCall(session, caller, now)
+  const run: (ports: Ports, session: Session, input: never, now: Date) => Promise<unknown> = owned[name]
+  return run(ports, session, parse(input, data) as never, now)
+}
+
+function isOpen(name: CallableName): name is keyof typeof open {
+  return Object.hasOwn(open, name)
+}

@@ -1,0 +1,128 @@
+import { Channel, DirectoryError, type Listing, type RoomName } from '@koko/contract'
+import { Manifest, parseStored, paths, readDocument, Removal, Shard, type Entry } from './documents.ts'
+import { shardCacheBytes, viewMaxAgeMs, viewRefreshAgeMs } from './limits.ts'
+import type { Ports } from './ports.ts'
+import { emptyManifest, unpackEntries, type ShardInfo } from './shards.ts'
+
+/** What an instance knew at one moment: which shards there are, and what must not be shown of them. */
+export interface View {
+  readonly manifest: Manifest
+  readonly removals: ReadonlyMap<string, Removal>
+  /** When the reading of it began, on the monotonic clock. */
+  readonly readAtMs: number
+}
+
+/**
+ * The shards as one instance keeps them. The removals are read before the manifest, never after: a removal that is no
+ * longer recorded is then in a shard that this manifest names at its new revision.
+ */
+export interface DiscoveryView {
+  /** A view that is young enough to begin work on. Throws `unavailable` where it cannot be read. */
+  current: (room: RoomName) => Promise<View>
+  /** True while an answer may be made from this view (contract, promise 2). */
+  isFresh: (view: View) => boolean
+  /** The entries of a shard as the view names it; null where the view is out of date. */
+  entries: (room: RoomName, shard: ShardInfo) => Promise<readonly Entry[] | null>
+}
+
+export function createDiscoveryView({
+  store,
+  codec,
+  monotonicMs,
+}: Pick<Ports, 'store' | 'codec' | 'monotonicMs'>): DiscoveryView {
+  const views = new Map<RoomName, View>()
+  const reading = new Map<RoomName, Promise<View>>()
+  const shards = new Map<string, { info: ShardInfo; entries: readonly Entry[] }>()
+  let bytes = 0
+
+  async function read(room: RoomName): Promise<View> {
+    const readAtMs = monotonicMs()
+    try {
+      const removals = new Map<string, Removal>()
+      for (const { path, fields } of await readRemovals()) {
+        const removal = parseStored(Removal, fields)
+        if (removal?.room === room) removals.set(path.slice(path.lastIndexOf('/') + 1), removal)
+      }
+      const manifest = (await readDocument(store, paths.manifest(room), Manifest)) ?? emptyManifest
+      const view: View = { manifest, removals, readAtMs }
+      views.set(room, view)
+      return view
+    } catch (cause) {
+      throw new DirectoryError('unavailable', 'Discovery cannot be brought up to date. Try again.', { cause })
+    }
+  }
+
+  async function readRemovals() {
+    const all = []
+    let afterId: string | undefined
+    for (;;) {
+      const page = await store.query({
+        collection: 'removals',
+        limit: 1_000,
+        ...(afterId === undefined ? {} : { afterId }),
+      })
+      all.push(...page)
+      if (page.length < 1_000) return all
+      afterId = page.at(-1)?.path.split('/').at(-1)
+    }
+  }
+
+  function keep(key: string, info: ShardInfo, entries: readonly Entry[]): void {
+    forget(key)
+    shards.set(key, { info, entries })
+    bytes += info.bytes
+    for (const [oldest] of shards) {
+      if (bytes <= shardCacheBytes || oldest === key) break
+      forget(oldest)
+    }
+  }
+
+  function forget(key: string): void {
+    bytes -= shards.get(key)?.info.bytes ?? 0
+    shards.delete(key)
+  }
+
+  return {
+    isFresh: ({ readAtMs }) => monotonicMs() - readAtMs <= viewMaxAgeMs,
+
+    current(room) {
+      const view = views.get(room)
+      if (view !== undefined && monotonicMs() - view.readAtMs <= viewRefreshAgeMs) return Promise.resolve(view)
+      const underWay = reading.get(room)
+      if (underWay !== undefined) return underWay
+      const begun = read(room).finally(() => reading.delete(room))
+      reading.set(room, begun)
+      return begun
+    },
+
+    async entries(room, info) {
+      const key = paths.shard(room, info.id)
+      const known = shards.get(key)
+      if (known?.info.revision === info.revision) {
+        keep(key, info, known.entries)
+        return known.entries
+      }
+      const stored = await readDocument(store, key, Shard)
+      if (stored?.revision !== info.revision) {
+        // It was rewritten since the view was read.
+        views.delete(room)
+        return null
+      }
+      const entries = unpackEntries(codec, stored.entries)
+      keep(key, info, entries)
+      return entries
+    },
+  }
+}
+
+/** What peers may see of an entry; null for nothing. */
+export function visibleListing({ revision, listing }: Entry, removals: View['removals']): Listing | null {
+  const removal = removals.get(listing.agentId)
+  if (removal === undefined || removal.revision <= revision) return listing
+  const channels = Object.fromEntries(
+    Channel.options
+      .filter((channel) => listing.channels[channel] !== undefined && !removal.channels.includes(channel))
+      .map((channel) => [channel, listing.channels[channel]]),
+  )
+  return Object.keys(channels).length === 0 ? null : { ...listing, channels }
+}

@@ -1,0 +1,53 @@
+import { Change, Manifest, parseStored, paths, readDocument, Shard } from './documents.ts'
+import type { Fields, Ports } from './ports.ts'
+import { requireOwner, type Session } from './sessions.ts'
+import { emptyManifest, keyOf, shardAt, unpackEntries } from './shards.ts'
+
+/**
+ * Every document of the agent as it is stored, unparsed, its entry of a discovery shard included (at the shard's path,
+ * `#` and its id), and its sign-in record. A Timestamp is an ISO 8601 string.
+ */
+export async function exportAgent({ store, signIns, codec }: Ports, session: Session) {
+  const { agentId } = session
+  const { badge, account } = await requireOwner(store, session)
+  const room = badge.category
+  const named = [
+    paths.badge(agentId),
+    paths.listing(room, agentId),
+    paths.unlinks(agentId),
+    paths.account(agentId),
+    paths.change(agentId),
+    paths.removal(agentId),
+    ...(account.settingsLinkHash === null ? [] : [paths.settingsLink(account.settingsLinkHash)]),
+  ]
+  const stored = await store.get(named)
+  const documents: Fields = {}
+  named.forEach((path, index) => {
+    const fields = stored[index]
+    if (fields !== null && fields !== undefined) documents[path] = jsonOf(fields)
+  })
+
+  const areas = new Set(parseStored(Change, stored[4] ?? null)?.areas)
+  const area = areaOf(stored[1])
+  if (area !== undefined) areas.add(area)
+  const { shards } = (await readDocument(store, paths.manifest(room), Manifest)) ?? emptyManifest
+  for (const shard of new Set([...areas].map((each) => shards[shardAt(shards, keyOf(each, agentId))]))) {
+    if (shard === undefined) continue
+    const fields = await readDocument(store, paths.shard(room, shard.id), Shard)
+    const entries = fields === null ? [] : unpackEntries(codec, fields.entries)
+    for (const entry of entries) {
+      if (entry.listing.agentId === agentId) documents[`${paths.shard(room, shard.id)}#${agentId}`] = entry
+    }
+  }
+  return { documents, signIn: jsonOf(await signIns.record(agentId)) }
+}
+
+function areaOf(listing: Fields | null | undefined): string | undefined {
+  const profile = listing?.profile
+  const area = typeof profile === 'object' && profile !== null && 'area' in profile ? profile.area : undefined
+  return typeof area === 'string' ? area : undefined
+}
+
+function jsonOf(fields: Fields): Fields {
+  return JSON.parse(JSON.stringify(fields)) as Fields
+}

@@ -1,0 +1,54 @@
+/** Every policy number of the server, with its unit and its reason. The rooms' own numbers are in the contract. */
+
+export const second = 1_000
+export const minute = 60 * second
+export const hour = 60 * minute
+export const day = 24 * hour
+
+/** A challenge outlives a slow machine's work on it, and little more. */
+export const challengeLifetimeMs = 10 * minute
+/** Long enough to carry a link from a terminal to a phone. */
+export const settingsLinkLifetimeMs = 10 * minute
+/** Long enough to read a page about oneself; short on a borrowed machine. */
+export const settingsSessionMs = 30 * minute
+/** A custom token can be exchanged for an hour: https://firebase.google.com/docs/auth/admin/create-custom-tokens */
+export const customTokenLifetimeMs = hour
+
+/** Publishing: this many at once, then one a minute. A human edits in bursts; a loop is held. */
+export const publishBurst = 60
+export const publishIntervalMs = minute
+
+/** How long after an unlink's acknowledgement the handle may still be in an answer (contract, promise 2). */
+export const goneWithinMs = 10 * second
+/** How old an instance's view of the removals may be when it answers: half of `goneWithinMs`. */
+export const viewMaxAgeMs = 5 * second
+/** A view this old is read again before it is used, so that slow work still ends within `viewMaxAgeMs`. */
+export const viewRefreshAgeMs = 3 * second
+
+/** An agent without a heartbeat for this long is removed. */
+export const retentionMs = 30 * day
+/** Retention removes this many agents a run, so that a run ends. */
+export const retentionBatch = 100
+
+/** A page token is good for as long as somebody looks at a page. */
+export const pageTokenLifetimeMs = 10 * minute
+export const defaultPageSize = 50
+
+/** A shard is split above either number; Firestore's own limit is 1 MiB a document. */
+export const shardMaxAgents = 1_000
+export const shardMaxBytes = 400_000
+/** Neighbours that together stay below this are merged: half a full shard, so that they do not split again at once. */
+export const shardMergeAgents = 500
+/** One transaction of the republish touches at most this many changed agents and, for them, about so many shards. */
+export const republishBatchAgents = 100
+export const republishBatchShards = 8
+/** A run stops taking new batches after this long, below the minute after which the next one starts. */
+export const republishBudgetMs = 45 * second
+/** Without a finished run for this long, the directory says that discovery is late. */
+export const republishLateMs = 3 * minute
+
+/** Bytes of shards, as stored, that an instance keeps; it holds them parsed, at about six times the size. */
+export const shardCacheBytes = 16_000_000
+
+/** Nesting that a request's body may have; the deepest of ours has six. */
+export const maxBodyDepth = 12

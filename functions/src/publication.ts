@@ -1,0 +1,75 @@
+import {
+  Channel,
+  DirectoryError,
+  parse,
+  publishInput,
+  type Badge,
+  type Channels,
+  type Listing,
+  type Unlinks,
+} from '@koko/contract'
+import { parseStored, paths, Unlinks as StoredUnlinks } from './documents.ts'
+import { publishBurst, publishIntervalMs, second } from './limits.ts'
+import { nextAccount, readListingState, utcDay, writeListing } from './listing-change.ts'
+import type { Ports } from './ports.ts'
+import { requireOwner, type Session } from './sessions.ts'
+
+/**
+ * Replaces the agent's whole listing. Channels that were unlinked are withheld; where that is all of them, no listing
+ * remains. Throws `invalid-argument` for what the room's schema refuses, `resource-exhausted` above the allowance.
+ */
+export async function publishProfile({ store }: Ports, session: Session, input: unknown, now: Date) {
+  return store.transaction(async (transaction) => {
+    const { badge, account } = await requireOwner(transaction, session)
+    const { channels, profile } = parse(publishInput(badge.category), input)
+    const publishAllowanceFullAtMs = chargePublish(account.publishAllowanceFullAtMs, now)
+
+    const state = await readListingState(transaction, badge.category, badge.agentId)
+    const [unlinkFields] = await transaction.get([paths.unlinks(badge.agentId)])
+    const unlinks = parseStored(StoredUnlinks, unlinkFields ?? null) ?? {}
+    const { published, withheld } = decidePublication(badge, channels, profile, unlinks, now)
+    const next = nextAccount({ ...account, publishAllowanceFullAtMs }, published, now)
+    writeListing(transaction, state, published, next.revision)
+    transaction.set(paths.account(badge.agentId), next)
+    return { published, withheld }
+  })
+}
+
+/** What a publish stores, and which of its channels an unlink holds back. */
+export function decidePublication(
+  badge: Badge,
+  channels: Channels,
+  profile: Listing['profile'],
+  unlinks: Unlinks,
+  now: Date,
+): { published: Listing | null; withheld: { channel: Channel; unlinkedAtMs: number }[] } {
+  const offered = Channel.options.filter((channel) => channels[channel] !== undefined)
+  const withheld = offered.flatMap((channel) => {
+    const unlink = unlinks[channel]
+    return unlink === undefined ? [] : [{ channel, unlinkedAtMs: unlink.unlinkedAtMs }]
+  })
+  const shown = Object.fromEntries(
+    offered.filter((channel) => unlinks[channel] === undefined).map((channel) => [channel, channels[channel]]),
+  )
+  if (Object.keys(shown).length === 0) return { published: null, withheld }
+  const today = utcDay(now)
+  const published: Listing = {
+    agentId: badge.agentId,
+    category: badge.category,
+    channels: shown,
+    profile,
+    presence: { registeredAtMs: utcDay(new Date(badge.registeredAtMs)), publishedAtMs: today, lastSeenAtMs: today },
+  }
+  return { published, withheld }
+}
+
+/** When the allowance will be whole again after one more publish; throws where there is none left. */
+function chargePublish(fullAtMs: number, now: Date): number {
+  const next = Math.max(fullAtMs, now.getTime()) + publishIntervalMs
+  const overMs = next - now.getTime() - publishBurst * publishIntervalMs
+  if (overMs <= 0) return next
+  const retryAfterSeconds = Math.ceil(overMs / second)
+  throw new DirectoryError('resource-exhausted', `Too many publishes: try again in ${retryAfterSeconds} s.`, {
+    details: { retryAfterSeconds },
+  })
+}

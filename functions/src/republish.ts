@@ -1,0 +1,344 @@
+import { Channel, isOnline, Presence, RoomName, rooms } from '@koko/contract'
+import type { Entry, Run } from './documents.ts'
+import {
+  Account,
+  Change,
+  Departure,
+  Listing,
+  Manifest,
+  paths,
+  parseStored,
+  Shard,
+  Unlinks,
+  readDocument,
+} from './documents.ts'
+import { republishBatchAgents, republishBatchShards, republishBudgetMs, retentionBatch, retentionMs } from './limits.ts'
+import type { Fields, Ports, Stored, Transaction } from './ports.ts'
+import { removeAgent } from './removal.ts'
+import {
+  emptyManifest,
+  entryKey,
+  keyOf,
+  oldestSeen,
+  packStretch,
+  planMerges,
+  shardAt,
+  unpackEntries,
+  type ShardInfo,
+} from './shards.ts'
+
+const roomNames = RoomName.options
+
+/** What a run did. Numbers only: this is logged. */
+export interface RepublishReport {
+  agents: number
+  shardsWritten: number
+  removedForRetention: number
+  /** False where the run stopped with work left; the next one goes on. */
+  finished: boolean
+}
+
+/**
+ * Brings the discovery shards up to every change that was committed, in proportion to the changes. Each step is one
+ * transaction that re-reads what it writes, so that a run may be killed anywhere, and two may run side by side.
+ */
+export async function republishDiscovery(ports: Ports, now: () => Date): Promise<RepublishReport> {
+  const startedMs = ports.monotonicMs()
+  const hasTime = () => ports.monotonicMs() - startedMs < republishBudgetMs
+  const report: RepublishReport = { agents: 0, shardsWritten: 0, removedForRetention: 0, finished: true }
+
+  report.removedForRetention = await retire(ports, now())
+  await forgetDepartures(ports, now())
+
+  let afterId: string | undefined
+  for (;;) {
+    const stored = await ports.store.query({
+      collection: 'changes',
+      limit: republishBatchAgents * 5,
+      ...(afterId === undefined ? {} : { afterId }),
+    })
+    for (const batch of await planBatches(ports, stored)) {
+      if (!hasTime()) return { ...report, finished: false }
+      const applied = await applyBatch(ports, batch, now())
+      report.agents += applied.agents
+      report.shardsWritten += applied.shards
+    }
+    const last = stored.at(-1)
+    if (last === undefined) break
+    afterId = idOf(last)
+  }
+
+  for (const room of roomNames) {
+    report.shardsWritten += await tidy(ports, room, now(), hasTime)
+  }
+  if (!hasTime()) return { ...report, finished: false }
+  await ports.store.transaction((transaction) => {
+    transaction.set(paths.republishRun, { finishedAtMs: now().getTime() } satisfies Run)
+    return Promise.resolve()
+  })
+  return report
+}
+
+interface Batch {
+  room: RoomName
+  agentIds: string[]
+}
+
+/** Groups changed agents by the shards they touch, so that a transaction rewrites few shards for many agents. */
+async function planBatches({ store }: Ports, stored: readonly Stored[]): Promise<Batch[]> {
+  const batches: Batch[] = []
+  for (const room of roomNames) {
+    const manifest = (await readDocument(store, paths.manifest(room), Manifest)) ?? emptyManifest
+    const changes = stored.flatMap((document) => {
+      const change = Change.safeParse(document.fields)
+      return change.success && isOf(room, change.data) ? [{ agentId: idOf(document), change: change.data }] : []
+    })
+    batches.push(...planRoomBatches(room, manifest, changes))
+  }
+  return batches
+}
+
+export function planRoomBatches(
+  room: RoomName,
+  manifest: Manifest,
+  changes: readonly { agentId: string; change: Change }[],
+): Batch[] {
+  const placed = changes
+    .map(({ agentId, change }) => ({
+      agentId,
+      shards: [...new Set(change.areas.map((area) => shardAt(manifest.shards, keyOf(area, agentId))))].sort(
+        (a, b) => a - b,
+      ),
+    }))
+    .sort((a, b) => (a.shards[0] ?? -1) - (b.shards[0] ?? -1))
+  const batches: Batch[] = []
+  let agentIds: string[] = []
+  let shards = new Set<number>()
+  for (const change of placed) {
+    const together = new Set([...shards, ...change.shards])
+    if (agentIds.length > 0 && (agentIds.length >= republishBatchAgents || together.size > republishBatchShards)) {
+      batches.push({ room, agentIds })
+      agentIds = []
+      shards = new Set(change.shards)
+    } else {
+      shards = together
+    }
+    agentIds.push(change.agentId)
+  }
+  if (agentIds.length > 0) batches.push({ room, agentIds })
+  return batches
+}
+
+/** Rewrites the shards that these agents touch, from their listings as they are now. */
+async function applyBatch(ports: Ports, { room, agentIds }: Batch, now: Date) {
+  return ports.store.transaction(async (transaction) => {
+    const [manifestFields, ...changeFields] = await transaction.get([
+      paths.manifest(room),
+      ...agentIds.map(paths.change),
+    ])
+    const manifest = parseStored(Manifest, manifestFields ?? null) ?? emptyManifest
+    const changes = agentIds.flatMap((agentId, index) => {
+      const change = parseStored(Change, changeFields[index] ?? null)
+      return change === null ? [] : [{ agentId, change }]
+    })
+    if (changes.length === 0) return { agents: 0, shards: 0 }
+
+    const listings = await transaction.get(changes.map(({ agentId }) => paths.listing(room, agentId)))
+    const unlinked = changes.filter(({ change }) => change.unlinked)
+    const unlinks = await transaction.get(unlinked.map(({ agentId }) => paths.unlinks(agentId)))
+    const visits = changes.map(({ agentId, change }, index): Visit => {
+      // A listing that cannot be read is not served.
+      const listing = Listing.safeParse(listings[index])
+      const entry = listing.success ? { revision: change.revision, listing: listing.data } : null
+      return { agentId, areas: change.areas, entry }
+    })
+    const touched = new Set(
+      visits.flatMap(({ agentId, areas }) => areas.map((area) => shardAt(manifest.shards, keyOf(area, agentId)))),
+    )
+    const stretches = manifest.shards.filter((_, index) => touched.has(index)).map((shard) => [shard])
+    const shards = await rewrite(ports, transaction, room, manifest, stretches, visits, now)
+
+    for (const { agentId } of changes) {
+      transaction.delete(paths.change(agentId))
+      transaction.delete(paths.removal(agentId))
+    }
+    unlinked.forEach(({ agentId }, index) => settleUnlinks(transaction, agentId, unlinks[index] ?? null, now))
+    return { agents: changes.length, shards }
+  })
+}
+
+/** An agent's place in the shards: out of every area named, and in again with its entry, if it has one. */
+interface Visit {
+  agentId: string
+  areas: readonly string[]
+  entry: Entry | null
+}
+
+/** No shard holds the handles of these unlinks any more. */
+function settleUnlinks(transaction: Transaction, agentId: string, fields: Fields | null, now: Date): void {
+  const unlinks = Unlinks.safeParse(fields)
+  if (!unlinks.success) return
+  const settled: Unlinks = {}
+  for (const channel of Channel.options) {
+    const unlink = unlinks.data[channel]
+    if (unlink === undefined) continue
+    settled[channel] = { ...unlink, goneAtMs: unlink.goneAtMs ?? Math.max(now.getTime(), unlink.unlinkedAtMs) }
+  }
+  transaction.set(paths.unlinks(agentId), settled)
+}
+
+/** Merges small neighbours and drops what went offline, until nothing is due. Returns how many shards were written. */
+async function tidy(ports: Ports, room: RoomName, now: Date, hasTime: () => boolean): Promise<number> {
+  let total = 0
+  while (hasTime()) {
+    const written = await ports.store.transaction(async (transaction) => {
+      const manifest = await readDocument(transaction, paths.manifest(room), Manifest)
+      const due = planTidying(manifest ?? emptyManifest, now.getTime() - rooms[room].onlineWindowMs)
+      if (manifest === null || due.length === 0) return 0
+      return rewrite(ports, transaction, room, manifest, due.slice(0, republishBatchShards / 2), [], now)
+    })
+    if (written === 0) return total
+    total += written
+  }
+  return total
+}
+
+/** The stretches to be written anew: small neighbours together, and shards with an entry seen before `onlineSinceMs`. */
+export function planTidying(manifest: Manifest, onlineSinceMs: number): ShardInfo[][] {
+  const merges = planMerges(manifest.shards)
+  const merged = new Set(merges.flat())
+  const expired = manifest.shards.filter(
+    (shard) => !merged.has(shard) && shard.oldestSeenAtMs !== null && shard.oldestSeenAtMs < onlineSinceMs,
+  )
+  return [...merges, ...expired.map((shard) => [shard])]
+}
+
+/**
+ * Writes stretches of neighbouring shards anew, with the visits applied and without who is offline, and the manifest.
+ * Returns how many shards were written. The last reads of the transaction are in here.
+ */
+async function rewrite(
+  { codec }: Ports,
+  transaction: Transaction,
+  room: RoomName,
+  manifest: Manifest,
+  stretches: readonly (readonly ShardInfo[])[],
+  visits: readonly Visit[],
+  now: Date,
+): Promise<number> {
+  const sources = stretches.flat()
+  const stored = await transaction.get(sources.map(({ id }) => paths.shard(room, id)))
+  const left = new Map<string, Entry>()
+  stored.forEach((fields) => {
+    const shard = parseStored(Shard, fields)
+    for (const entry of shard === null ? [] : unpackEntries(codec, shard.entries)) left.set(entryKey(entry), entry)
+  })
+  for (const { agentId, areas } of visits) for (const area of areas) left.delete(keyOf(area, agentId))
+  for (const { entry } of visits) if (entry !== null) left.set(entryKey(entry), entry)
+  const entries = [...left.entries()]
+    .filter(([, { listing }]) => isOnline(listing, now.getTime()))
+    .sort(([a], [b]) => (a < b ? -1 : 1))
+    .map(([, entry]) => entry)
+
+  const revision = manifest.revision + 1
+  // A room without shards is one stretch without a source.
+  const targets = manifest.shards.length === 0 && entries.length > 0 ? [[]] : stretches
+  if (targets.length === 0) return 0
+  const replaced = new Map<ShardInfo | undefined, ShardInfo[]>()
+  let written = 0
+  for (const sourcesOfStretch of targets) {
+    const first = sourcesOfStretch[0]
+    const last = sourcesOfStretch.at(-1)
+    const end = last === undefined ? undefined : manifest.shards[manifest.shards.indexOf(last) + 1]?.start
+    const start = first?.start ?? ''
+    const within = entries.filter((entry) => {
+      const key = entryKey(entry)
+      return key >= start && (end === undefined || key < end)
+    })
+    const packed = packStretch(codec, start, within)
+    const infos = packed.map((shard, index): ShardInfo => {
+      written += 1
+      return {
+        id: sourcesOfStretch[index]?.id ?? `${revision}-${written}`,
+        start: shard.start,
+        revision,
+        agents: shard.entries.length,
+        bytes: shard.bytes.length,
+        oldestSeenAtMs: oldestSeen(shard.entries),
+      }
+    })
+    infos.forEach(({ id }, index) => {
+      const bytes = packed[index]?.bytes
+      if (bytes !== undefined) transaction.set(paths.shard(room, id), { revision, entries: bytes } satisfies Shard)
+    })
+    for (const { id } of sourcesOfStretch.slice(infos.length)) transaction.delete(paths.shard(room, id))
+    replaced.set(first, infos)
+    for (const source of sourcesOfStretch.slice(1)) replaced.set(source, [])
+  }
+  const shards = [
+    ...(replaced.get(undefined) ?? []),
+    ...manifest.shards.flatMap((shard) => replaced.get(shard) ?? [shard]),
+  ]
+  transaction.set(paths.manifest(room), { revision, shards } satisfies Manifest)
+  return written
+}
+
+/** Removes agents that have not been seen for the retention's length, listed or not. */
+async function retire({ store, signIns, ...ports }: Ports, now: Date): Promise<number> {
+  const cutoffMs = now.getTime() - retentionMs
+  let removed = 0
+  const remove = async (agentId: string, path: string, due: (fields: Fields) => boolean, room?: RoomName) => {
+    const stillDue = async (transaction: Transaction) => {
+      const [fields] = await transaction.get([path])
+      return fields !== null && fields !== undefined && due(fields)
+    }
+    if (!(await removeAgent({ store, signIns, ...ports }, agentId, now, stillDue, room))) return
+    await signIns.remove(agentId)
+    removed += 1
+  }
+  for (const room of roomNames) {
+    const collection = paths.listings(room)
+    const where = { field: 'presence.lastSeenAtMs', atMost: cutoffMs }
+    for (const document of await store.query({ collection, where, limit: retentionBatch })) {
+      await remove(
+        idOf(document),
+        document.path,
+        ({ presence }) => {
+          const seen = Presence.safeParse(presence)
+          return seen.success && seen.data.lastSeenAtMs <= cutoffMs
+        },
+        room,
+      )
+    }
+  }
+  const where = { field: 'unlistedSinceMs', atMost: cutoffMs }
+  for (const document of await store.query({ collection: 'accounts', where, limit: retentionBatch })) {
+    await remove(idOf(document), document.path, (fields) => {
+      const account = Account.safeParse(fields)
+      return account.success && account.data.unlistedSinceMs !== null && account.data.unlistedSinceMs <= cutoffMs
+    })
+  }
+  return removed
+}
+
+/** Deletes again the sign-ins of removed agents whose last token has run out: it may have recreated them. */
+async function forgetDepartures({ store, signIns, vault }: Ports, now: Date): Promise<void> {
+  const where = { field: 'dueAtMs', atMost: now.getTime() }
+  for (const { path, fields } of await store.query({ collection: 'departures', where, limit: retentionBatch })) {
+    const departure = Departure.safeParse(fields)
+    const agentId = departure.success ? vault.open('departure', departure.data.sealedAgentId) : null
+    if (agentId !== null) await signIns.remove(agentId)
+    await store.transaction((transaction) => {
+      transaction.delete(path)
+      return Promise.resolve()
+    })
+  }
+}
+
+function isOf(room: string, change: Change): boolean {
+  return change.room === room
+}
+
+function idOf({ path }: Stored): string {
+  return path.slice(path.lastIndexOf('/') + 1)
+}

@@ -1,0 +1,65 @@
+import { AgentId, DirectoryError, type Caller, type Badge as BadgeType } from '@koko/contract'
+import * as z from 'zod'
+import { Account, Badge, parseStored, paths } from './documents.ts'
+import type { Reader } from './ports.ts'
+
+/** Who calls, as a valid ID token says. */
+export interface Session {
+  agentId: string
+  /** Of the secret that the session began under; 0 where the token does not say. */
+  generation: number
+  /** When a settings session ends; null for an agent's own session. */
+  settingsUntilMs: number | null
+}
+
+const Claims = z.object({
+  uid: AgentId,
+  generation: z.int().default(0),
+  settings: z.boolean().default(false),
+  untilMs: z.int().optional(),
+})
+
+/** The session that a token's claims stand for; null where they stand for none. */
+export function sessionOf(claims: unknown): Session | null {
+  const result = Claims.safeParse(claims)
+  if (!result.success) return null
+  const { uid, generation, settings, untilMs } = result.data
+  return { agentId: uid, generation, settingsUntilMs: settings ? (untilMs ?? 0) : null }
+}
+
+export function unauthenticated(): DirectoryError {
+  return new DirectoryError('unauthenticated', 'Sign in as a registered agent: signInAgent gives a token.')
+}
+
+/** Refuses a session that may not make this call, whatever is stored. */
+export function assertMayCall(session: Session, caller: Caller, now: Date): void {
+  if (session.settingsUntilMs === null) {
+    if (caller !== 'settings') return
+    throw new DirectoryError('permission-denied', 'Only a settings session can do this: open a settings link.')
+  }
+  if (session.settingsUntilMs <= now.getTime()) {
+    throw new DirectoryError('permission-denied', 'This settings session is over: open a new settings link.')
+  }
+  if (caller === 'agent') {
+    throw new DirectoryError('permission-denied', "A settings session cannot do this: use the agent's own session.")
+  }
+}
+
+export interface Owner {
+  badge: BadgeType
+  account: Account
+}
+
+/** The agent of this session, or null where it is removed or the session ended with an older secret. */
+export async function findOwner(reader: Reader, session: Session): Promise<Owner | null> {
+  const [badgeFields, accountFields] = await reader.get([paths.badge(session.agentId), paths.account(session.agentId)])
+  const badge = parseStored(Badge, badgeFields ?? null)
+  const account = parseStored(Account, accountFields ?? null)
+  return badge !== null && account?.generation === session.generation ? { badge, account } : null
+}
+
+export async function requireOwner(reader: Reader, session: Session): Promise<Owner> {
+  const owner = await findOwner(reader, session)
+  if (owner === null) throw unauthenticated()
+  return owner
+}

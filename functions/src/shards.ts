@@ -1,0 +1,83 @@
+import * as z from 'zod'
+import { Entry, type Manifest } from './documents.ts'
+import { shardMaxAgents, shardMaxBytes, shardMergeAgents } from './limits.ts'
+import type { Codec } from './ports.ts'
+
+/**
+ * Discovery is one sorted list of entries, by key: the area, then the agent. A shard is a stretch of that list, so that
+ * a crowded cell is split on by agent, and near cells are mostly in near shards (geohash is a Z-order curve).
+ */
+export function keyOf(area: string, agentId: string): string {
+  return `${area}/${agentId}`
+}
+
+export function entryKey({ listing }: Entry): string {
+  return keyOf(listing.profile.area, listing.agentId)
+}
+
+export type ShardInfo = Manifest['shards'][number]
+
+/** A room before its first republish: one empty stretch, which no document holds yet. */
+export const emptyManifest: Manifest = { revision: 0, shards: [] }
+
+/** The index of the shard whose stretch holds the key; -1 where there are no shards. */
+export function shardAt(shards: readonly ShardInfo[], key: string): number {
+  let low = 0
+  let high = shards.length
+  while (low < high) {
+    const middle = (low + high) >>> 1
+    if ((shards[middle]?.start ?? '') <= key) low = middle + 1
+    else high = middle
+  }
+  return low - 1
+}
+
+/** Whether a stored shard holds what is needed to say so: it is parsed once, when it is read. */
+export function unpackEntries(codec: Codec, bytes: Uint8Array): Entry[] {
+  return z.array(Entry).parse(JSON.parse(codec.unpack(bytes)))
+}
+
+export function packEntries(codec: Codec, entries: readonly Entry[]): Uint8Array {
+  return codec.pack(JSON.stringify(entries))
+}
+
+/** A stretch to be written: its start, its entries in order, and their bytes. */
+export interface PackedShard {
+  start: string
+  entries: readonly Entry[]
+  bytes: Uint8Array
+}
+
+/** Packs one stretch, in halves where it holds too many agents or bytes. */
+export function packStretch(codec: Codec, start: string, entries: readonly Entry[]): PackedShard[] {
+  const bytes = packEntries(codec, entries)
+  const middle = entries[entries.length >>> 1]
+  if ((entries.length <= shardMaxAgents && bytes.length <= shardMaxBytes) || entries.length < 2 || !middle) {
+    return [{ start, entries, bytes }]
+  }
+  return [
+    ...packStretch(codec, start, entries.slice(0, entries.length >>> 1)),
+    ...packStretch(codec, entryKey(middle), entries.slice(entries.length >>> 1)),
+  ]
+}
+
+export function oldestSeen(entries: readonly Entry[]): number | null {
+  return entries.reduce<number | null>((oldest, { listing }) => {
+    const { lastSeenAtMs } = listing.presence
+    return oldest === null ? lastSeenAtMs : Math.min(oldest, lastSeenAtMs)
+  }, null)
+}
+
+/** Neighbours that are worth merging: pairs, from the left, that together are small. */
+export function planMerges(shards: readonly ShardInfo[]): [ShardInfo, ShardInfo][] {
+  const pairs: [ShardInfo, ShardInfo][] = []
+  for (let index = 0; index + 1 < shards.length; index += 1) {
+    const left = shards[index]
+    const right = shards[index + 1]
+    if (left === undefined || right === undefined) continue
+    if (left.agents + right.agents > shardMergeAgents || left.bytes + right.bytes > shardMaxBytes / 2) continue
+    pairs.push([left, right])
+    index += 1
+  }
+  return pairs
+}

@@ -1,0 +1,94 @@
+import { DirectoryError } from '@koko/contract'
+import type { Fields, Query, Store, Stored, Transaction } from '../src/ports.ts'
+
+/** How often a transaction begins anew before it gives up, as Firestore's client does by default. */
+const attempts = 5
+
+/** A store in memory, with serializable transactions and no rules of its own. */
+export interface MemoryStore extends Store {
+  /** Every document, by its path. */
+  all: () => Map<string, Fields>
+}
+
+/**
+ * `onAwait` runs at every read and before every commit; what it throws is thrown there, so that a test can stop the
+ * work at any of them, or let others in between.
+ */
+export function createMemoryStore(onAwait: () => Promise<void> = () => Promise.resolve()): MemoryStore {
+  const documents = new Map<string, { fields: Fields; version: number }>()
+  let version = 0
+
+  const read = (path: string): Fields | null => {
+    const document = documents.get(path)
+    return document === undefined ? null : structuredClone(document.fields)
+  }
+
+  return {
+    all: () => new Map([...documents].map(([path, { fields }]) => [path, structuredClone(fields)])),
+
+    async get(paths) {
+      await onAwait()
+      return paths.map(read)
+    },
+
+    async query({ collection, where, afterId, limit }: Query) {
+      await onAwait()
+      const found: Stored[] = [...documents.keys()]
+        .filter((path) => path.startsWith(`${collection}/`) && !path.slice(collection.length + 1).includes('/'))
+        .sort((a, b) => (a < b ? -1 : 1))
+        .flatMap((path) => {
+          const fields = read(path)
+          return fields === null ? [] : [{ path, fields }]
+        })
+      const matching =
+        where === undefined
+          ? found
+          : found
+              .filter(({ fields }) => isAtMost(at(fields, where.field), where.atMost))
+              .sort((a, b) => Number(at(a.fields, where.field)) - Number(at(b.fields, where.field)))
+      const after = afterId === undefined ? matching : matching.filter(({ path }) => path > `${collection}/${afterId}`)
+      return after.slice(0, limit)
+    },
+
+    async transaction<T>(work: (transaction: Transaction) => Promise<T>): Promise<T> {
+      for (let attempt = 0; attempt < attempts; attempt += 1) {
+        const seen = new Map<string, number>()
+        const writes = new Map<string, Fields | null>()
+        const result = await work({
+          async get(paths) {
+            if (writes.size > 0) throw new Error('a transaction reads before it writes')
+            await onAwait()
+            for (const path of paths) seen.set(path, documents.get(path)?.version ?? 0)
+            return paths.map(read)
+          },
+          set: (path, fields) => void writes.set(path, structuredClone(fields)),
+          delete: (path) => void writes.set(path, null),
+        })
+        await onAwait()
+        if ([...seen].some(([path, at]) => (documents.get(path)?.version ?? 0) !== at)) continue
+        version += 1
+        for (const [path, fields] of writes) {
+          if (fields === null) documents.delete(path)
+          else documents.set(path, { fields, version })
+        }
+        return result
+      }
+      throw new DirectoryError('aborted', 'Somebody else changed the same thing. Try again.')
+    },
+  }
+}
+
+function at(fields: Fields, dotted: string): unknown {
+  return dotted
+    .split('.')
+    .reduce<unknown>(
+      (value, key) => (typeof value === 'object' && value !== null ? Reflect.get(value, key) : undefined),
+      fields,
+    )
+}
+
+/** Firestore compares within a type only. */
+function isAtMost(value: unknown, limit: number | Date): boolean {
+  if (typeof limit === 'number') return typeof value === 'number' && value <= limit
+  return value instanceof Date && value <= limit
+}
