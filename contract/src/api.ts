@@ -194,7 +194,8 @@ export const BatchGetInput = strictObject({
     .array(AgentId, 'must be a list of agent ids')
     .min(1, `must hold 1 to ${maxPageSize} agent ids`)
     .max(maxPageSize, `must hold 1 to ${maxPageSize} agent ids`)
-    .refine((ids) => new Set(ids).size === ids.length, 'must not name the same agent twice'),
+    .refine((ids) => new Set(ids).size === ids.length, 'must not name the same agent twice')
+    .meta({ uniqueItems: true }),
 })
 export type BatchGetInput = z.infer<typeof BatchGetInput>
 

@@ -72,7 +72,9 @@ export const Channels = strictObject({
   telegram: handles.telegram.optional(),
   discord: handles.discord.optional(),
   slack: handles.slack.optional(),
-} satisfies Record<Channel, z.ZodType>).refine((channels) => Object.keys(channels).length > 0, {
-  error: 'must hold at least one of whatsapp, telegram, discord, slack',
-})
+} satisfies Record<Channel, z.ZodType>)
+  .refine((channels) => Object.values(channels).some((handle) => handle !== undefined), {
+    error: 'must hold at least one of whatsapp, telegram, discord, slack',
+  })
+  .meta({ minProperties: 1 })
 export type Channels = z.infer<typeof Channels>

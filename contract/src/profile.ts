@@ -33,7 +33,7 @@ export const DatingProfile = strictObject({
     .array(oneOf(genders), { error: ({ input }) => required(input) ?? `must be a list of ${genders.join(', ')}` })
     .max(genders.length, `must hold at most ${genders.length}`)
     .refine((sought) => new Set(sought).size === sought.length, 'must not name the same twice')
-    .describe('Whom the person looks for; an empty list is anyone'),
+    .meta({ description: 'Whom the person looks for; an empty list is anyone', uniqueItems: true }),
   age: wholeNumber(18, 120).describe('Age in years'),
   ageMin: wholeNumber(18, 120).describe('The youngest age sought, in years'),
   ageMax: wholeNumber(18, 120).describe('The oldest age sought, in years, not below ageMin'),
