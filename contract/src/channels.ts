@@ -22,15 +22,15 @@ function handle(description: string, rules: readonly Rule[]) {
 const biggestSnowflake = 2n ** 64n - 1n
 
 /**
- * A handle in its one canonical form. The server never repairs one.
+ * The rules that a handle follows, in their order.
  *
  * Sources: WhatsApp numbers are E.164 (ITU-T E.164, at most 15 digits) and libphonenumber's *possible* numbers; Telegram
  * usernames as https://core.telegram.org/method/account.checkUsername; Discord ids are unsigned 64-bit snowflakes
  * (https://discord.com/developers/docs/reference#snowflakes); Slack member ids begin with U or W
  * (https://docs.slack.dev/reference/objects/user-object).
  */
-export const handles = {
-  whatsapp: handle('A phone number in E.164 form, such as +12025550123', [
+export const handleRules = {
+  whatsapp: [
     { must: 'must begin with + and the country code, such as +12025550123', passes: /^\+/ },
     { must: 'must hold only the digits 0 to 9 after the +, without spaces, dashes or brackets', passes: /^\+[0-9]+$/ },
     { must: 'must begin with a country code, and none begins with 0', passes: /^\+[1-9]/ },
@@ -39,26 +39,34 @@ export const handles = {
       must: 'must be a possible number: an assigned country code and a length that occurs there',
       passes: (number) => isPossiblePhoneNumber(number),
     },
-  ]),
-  telegram: handle('A Telegram username without the @', [
+  ],
+  telegram: [
     { must: 'must be written without the @', passes: /^(?!@)/ },
     { must: 'must hold only the letters a to z, digits and _', passes: /^[A-Za-z0-9_]*$/ },
     { must: 'must have 5 to 32 characters', passes: /^.{5,32}$/ },
     { must: 'must begin with a letter', passes: /^[A-Za-z]/ },
     { must: 'must not hold two _ in a row', passes: /^(?!.*__)/ },
     { must: 'must not end in _', passes: /[^_]$/ },
-  ]),
-  discord: handle('A Discord user id (snowflake), as a decimal string', [
+  ],
+  discord: [
     { must: 'must hold only the digits 0 to 9', passes: /^[0-9]*$/ },
     { must: 'must have 17 to 20 digits', passes: /^.{17,20}$/ },
     { must: 'must not begin with 0', passes: /^[1-9]/ },
     { must: 'must be at most 18446744073709551615', passes: (id) => BigInt(id) <= biggestSnowflake },
-  ]),
-  slack: handle('A Slack member id, such as U012AB3CD', [
+  ],
+  slack: [
     { must: 'must begin with U or W', passes: /^[UW]/ },
     { must: 'must hold only capital letters A to Z and digits', passes: /^[A-Z0-9]*$/ },
     { must: 'must have 9 to 21 characters', passes: /^[UW][A-Z0-9]{8,20}$/ },
-  ]),
+  ],
+} satisfies Record<string, readonly Rule[]>
+
+/** A handle in its one canonical form. The server never repairs one. */
+export const handles = {
+  whatsapp: handle('A phone number in E.164 form, such as +12025550123', handleRules.whatsapp),
+  telegram: handle('A Telegram username without the @', handleRules.telegram),
+  discord: handle('A Discord user id (snowflake), as a decimal string', handleRules.discord),
+  slack: handle('A Slack member id, such as U012AB3CD', handleRules.slack),
 }
 
 export const Channel = z.enum(['whatsapp', 'telegram', 'discord', 'slack'], {

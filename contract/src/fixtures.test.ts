@@ -1,6 +1,7 @@
 import { describe, expect, test } from '@jest/globals'
 import { readdirSync, readFileSync } from 'node:fs'
 import * as z from 'zod'
+import { invalidFixtures, validFixtures } from '../../fixtures/read.ts'
 import {
   BatchGetInput,
   callables,
@@ -13,18 +14,6 @@ import {
 } from './index.ts'
 
 const root = new URL('../../fixtures/', import.meta.url)
-
-const Because = z.string().regex(/ .*\.$/, 'must be a sentence')
-const input = { input: z.json().optional(), inputText: z.string().optional() }
-const Valid = z.strictObject({ because: Because, ...input })
-const Invalid = z.strictObject({
-  because: Because,
-  at: z.string(),
-  ...input,
-  message: z.string().optional(),
-  /** The error code; `invalid-argument` unless given. */
-  code: z.literal('failed-precondition').optional(),
-})
 
 const Violations = z.array(z.strictObject({ path: z.string(), message: z.string() }))
 
@@ -72,20 +61,6 @@ const places: Record<string, Place> = {
   'batch-get': { schema: BatchGetInput, whole },
 }
 
-function read(path: string): string {
-  return readFileSync(new URL(path, root), 'utf8')
-}
-
-function filesIn(folder: string): string[] {
-  return readdirSync(new URL(`${folder}/`, root)).map((name) => `${folder}/${name}`)
-}
-
-/** The input as the server's JSON parser gives it. */
-function inputOf(fixture: { input?: unknown; inputText?: string | undefined }): unknown {
-  expect([fixture.input, fixture.inputText].filter((given) => given !== undefined)).toHaveLength(1)
-  return fixture.inputText === undefined ? fixture.input : JSON.parse(fixture.inputText)
-}
-
 /** What a strict parse of `input` throws, as it would cross the boundary. */
 function refusal(schema: z.ZodType, input: unknown): DirectoryError {
   try {
@@ -119,24 +94,22 @@ function leaves(value: unknown): string[] {
   return Object.entries(value).flatMap(([key, inner]) => [key, ...leaves(inner)])
 }
 
+const walked = Object.keys(places).flatMap((place) => [`${place}/valid`, `${place}/invalid`])
+const files = readdirSync(root, { recursive: true, withFileTypes: true })
+  .filter((entry) => entry.isFile() && entry.name.endsWith('.json'))
+  .map((entry) => ({ folder: entry.parentPath.slice(root.pathname.length), name: entry.name }))
+
 test('every folder of fixtures is walked, and every one holds files', () => {
-  const folders = readdirSync(root, { recursive: true, withFileTypes: true })
-    .filter((entry) => entry.isFile() && entry.name.endsWith('.json'))
-    .map((entry) => entry.parentPath.slice(root.pathname.length))
-  const walked = Object.keys(places).flatMap((place) => [`${place}/valid`, `${place}/invalid`])
-  expect([...new Set(folders)].sort()).toEqual([...walked].sort())
-  for (const folder of walked) expect(filesIn(folder).length).toBeGreaterThan(0)
+  expect([...new Set(files.map(({ folder }) => folder))].sort()).toEqual([...walked].sort())
 })
 
 describe.each(Object.entries(places))('%s', (folder, { schema, whole }) => {
-  test.each(filesIn(`${folder}/valid`))('accepts %s', (path) => {
-    const input = whole(inputOf(Valid.parse(JSON.parse(read(path)))))
-    expect(parse(schema, input)).toEqual(input)
+  test.each(validFixtures(folder))('accepts $path', ({ input }) => {
+    expect(parse(schema, whole(input))).toEqual(whole(input))
   })
 
-  test.each(filesIn(`${folder}/invalid`))('refuses %s at the place it names, for the reason it names', (path) => {
-    const fixture = Invalid.parse(JSON.parse(read(path)))
-    const input = whole(inputOf(fixture))
+  test.each(invalidFixtures(folder))('refuses $path at the place it names, for the reason it names', (fixture) => {
+    const input = whole(fixture.input)
 
     if (fixture.code === 'failed-precondition') {
       // What is not a consent is parsed to one that was not given, and registration refuses that.
@@ -159,11 +132,10 @@ describe.each(Object.entries(places))('%s', (folder, { schema, whole }) => {
 })
 
 test('a fixture is named for its reason, in lower case and dashes', () => {
-  const names = Object.keys(places).flatMap((place) => [...filesIn(`${place}/valid`), ...filesIn(`${place}/invalid`)])
-  expect(names.filter((name) => !/\/[a-z0-9]+(-[a-z0-9]+)*\.json$/.test(name))).toEqual([])
+  expect(files.filter(({ name }) => !/^[a-z0-9]+(-[a-z0-9]+)*\.json$/.test(name))).toEqual([])
 })
 
 test('a fixture is plain ASCII, so that a look-alike or an invisible character shows', () => {
-  const names = Object.keys(places).flatMap((place) => [...filesIn(`${place}/valid`), ...filesIn(`${place}/invalid`)])
-  expect(names.filter((name) => !/^[\n\x20-\x7e]*$/.test(read(name)))).toEqual([])
+  const text = ({ folder, name }: (typeof files)[number]) => readFileSync(new URL(`${folder}/${name}`, root), 'utf8')
+  expect(files.filter((file) => !/^[\n\x20-\x7e]*$/.test(text(file)))).toEqual([])
 })
