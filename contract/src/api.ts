@@ -19,7 +19,18 @@ const Secret = z
   .string('must be a string')
   .regex(/^[A-Za-z0-9_-]{43}$/, 'must be the 43 characters that registerAgent or rotateSecret gave')
 /** An ALTCHA v2 challenge (https://altcha.org, `altcha-lib` 2), as the server signs it. */
-export const Challenge = z.strictObject({ parameters: z.record(z.string(), z.unknown()), signature: z.string() })
+export const Challenge = z.strictObject({
+  parameters: z.looseObject({
+    algorithm: z.string(),
+    nonce: z.string(),
+    salt: z.string(),
+    cost: z.number(),
+    keyLength: z.number(),
+    keyPrefix: z.string(),
+    expiresAt: z.number().describe('Seconds since the epoch'),
+  }),
+  signature: z.string(),
+})
 export type Challenge = z.infer<typeof Challenge>
 
 /** An ALTCHA v2 solution, as `solveChallenge` of `altcha-lib` 2 returns it; `time` is the milliseconds it took. */
@@ -33,7 +44,7 @@ const objectOrEmpty = <const Shape extends z.ZodRawShape>(shape: Shape) =>
     z.strictObject(shape),
   )
 
-const consent = z.literal(true).catch(false as never)
+const consent = z.boolean().catch(false).meta({ const: true })
 
 /**
  * Consents and proof are parsed leniently: what is not a consent counts as none, and what is not a proof as a wrong
@@ -42,7 +53,7 @@ const consent = z.literal(true).catch(false as never)
 const Consents = objectOrEmpty({ terms: consent, disclaimer: consent, adult: consent })
 const Proof = objectOrEmpty({
   challenge: objectOrEmpty({
-    parameters: Challenge.shape.parameters.catch({}),
+    parameters: z.record(z.string(), z.unknown()).catch({}),
     signature: Challenge.shape.signature.catch(''),
   }),
   solution: objectOrEmpty({

@@ -56,7 +56,10 @@ export interface SignIns {
 export interface Proofs {
   create: (expiresAtMs: number) => Promise<Challenge>
   /** When the challenge expires, if this directory signed it and the solution solves it. */
-  verify: (challenge: Challenge, solution: Solution) => Promise<{ expiresAtMs: number } | 'expired' | 'invalid'>
+  verify: (
+    challenge: { parameters: Record<string, unknown>; signature: string },
+    solution: Solution,
+  ) => Promise<{ expiresAtMs: number } | 'expired' | 'invalid'>
 }
 
 /** Randomness, hashes and keys. A purpose separates one use of the server's key from another. */

@@ -52,8 +52,19 @@ export function createWorld(startMs: number, onAwait?: () => Promise<void>): Wor
     signIns,
     proofs: {
       create: (expiresAtMs) =>
-        Promise.resolve({ parameters: { expiresAtMs }, signature: `challenge ${(solved += 1)}` }),
-      verify: ({ parameters }) => Promise.resolve({ expiresAtMs: Number(parameters.expiresAtMs) }),
+        Promise.resolve({
+          parameters: {
+            algorithm: 'none',
+            nonce: '',
+            salt: '',
+            cost: 0,
+            keyLength: 1,
+            keyPrefix: '00',
+            expiresAt: expiresAtMs / 1_000,
+          },
+          signature: `challenge ${(solved += 1)}`,
+        }),
+      verify: ({ parameters }) => Promise.resolve({ expiresAtMs: Number(parameters.expiresAt) * 1_000 }),
     },
     vault: createVault('a secret of the tests'),
     codec,

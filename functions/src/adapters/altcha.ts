@@ -1,21 +1,11 @@
+import { Challenge } from '@koko/contract'
 import { createChallenge, randomInt, verifySolution } from 'altcha-lib'
 import { deriveKey } from 'altcha-lib/algorithms/pbkdf2'
-import * as z from 'zod'
 import type { Proofs } from '../ports.ts'
 
 /** The solver tries the counters from 1; which one it is, is known to the server alone. */
 const firstCounter = 192
 const lastCounter = 320
-
-const Parameters = z.looseObject({
-  algorithm: z.string(),
-  nonce: z.string(),
-  salt: z.string(),
-  cost: z.number(),
-  keyLength: z.number(),
-  keyPrefix: z.string(),
-  expiresAt: z.number(),
-})
 
 /**
  * Proofs of work by ALTCHA v2 (https://altcha.org). `cost` is the PBKDF2 iterations of one attempt; a proof takes 256
@@ -24,7 +14,7 @@ const Parameters = z.looseObject({
 export function createProofs(keys: { signature: string; solution: string }, cost: number): Proofs {
   return {
     async create(expiresAtMs) {
-      const { parameters, signature = '' } = await createChallenge({
+      const challenge = await createChallenge({
         algorithm: 'PBKDF2/SHA-256',
         cost,
         counter: randomInt(firstCounter, lastCounter),
@@ -33,11 +23,11 @@ export function createProofs(keys: { signature: string; solution: string }, cost
         hmacSignatureSecret: keys.signature,
         hmacKeySignatureSecret: keys.solution,
       })
-      return { parameters: { ...parameters }, signature }
+      return Challenge.parse(challenge)
     },
 
     async verify(challenge, solution) {
-      const parameters = Parameters.safeParse(challenge.parameters)
+      const parameters = Challenge.shape.parameters.safeParse(challenge.parameters)
       if (!parameters.success) return 'invalid'
       const { verified, expired } = await verifySolution({
         challenge: { parameters: parameters.data, signature: challenge.signature },
