@@ -1,0 +1,129 @@
+import { CloudSchedulerClient } from '@google-cloud/scheduler'
+import type { protos } from '@google-cloud/scheduler'
+import { setTimeout as delay } from 'node:timers/promises'
+import { parseArgs } from 'node:util'
+import { project as localProject, ports } from './addresses.ts'
+import { Failure, reportFailure } from './failure.ts'
+import { isTaken } from './ports.ts'
+import { schedulerJobName } from './scheduler.ts'
+import type { Job } from './scheduler.ts'
+
+const USAGE = 'usage: npm run schedule -- status|pause|resume|run [--project <id>] [--json]'
+/** An attempt may take three minutes, and has to wait for the one before it. */
+const RUN_TIMEOUT_MS = 400_000
+/** How far this machine's clock may be ahead of Google's. */
+const CLOCK_SKEW_MS = 5_000
+
+/**
+ * Asks for the republish's job, pauses it, resumes it, or runs it and waits for that run's end: with a project by Cloud
+ * Scheduler, otherwise by its stand-in of the stack on this machine.
+ */
+export async function runSchedule(action: Action, project: string | undefined): Promise<Job> {
+  if (!project && !(await isTaken(ports.Scheduler))) {
+    throw new Failure('No stack runs on this machine: run "npm start", or name a deployed project with --project <id>')
+  }
+  const client = new CloudSchedulerClient({ fallback: true, ...(project ? {} : standIn()) })
+  const name = schedulerJobName(project ?? localProject)
+  try {
+    await client.initialize()
+    return await act(client, name, action, project !== undefined)
+  } catch (error) {
+    if (error instanceof Failure) throw error
+    const reason = error instanceof Error ? error.message : String(error)
+    throw new Failure(`Cloud Scheduler cannot be asked: ${reason}`, { cause: error })
+  }
+}
+
+async function act(client: CloudSchedulerClient, name: string, action: Action, isDeployed: boolean): Promise<Job> {
+  const get = async () => toJob((await client.getJob({ name }))[0])
+
+  const before = await get()
+  switch (action) {
+    case 'status':
+      return before
+    case 'pause':
+      // Cloud Scheduler refuses to pause what is paused, and to resume what is not.
+      return before.state === 'PAUSED' ? before : toJob((await client.pauseJob({ name }))[0])
+    case 'resume':
+      return before.state === 'PAUSED' ? toJob((await client.resumeJob({ name }))[0]) : before
+    case 'run': {
+      const asked = Date.now() - (isDeployed ? CLOCK_SKEW_MS : 0)
+      await client.runJob({ name })
+      const late = Date.now() + RUN_TIMEOUT_MS
+      while (Date.now() < late) {
+        const job = await get()
+        const { lastAttemptTime } = job
+        if (lastAttemptTime && lastAttemptTime !== before.lastAttemptTime && Date.parse(lastAttemptTime) >= asked)
+          return job
+        await delay(isDeployed ? 1_000 : 100)
+      }
+      throw new Failure(`the run has not ended in ${RUN_TIMEOUT_MS / 60_000} minutes: see the function's log`)
+    }
+  }
+}
+
+type Action = 'status' | 'pause' | 'resume' | 'run'
+
+function isAction(word: string | undefined): word is Action {
+  return word === 'status' || word === 'pause' || word === 'resume' || word === 'run'
+}
+
+type ClientOptions = NonNullable<ConstructorParameters<typeof CloudSchedulerClient>[0]>
+
+/** The stand-in speaks the REST API in the clear and asks for no credentials. */
+function standIn(): ClientOptions {
+  return {
+    apiEndpoint: '127.0.0.1',
+    port: ports.Scheduler,
+    protocol: 'http',
+    // All that the client's REST transport uses of one.
+    authClient: { fetch, getRequestHeaders: () => new Headers() } as unknown as NonNullable<
+      ClientOptions['authClient']
+    >,
+  }
+}
+
+function toJob(job: protos.google.cloud.scheduler.v1.IJob): Job {
+  const scheduleTime = toIso(job.scheduleTime)
+  const lastAttemptTime = toIso(job.lastAttemptTime)
+  return {
+    name: job.name ?? '',
+    state: job.state === 'PAUSED' ? 'PAUSED' : 'ENABLED',
+    schedule: job.schedule ?? '',
+    timeZone: job.timeZone ?? '',
+    ...(scheduleTime ? { scheduleTime } : {}),
+    ...(lastAttemptTime
+      ? { lastAttemptTime, status: { code: job.status?.code ?? 0, message: job.status?.message ?? '' } }
+      : {}),
+  }
+}
+
+function toIso(time: protos.google.protobuf.ITimestamp | null | undefined): string | undefined {
+  return time ? new Date(Number(time.seconds) * 1000 + (time.nanos ?? 0) / 1e6).toISOString() : undefined
+}
+
+/** A job in a line or three, for people. */
+export function describeJob(job: Job): string {
+  const lines = [`${job.name.split('/').at(-1) ?? ''}  ${job.state.toLowerCase()}  ${job.schedule}`]
+  if (job.state === 'ENABLED' && job.scheduleTime) lines.push(`next run at ${job.scheduleTime}`)
+  if (!job.lastAttemptTime) lines.push('has not run yet')
+  else if (job.status?.code === 0) lines.push(`last run at ${job.lastAttemptTime}: succeeded`)
+  else lines.push(`last run at ${job.lastAttemptTime}: failed ${job.status?.message ?? ''}`.trim())
+  return lines.join('\n')
+}
+
+if (import.meta.main) {
+  try {
+    const { positionals, values } = parseArgs({
+      allowPositionals: true,
+      options: { project: { type: 'string' }, json: { type: 'boolean', default: false } },
+    })
+    const [action] = positionals
+    if (!isAction(action)) throw new Failure(USAGE)
+    const job = await runSchedule(action, values.project)
+    console.log(values.json ? JSON.stringify(job) : describeJob(job))
+    if (action === 'run' && job.status?.code !== 0) process.exitCode = 1
+  } catch (error) {
+    process.exitCode = reportFailure(error)
+  }
+}

@@ -1,0 +1,49 @@
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
+import { hostingOrigin, ports, project, root } from './addresses.ts'
+import { reportFailure } from './failure.ts'
+import { bringPresenceUpToDate } from './presence.ts'
+import { keepSchedule } from './scheduler.ts'
+import { Stopped, watchStopSignals } from './signals.ts'
+import { startStack } from './stack.ts'
+
+/** Runs the whole project on this machine, with the sample room in it, until a signal stops it. */
+async function start(signal: AbortSignal): Promise<void> {
+  console.log('building, and starting the emulators')
+  const sampleRoom = join(root, 'emulator-data')
+  const hasSampleRoom = existsSync(join(sampleRoom, 'firebase-export-metadata.json'))
+  await using stack = await startStack({ signal, ...(hasSampleRoom ? { importFrom: sampleRoom } : {}) })
+  if (hasSampleRoom) {
+    console.log('bringing the sample room up to today')
+    const count = await bringPresenceUpToDate(signal)
+    console.log(`${count} agents are online`)
+  }
+  await using schedule = await keepSchedule(signal)
+
+  console.log(`
+  directory   ${hostingOrigin}
+  API         ${hostingOrigin}/api/v1/health
+  Functions   http://127.0.0.1:${ports.Functions}/${project}/us-central1
+  Firestore   127.0.0.1:${ports.Firestore}
+  Auth        127.0.0.1:${ports.Auth}
+  Scheduler   ${schedule.origin}
+  log         ${stack.logPath}
+
+  Try:  curl ${hostingOrigin}/api/v1/config
+        npm run schedule -- status
+
+ready: press Ctrl-C to stop`)
+
+  await new Promise<void>((resolve, reject) => {
+    signal.addEventListener('abort', () => resolve())
+    void stack.ended.then((reason) => reject(new Error(reason)))
+  })
+  console.log('\nstopping')
+}
+
+const signal = watchStopSignals()
+try {
+  await start(signal)
+} catch (error) {
+  if (!(error instanceof Stopped)) process.exitCode = reportFailure(error)
+}

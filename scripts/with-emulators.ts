@@ -1,0 +1,55 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { environment } from './addresses.ts'
+import { Failure, reportFailure } from './failure.ts'
+import { keepSchedule } from './scheduler.ts'
+import { Stopped, exitCodeOf, watchStopSignals } from './signals.ts'
+import { startStack } from './stack.ts'
+
+/** How long a command that was told to stop may take; the emulators need the rest of the 15 s of contract section 8. */
+const COMMAND_GRACE_MS = 5_000
+
+/**
+ * Runs a shell command beside a fresh, empty stack with its schedule kept, and answers the command's exit status. Nothing
+ * but the command writes to standard output.
+ */
+export async function runWithEmulators(command: string, signal: AbortSignal): Promise<number> {
+  console.error('with-emulators: starting the emulators')
+  await using stack = await startStack({ signal })
+  await using schedule = await keepSchedule(signal)
+
+  console.error(`with-emulators: running ${command}`)
+  const child = spawn(command, {
+    shell: true,
+    stdio: 'inherit',
+    env: { ...process.env, ...environment, KOKO_SCHEDULER_ORIGIN: schedule.origin, KOKO_STACK_LOG: stack.logPath },
+    // A group of its own: a shell does not pass a signal on to what it runs.
+    detached: process.platform !== 'win32',
+  })
+  const end = (name: NodeJS.Signals) => {
+    if (child.pid === undefined || child.exitCode !== null || child.signalCode !== null) return
+    process.kill(process.platform === 'win32' ? child.pid : -child.pid, name)
+  }
+  signal.addEventListener('abort', () => {
+    end((signal.reason as Stopped).signal)
+    setTimeout(() => end('SIGKILL'), COMMAND_GRACE_MS).unref()
+  })
+  void stack.ended.then((reason) => {
+    console.error(`with-emulators: ${reason}`)
+    end('SIGTERM')
+  })
+  const [code, killedBy] = (await once(child, 'exit')) as [number | null, NodeJS.Signals | null]
+  console.error('with-emulators: stopping the emulators')
+  return killedBy ? exitCodeOf(killedBy) : (code ?? 1)
+}
+
+if (import.meta.main) {
+  const command = process.argv.slice(2).join(' ')
+  const signal = watchStopSignals()
+  try {
+    if (!command) throw new Failure("usage: npm run with-emulators -- '<command>'")
+    process.exitCode = await runWithEmulators(command, signal)
+  } catch (error) {
+    process.exitCode = error instanceof Stopped ? exitCodeOf(error.signal) : reportFailure(error)
+  }
+}
