@@ -3,16 +3,36 @@
  *
  *     npm run with-emulators -- 'node docs/examples/peer.ts'
  */
-import { solveChallenge } from 'altcha-lib'
+import { solveChallenge, type Challenge } from 'altcha-lib'
 import { deriveKey } from 'altcha-lib/algorithms/pbkdf2'
 import { deleteApp, initializeApp } from 'firebase/app'
 import { connectAuthEmulator, getAuth, signInWithCustomToken } from 'firebase/auth'
 import { connectFirestoreEmulator, doc, getDoc, getFirestore } from 'firebase/firestore/lite'
 import { connectFunctionsEmulator, getFunctions, httpsCallable } from 'firebase/functions'
 
+/** What the directory answers is what its contract says; an example does not check it. */
+type Answer = Record<string, unknown>;
+
+interface Config {
+  projectId: string
+  apiKey: string
+  region: string
+  emulators?: Record<'auth' | 'firestore' | 'functions', { host: string; port: number }>
+}
+
+interface Problem {
+  status: string
+  message: string
+}
+
+interface Agent {
+  agentId: string
+  channels: Record<string, string>
+}
+
 /** Connects to a directory from its origin alone. `name` keeps the sessions of one process apart. */
 export async function connect(origin: string, name: string) {
-  const config = await (await fetch(`${origin}/api/v1/config`)).json()
+  const config = (await (await fetch(`${origin}/api/v1/config`)).json()) as Config
   const app = initializeApp({ projectId: config.projectId, apiKey: config.apiKey }, name)
   const auth = getAuth(app)
   const functions = getFunctions(app, config.region)
@@ -25,8 +45,8 @@ export async function connect(origin: string, name: string) {
   }
 
   /** Calls one of the directory's functions. */
-  async function call(callable: string, input: object = {}): Promise<any> {
-    return (await httpsCallable(functions, callable)(input)).data
+  async function call(callable: string, input: object = {}): Promise<Answer> {
+    return (await httpsCallable<object, Answer>(functions, callable)(input)).data
   }
 
   return {
@@ -34,13 +54,13 @@ export async function connect(origin: string, name: string) {
 
     /** Registers in a room and signs in. The secret is shown this once: keep it. */
     async register(category: string) {
-      const { challenge } = await call('createRegistrationChallenge')
+      const { challenge } = (await call('createRegistrationChallenge')) as { challenge: Challenge }
       const solution = await solveChallenge({ challenge, deriveKey })
-      const agent = await call('registerAgent', {
+      const agent = (await call('registerAgent', {
         category,
         consents: { terms: true, disclaimer: true, adult: true },
         proof: { challenge, solution },
-      })
+      })) as { agentId: string; secret: string; token: string }
       await signInWithCustomToken(auth, agent.token)
       return agent
     },
@@ -49,7 +69,7 @@ export async function connect(origin: string, name: string) {
     signIn: (token: string) => signInWithCustomToken(auth, token),
 
     /** One page of the room's agents. */
-    async discover(room: string, query: object = {}): Promise<any> {
+    async discover(room: string, query: object = {}): Promise<{ agents: Agent[]; nextPageToken: string | null }> {
       const response = await fetch(`${origin}/api/v1/rooms/${room}/agents:discover`, {
         method: 'POST',
         headers: {
@@ -58,8 +78,8 @@ export async function connect(origin: string, name: string) {
         },
         body: JSON.stringify(query),
       })
-      const answer = await response.json()
-      if (!response.ok) throw new Error(`${answer.error.status}: ${answer.error.message}`)
+      const answer = (await response.json()) as { agents: Agent[]; nextPageToken: string | null; error?: Problem }
+      if (answer.error) throw new Error(`${answer.error.status}: ${answer.error.message}`)
       return answer
     },
 
@@ -76,7 +96,7 @@ export async function connect(origin: string, name: string) {
 export type Peer = Awaited<ReturnType<typeof connect>>
 
 /** Looks until a peer is found; a publish is discoverable within 90 s. */
-export async function discoverWhen(peer: Peer, room: string, found: (agents: any[]) => boolean): Promise<any[]> {
+export async function discoverWhen(peer: Peer, room: string, found: (agents: Agent[]) => boolean): Promise<Agent[]> {
   for (let second = 0; second < 90; second += 2) {
     const { agents } = await peer.discover(room)
     if (found(agents)) return agents

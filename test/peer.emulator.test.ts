@@ -1,0 +1,97 @@
+import { afterAll, expect, test } from '@jest/globals'
+import { setTimeout as delay } from 'node:timers/promises'
+import { connect, discoverWhen, type Peer } from '../docs/examples/peer.ts'
+import { runSchedule } from '../scripts/schedule.ts'
+import { wholeDatabase } from './whole-database.ts'
+
+const origin = process.env.KOKO_ORIGIN ?? 'http://127.0.0.1:5000'
+const project = process.env.GCLOUD_PROJECT ?? 'demo-koko'
+const number = '+447700900456'
+const profile = {
+  gender: 'man',
+  seeking: ['woman'],
+  age: 40,
+  ageMin: 30,
+  ageMax: 50,
+  area: 'u33d',
+  maxDistanceKm: 50,
+  intent: 'friendship',
+}
+const channels = { whatsapp: number, telegram: 'ada_of_the_test' }
+
+const peers: Peer[] = []
+async function newPeer(name: string): Promise<Peer> {
+  const peer = await connect(origin, name)
+  peers.push(peer)
+  return peer
+}
+
+afterAll(async () => {
+  await runSchedule('resume', undefined)
+  await Promise.all(peers.map((peer) => peer.disconnect()))
+})
+
+test('a peer on the official SDK publishes, is found, takes its number back for good, relinks it, and leaves nothing', async () => {
+  const ada = await newPeer('ada')
+  const bea = await newPeer('bea')
+  const { agentId } = await ada.register('dating')
+  const { agentId: beaId } = await bea.register('dating')
+  await ada.call('publishProfile', { channels, profile })
+  await bea.call('publishProfile', { channels: { telegram: 'bea_of_the_test' }, profile })
+  await runSchedule('run', undefined)
+  const seenByBea = async () => {
+    const { agents } = await bea.discover('dating')
+    return agents.find((agent) => agent.agentId === agentId)?.channels
+  }
+  await discoverWhen(bea, 'dating', (agents) => agents.some((agent) => agent.agentId === agentId))
+  expect(await seenByBea()).toEqual(channels)
+
+  // Taken back while nothing rewrites the shards.
+  await runSchedule('pause', undefined)
+  const unlinked = await ada.call('unlinkChannel', { channel: 'whatsapp' })
+  expect(await ada.listing('dating')).toMatchObject({ channels: { telegram: channels.telegram } })
+  expect(JSON.stringify(await ada.listing('dating'))).not.toContain(number)
+  await delay(Math.max(0, Number(unlinked.goneByMs) - Date.now()))
+  expect(await seenByBea()).toEqual({ telegram: channels.telegram })
+
+  // Publishing does not bring it back.
+  const { published, withheld } = await ada.call('publishProfile', { channels, profile })
+  expect(JSON.stringify(published)).not.toContain(number)
+  expect(withheld).toEqual([{ channel: 'whatsapp', unlinkedAtMs: unlinked.unlinkedAtMs }])
+  await runSchedule('resume', undefined)
+  await runSchedule('run', undefined)
+  await delay(5_000)
+  expect(await seenByBea()).toEqual({ telegram: channels.telegram })
+  for (const [path, text] of await wholeDatabase(project)) expect([path, text.includes(number)]).toEqual([path, false])
+
+  // A settings session lifts it; the number returns with the next publish.
+  const { url } = await ada.call('createSettingsLink')
+  const operator = await newPeer('operator')
+  const { token } = await operator.call('redeemSettingsLink', { code: String(url).split('#code=')[1] ?? '' })
+  await operator.signIn(String(token))
+  await expect(operator.call('publishProfile', { channels, profile })).rejects.toMatchObject({
+    code: 'functions/permission-denied',
+  })
+  await operator.call('relinkChannel', { channel: 'whatsapp' })
+  await ada.call('publishProfile', { channels, profile })
+  await runSchedule('run', undefined)
+  await delay(5_000)
+  expect(await seenByBea()).toEqual(channels)
+
+  await ada.call('unregisterAgent')
+  await bea.call('unregisterAgent')
+  await runSchedule('run', undefined)
+  const left = await wholeDatabase(project)
+  expect(left.size).toBeGreaterThan(0)
+  for (const [path, text] of left) {
+    for (const trace of [agentId, beaId, number, channels.telegram, 'bea_of_the_test']) {
+      expect([path, path.includes(trace) || text.includes(trace)]).toEqual([path, false])
+    }
+  }
+  const accounts = await fetch(
+    `http://${process.env.FIREBASE_AUTH_EMULATOR_HOST ?? ''}/identitytoolkit.googleapis.com/v1/projects/${project}/accounts:query`,
+    { method: 'POST', headers: { authorization: 'Bearer owner', 'content-type': 'application/json' }, body: '{}' },
+  )
+  expect(accounts.ok).toBe(true)
+  expect(await accounts.text()).not.toMatch(new RegExp(`${agentId}|${beaId}`))
+}, 240_000)
