@@ -35,11 +35,13 @@ export interface Client {
 
 /** A client that starts from the origin alone: where the functions are comes from `/api/v1/config`. */
 export function createClient({ origin, idToken, fetch = globalThis.fetch, signal }: ClientOptions): Client {
+  const base = origin.replace(/\/+$/, '')
   let known: Promise<Config> | undefined
 
   async function send(url: string, method: string, body: unknown, authorized: boolean): Promise<unknown> {
-    const token = authorized ? await idToken?.() : undefined
+    const token = authorized ? await idToken?.().catch(noSession) : undefined
     let response: Response
+    let text: string
     try {
       response = await fetch(url, {
         method,
@@ -50,22 +52,22 @@ export function createClient({ origin, idToken, fetch = globalThis.fetch, signal
         ...(body === undefined ? {} : { body: JSON.stringify(body) }),
         ...(signal === undefined ? {} : { signal }),
       })
+      text = await response.text()
     } catch (cause) {
       throw new DirectoryError('unavailable', 'The directory cannot be reached. Try again later.', { cause })
     }
-    const answer: unknown = await response.json().catch(() => undefined)
+    const answer = jsonOf(text)
     if (!response.ok) throw errorOf(response.status, answer)
     return answer
   }
 
   function config(): Promise<Config> {
-    known ??= send(`${origin}/api/v1${endpoints.config.path}`, 'GET', undefined, false).then(
-      (answer) => read(Config, answer),
-      (error: unknown) => {
+    known ??= send(`${base}/api/v1${endpoints.config.path}`, 'GET', undefined, false)
+      .then((answer) => read(Config, answer))
+      .catch((error: unknown) => {
         known = undefined
         throw error
-      },
-    )
+      })
     return known
   }
 
@@ -73,21 +75,34 @@ export function createClient({ origin, idToken, fetch = globalThis.fetch, signal
     config,
     async call(name, input) {
       const { projectId, region, emulators } = await config()
-      const base =
+      const functions =
         emulators === undefined
           ? `https://${region}-${projectId}.cloudfunctions.net`
           : `http://${emulators.functions.host}:${emulators.functions.port}/${projectId}/${region}`
       const { caller, output } = callables[name]
-      const answer = await send(`${base}/${name}`, 'POST', { data: input }, caller !== 'anyone')
+      const answer = await send(`${functions}/${name}`, 'POST', { data: input }, caller !== 'anyone')
       const result = typeof answer === 'object' && answer !== null && 'result' in answer ? answer.result : undefined
       return read(output, result) as CallableOutput<typeof name>
     },
     async request(name, ...[room, input]) {
       const { method, path, caller, output } = endpoints[name]
-      const url = `${origin}/api/v1${path.replace('{room}', encodeURIComponent(room ?? ''))}`
+      const url = `${base}/api/v1${path.replace('{room}', encodeURIComponent(room ?? ''))}`
       const answer = await send(url, method, input, caller !== 'anyone')
       return read(output, answer) as EndpointOutput<typeof name>
     },
+  }
+}
+
+function noSession(cause: unknown): never {
+  if (cause instanceof DirectoryError) throw cause
+  throw new DirectoryError('unauthenticated', 'There is no session. Sign in again.', { cause })
+}
+
+function jsonOf(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return undefined
   }
 }
 
@@ -104,7 +119,11 @@ function errorOf(http: number, answer: unknown): DirectoryError {
   const error = field(answer, 'error')
   const status = field(error, 'status')
   const message = field(error, 'message')
-  const code = codeOf((entry) => entry.status === status) ?? codeOf((entry) => entry.http === http) ?? 'internal'
+  const code =
+    codeOf((entry) => entry.status === status) ??
+    codeOf((entry) => entry.http === http) ??
+    // What stands before the directory speaks for it while it starts or is overloaded.
+    (http === 502 || http === 504 ? 'unavailable' : 'internal')
   return new DirectoryError(code, typeof message === 'string' ? message : `The directory answered ${http}.`, {
     details: detailsOf(field(error, 'details')),
   })
