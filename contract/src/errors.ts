@@ -56,7 +56,7 @@ export function invalidArgument(violations: readonly Violation[]): DirectoryErro
 }
 
 /**
- * Parses `input` or throws `invalid-argument` with the violations. Unknown keys are reported at their parent's path
+ * Parses `input` or throws `invalid-argument` with every violation. Unknown keys are reported at their parent's path
  * with the keys that would pass, and are not echoed: a key can be somebody's handle.
  */
 export function parse<T extends z.ZodType>(schema: T, input: unknown): z.output<T> {
@@ -65,17 +65,12 @@ export function parse<T extends z.ZodType>(schema: T, input: unknown): z.output<
   throw invalidArgument(violations(schema, result.error))
 }
 
-/** The most violations one error reports: a long list of nonsense must not get a longer answer. */
-const maxViolations = 50
-
 /** One violation for each place: the first, as the rules follow one another. */
 function violations(schema: z.ZodType, error: z.ZodError): Violation[] {
   const byPath = new Map<string, Violation>()
   for (const issue of error.issues) {
     const path = issue.path.map(String).join('.')
-    if (byPath.has(path)) continue
-    if (byPath.size === maxViolations) break
-    byPath.set(path, { path, message: messageOf(schema, issue) })
+    if (!byPath.has(path)) byPath.set(path, { path, message: messageOf(schema, issue) })
   }
   return [...byPath.values()]
 }
