@@ -1,0 +1,25 @@
+import { expect, test } from '@jest/globals'
+import { mkdtempDisposable, readFile, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { pathToFileURL } from 'node:url'
+import { generate } from '../../scripts/generate.ts'
+
+const root = new URL('../../', import.meta.url)
+
+test('holds every generated file as the contract has it', async () => {
+  expect(await generate(root, true)).toEqual([])
+})
+
+test('names a generated file that drifted, without touching it, and mends it on request', async () => {
+  await using folder = await mkdtempDisposable(join(tmpdir(), 'generated-'))
+  const copy = pathToFileURL(`${folder.path}/`)
+  const rules = new URL('firestore.rules', copy)
+  await generate(copy, false)
+  await writeFile(rules, 'rules_version = "2";')
+  expect(await generate(copy, true)).toEqual(['firestore.rules'])
+  expect(await readFile(rules, 'utf8')).toBe('rules_version = "2";')
+  expect(await generate(copy, false)).toEqual(['firestore.rules'])
+  expect(await readFile(rules, 'utf8')).toBe(await readFile(new URL('firestore.rules', root), 'utf8'))
+  expect(await generate(copy, true)).toEqual([])
+})
