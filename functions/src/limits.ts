@@ -34,14 +34,24 @@ export const retentionBatch = 100
 export const pageTokenLifetimeMs = 10 * minute
 export const defaultPageSize = 50
 
-/** A shard is split above either number; Firestore's own limit is 1 MiB a document. */
-export const shardMaxAgents = 1_000
-export const shardMaxBytes = 400_000
-/** Neighbours that together stay below this are merged: half a full shard, so that they do not split again at once. */
-export const shardMergeAgents = 500
-/** One transaction of the republish touches at most this many changed agents and, for them, about so many shards. */
-export const republishBatchAgents = 100
-export const republishBatchShards = 8
+/** How discovery is cut into shards and into transactions; tests cut it smaller. */
+export interface RepublishLimits {
+  /** A shard is split above either number; Firestore's own limit is 1 MiB a document. */
+  shardAgents: number
+  shardBytes: number
+  /** Neighbours that together stay below this are merged: half a full shard, so that they do not split again at once. */
+  mergeAgents: number
+  /** One transaction touches at most this many changed agents and, for them, about so many shards. */
+  batchAgents: number
+  batchShards: number
+}
+export const republishLimits: RepublishLimits = {
+  shardAgents: 1_000,
+  shardBytes: 400_000,
+  mergeAgents: 500,
+  batchAgents: 100,
+  batchShards: 8,
+}
 /** A run stops taking new batches after this long, below the minute after which the next one starts. */
 export const republishBudgetMs = 45 * second
 /** Without a finished run for this long, the directory says that discovery is late. */

@@ -12,7 +12,7 @@ import {
   Unlinks,
   readDocument,
 } from './documents.ts'
-import { republishBatchAgents, republishBatchShards, republishBudgetMs, retentionBatch, retentionMs } from './limits.ts'
+import { republishBudgetMs, republishLimits, retentionBatch, retentionMs, type RepublishLimits } from './limits.ts'
 import type { Fields, Ports, Stored, Transaction } from './ports.ts'
 import { removeAgent } from './removal.ts'
 import {
@@ -42,7 +42,11 @@ export interface RepublishReport {
  * Brings the discovery shards up to every change that was committed, in proportion to the changes. Each step is one
  * transaction that re-reads what it writes, so that a run may be killed anywhere, and two may run side by side.
  */
-export async function republishDiscovery(ports: Ports, now: () => Date): Promise<RepublishReport> {
+export async function republishDiscovery(
+  ports: Ports,
+  now: () => Date,
+  limits: RepublishLimits = republishLimits,
+): Promise<RepublishReport> {
   const startedMs = ports.monotonicMs()
   const hasTime = () => ports.monotonicMs() - startedMs < republishBudgetMs
   const report: RepublishReport = { agents: 0, shardsWritten: 0, removedForRetention: 0, finished: true }
@@ -54,12 +58,12 @@ export async function republishDiscovery(ports: Ports, now: () => Date): Promise
   for (;;) {
     const stored = await ports.store.query({
       collection: 'changes',
-      limit: republishBatchAgents * 5,
+      limit: limits.batchAgents * 5,
       ...(afterId === undefined ? {} : { afterId }),
     })
-    for (const batch of await planBatches(ports, stored)) {
+    for (const batch of await planBatches(ports, stored, limits)) {
       if (!hasTime()) return { ...report, finished: false }
-      const applied = await applyBatch(ports, batch, now())
+      const applied = await applyBatch(ports, batch, now(), limits)
       report.agents += applied.agents
       report.shardsWritten += applied.shards
     }
@@ -69,7 +73,7 @@ export async function republishDiscovery(ports: Ports, now: () => Date): Promise
   }
 
   for (const room of roomNames) {
-    report.shardsWritten += await tidy(ports, room, now(), hasTime)
+    report.shardsWritten += await tidy(ports, room, now(), hasTime, limits)
   }
   if (!hasTime()) return { ...report, finished: false }
   await ports.store.transaction((transaction) => {
@@ -85,7 +89,7 @@ interface Batch {
 }
 
 /** Groups changed agents by the shards they touch, so that a transaction rewrites few shards for many agents. */
-async function planBatches({ store }: Ports, stored: readonly Stored[]): Promise<Batch[]> {
+async function planBatches({ store }: Ports, stored: readonly Stored[], limits: RepublishLimits): Promise<Batch[]> {
   const batches: Batch[] = []
   for (const room of roomNames) {
     const manifest = (await readDocument(store, paths.manifest(room), Manifest)) ?? emptyManifest
@@ -93,7 +97,7 @@ async function planBatches({ store }: Ports, stored: readonly Stored[]): Promise
       const change = Change.safeParse(document.fields)
       return change.success && isOf(room, change.data) ? [{ agentId: idOf(document), change: change.data }] : []
     })
-    batches.push(...planRoomBatches(room, manifest, changes))
+    batches.push(...planRoomBatches(room, manifest, changes, limits))
   }
   return batches
 }
@@ -102,6 +106,7 @@ export function planRoomBatches(
   room: RoomName,
   manifest: Manifest,
   changes: readonly { agentId: string; change: Change }[],
+  limits: RepublishLimits,
 ): Batch[] {
   const placed = changes
     .map(({ agentId, change }) => ({
@@ -116,7 +121,7 @@ export function planRoomBatches(
   let shards = new Set<number>()
   for (const change of placed) {
     const together = new Set([...shards, ...change.shards])
-    if (agentIds.length > 0 && (agentIds.length >= republishBatchAgents || together.size > republishBatchShards)) {
+    if (agentIds.length > 0 && (agentIds.length >= limits.batchAgents || together.size > limits.batchShards)) {
       batches.push({ room, agentIds })
       agentIds = []
       shards = new Set(change.shards)
@@ -130,7 +135,7 @@ export function planRoomBatches(
 }
 
 /** Rewrites the shards that these agents touch, from their listings as they are now. */
-async function applyBatch(ports: Ports, { room, agentIds }: Batch, now: Date) {
+async function applyBatch(ports: Ports, { room, agentIds }: Batch, now: Date, limits: RepublishLimits) {
   return ports.store.transaction(async (transaction) => {
     const [manifestFields, ...changeFields] = await transaction.get([
       paths.manifest(room),
@@ -156,7 +161,7 @@ async function applyBatch(ports: Ports, { room, agentIds }: Batch, now: Date) {
       visits.flatMap(({ agentId, areas }) => areas.map((area) => shardAt(manifest.shards, keyOf(area, agentId)))),
     )
     const stretches = manifest.shards.filter((_, index) => touched.has(index)).map((shard) => [shard])
-    const shards = await rewrite(ports, transaction, room, manifest, stretches, visits, now)
+    const shards = await rewrite(ports, transaction, room, manifest, stretches, visits, now, limits)
 
     for (const { agentId } of changes) {
       transaction.delete(paths.change(agentId))
@@ -188,14 +193,20 @@ function settleUnlinks(transaction: Transaction, agentId: string, fields: Fields
 }
 
 /** Merges small neighbours and drops what went offline, until nothing is due. Returns how many shards were written. */
-async function tidy(ports: Ports, room: RoomName, now: Date, hasTime: () => boolean): Promise<number> {
+async function tidy(
+  ports: Ports,
+  room: RoomName,
+  now: Date,
+  hasTime: () => boolean,
+  limits: RepublishLimits,
+): Promise<number> {
   let total = 0
   while (hasTime()) {
     const written = await ports.store.transaction(async (transaction) => {
       const manifest = await readDocument(transaction, paths.manifest(room), Manifest)
-      const due = planTidying(manifest ?? emptyManifest, now.getTime() - rooms[room].onlineWindowMs)
+      const due = planTidying(manifest ?? emptyManifest, now.getTime() - rooms[room].onlineWindowMs, limits)
       if (manifest === null || due.length === 0) return 0
-      return rewrite(ports, transaction, room, manifest, due.slice(0, republishBatchShards / 2), [], now)
+      return rewrite(ports, transaction, room, manifest, due.slice(0, limits.batchShards / 2), [], now, limits)
     })
     if (written === 0) return total
     total += written
@@ -204,8 +215,8 @@ async function tidy(ports: Ports, room: RoomName, now: Date, hasTime: () => bool
 }
 
 /** The stretches to be written anew: small neighbours together, and shards with an entry seen before `onlineSinceMs`. */
-export function planTidying(manifest: Manifest, onlineSinceMs: number): ShardInfo[][] {
-  const merges = planMerges(manifest.shards)
+export function planTidying(manifest: Manifest, onlineSinceMs: number, limits: RepublishLimits): ShardInfo[][] {
+  const merges = planMerges(manifest.shards, limits)
   const merged = new Set(merges.flat())
   const expired = manifest.shards.filter(
     (shard) => !merged.has(shard) && shard.oldestSeenAtMs !== null && shard.oldestSeenAtMs < onlineSinceMs,
@@ -225,6 +236,7 @@ async function rewrite(
   stretches: readonly (readonly ShardInfo[])[],
   visits: readonly Visit[],
   now: Date,
+  limits: RepublishLimits,
 ): Promise<number> {
   const sources = stretches.flat()
   const stored = await transaction.get(sources.map(({ id }) => paths.shard(room, id)))
@@ -255,7 +267,7 @@ async function rewrite(
       const key = entryKey(entry)
       return key >= start && (end === undefined || key < end)
     })
-    const packed = packStretch(codec, start, within)
+    const packed = packStretch(codec, start, within, limits)
     const infos = packed.map((shard, index): ShardInfo => {
       written += 1
       return {

@@ -1,6 +1,6 @@
 import * as z from 'zod'
 import { Entry, type Manifest } from './documents.ts'
-import { shardMaxAgents, shardMaxBytes, shardMergeAgents } from './limits.ts'
+import type { RepublishLimits } from './limits.ts'
 import type { Codec } from './ports.ts'
 
 /**
@@ -49,15 +49,20 @@ export interface PackedShard {
 }
 
 /** Packs one stretch, in halves where it holds too many agents or bytes. */
-export function packStretch(codec: Codec, start: string, entries: readonly Entry[]): PackedShard[] {
+export function packStretch(
+  codec: Codec,
+  start: string,
+  entries: readonly Entry[],
+  limits: RepublishLimits,
+): PackedShard[] {
   const bytes = packEntries(codec, entries)
   const middle = entries[entries.length >>> 1]
-  if ((entries.length <= shardMaxAgents && bytes.length <= shardMaxBytes) || entries.length < 2 || !middle) {
+  if ((entries.length <= limits.shardAgents && bytes.length <= limits.shardBytes) || entries.length < 2 || !middle) {
     return [{ start, entries, bytes }]
   }
   return [
-    ...packStretch(codec, start, entries.slice(0, entries.length >>> 1)),
-    ...packStretch(codec, entryKey(middle), entries.slice(entries.length >>> 1)),
+    ...packStretch(codec, start, entries.slice(0, entries.length >>> 1), limits),
+    ...packStretch(codec, entryKey(middle), entries.slice(entries.length >>> 1), limits),
   ]
 }
 
@@ -69,13 +74,13 @@ export function oldestSeen(entries: readonly Entry[]): number | null {
 }
 
 /** Neighbours that are worth merging: pairs, from the left, that together are small. */
-export function planMerges(shards: readonly ShardInfo[]): [ShardInfo, ShardInfo][] {
+export function planMerges(shards: readonly ShardInfo[], limits: RepublishLimits): [ShardInfo, ShardInfo][] {
   const pairs: [ShardInfo, ShardInfo][] = []
   for (let index = 0; index + 1 < shards.length; index += 1) {
     const left = shards[index]
     const right = shards[index + 1]
     if (left === undefined || right === undefined) continue
-    if (left.agents + right.agents > shardMergeAgents || left.bytes + right.bytes > shardMaxBytes / 2) continue
+    if (left.agents + right.agents > limits.mergeAgents || left.bytes + right.bytes > limits.shardBytes / 2) continue
     pairs.push([left, right])
     index += 1
   }

@@ -8,24 +8,40 @@ const attempts = 5
 export interface MemoryStore extends Store {
   /** Every document, by its path. */
   all: () => Map<string, Fields>
+  /** Sets documents at once, beside every rule; null deletes. */
+  put: (changes: readonly (readonly [path: string, fields: Fields | null])[]) => void
+  /** The same documents, with another `onAwait`. */
+  through: (onAwait: OnAwait) => Store
 }
 
 /**
- * `onAwait` runs at every read and before every commit; what it throws is thrown there, so that a test can stop the
- * work at any of them, or let others in between.
+ * Runs at every read and before every commit. What it throws is thrown there, so that a test can stop the work at any
+ * of them, or let others in between.
  */
-export function createMemoryStore(onAwait: () => Promise<void> = () => Promise.resolve()): MemoryStore {
+export type OnAwait = () => Promise<void>
+
+export function createMemoryStore(
+  onEveryAwait: OnAwait = () => Promise.resolve(),
+  initial: ReadonlyMap<string, Fields> = new Map(),
+): MemoryStore {
   const documents = new Map<string, { fields: Fields; version: number }>()
   let version = 0
 
+  const write = (changes: Iterable<readonly [string, Fields | null]>) => {
+    version += 1
+    for (const [path, fields] of changes) {
+      if (fields === null) documents.delete(path)
+      else documents.set(path, { fields: copy(fields), version })
+    }
+  }
+  write(initial)
+
   const read = (path: string): Fields | null => {
     const document = documents.get(path)
-    return document === undefined ? null : structuredClone(document.fields)
+    return document === undefined ? null : copy(document.fields)
   }
 
-  return {
-    all: () => new Map([...documents].map(([path, { fields }]) => [path, structuredClone(fields)])),
-
+  const through = (onAwait: OnAwait): Store => ({
     async get(paths) {
       await onAwait()
       return paths.map(read)
@@ -61,21 +77,36 @@ export function createMemoryStore(onAwait: () => Promise<void> = () => Promise.r
             for (const path of paths) seen.set(path, documents.get(path)?.version ?? 0)
             return paths.map(read)
           },
-          set: (path, fields) => void writes.set(path, structuredClone(fields)),
+          set: (path, fields) => void writes.set(path, copy(fields)),
           delete: (path) => void writes.set(path, null),
         })
         await onAwait()
         if ([...seen].some(([path, at]) => (documents.get(path)?.version ?? 0) !== at)) continue
-        version += 1
-        for (const [path, fields] of writes) {
-          if (fields === null) documents.delete(path)
-          else documents.set(path, { fields, version })
-        }
+        write(writes)
         return result
       }
       throw new DirectoryError('aborted', 'Somebody else changed the same thing. Try again.')
     },
+  })
+
+  return {
+    ...through(onEveryAwait),
+    all: () => new Map([...documents].map(([path, { fields }]) => [path, copy(fields)])),
+    put: write,
+    through,
   }
+}
+
+/** A deep copy in this realm: `structuredClone` makes the Dates of another one under Jest. */
+function copy(fields: Fields): Fields {
+  return Object.fromEntries(Object.entries(fields).map(([key, value]) => [key, copyValue(value)]))
+}
+
+function copyValue(value: unknown): unknown {
+  if (value instanceof Date) return new Date(value)
+  if (value instanceof Uint8Array) return Uint8Array.from(value)
+  if (Array.isArray(value)) return value.map(copyValue)
+  return typeof value === 'object' && value !== null ? copy({ ...value }) : value
 }
 
 function at(fields: Fields, dotted: string): unknown {

@@ -1,0 +1,117 @@
+import { expect } from '@jest/globals'
+import { gunzipSync } from 'node:zlib'
+import * as z from 'zod'
+import type { Fields } from '../src/ports.ts'
+import type { World } from './world.ts'
+
+/** What discovery must serve and hold, read from the documents alone: nothing here is the server's own code. */
+
+const onlineWindowMs = 60 * 3_600_000
+
+const StoredListing = z.looseObject({
+  agentId: z.string(),
+  channels: z.record(z.string(), z.string()),
+  profile: z.looseObject({ area: z.string() }),
+  presence: z.looseObject({ lastSeenAtMs: z.number() }),
+})
+export type StoredListing = z.infer<typeof StoredListing>
+
+const StoredManifest = z.object({
+  revision: z.number(),
+  shards: z.array(
+    z.object({
+      id: z.string(),
+      start: z.string(),
+      revision: z.number(),
+      agents: z.number(),
+      bytes: z.number(),
+      oldestSeenAtMs: z.number().nullable(),
+    }),
+  ),
+})
+
+/** Of each agent with a listing, the listing. */
+export function storedListings({ store }: World): Map<string, StoredListing> {
+  return new Map(
+    [...store.all()]
+      .filter(([path]) => path.startsWith('mcpDirectory/dating/agents/'))
+      .map(([path, fields]) => [path.slice(path.lastIndexOf('/') + 1), StoredListing.parse(fields)]),
+  )
+}
+
+export function isOnlineAt({ presence }: StoredListing, now: Date): boolean {
+  return now.getTime() - presence.lastSeenAtMs <= onlineWindowMs
+}
+
+export function storedManifest({ store }: World) {
+  return StoredManifest.parse(store.all().get('discovery/dating') ?? { revision: 0, shards: [] })
+}
+
+/** The listings that a shard's document holds. */
+export function shardListings(fields: Fields | undefined): StoredListing[] {
+  if (!(fields?.entries instanceof Uint8Array)) throw new Error('a shard holds bytes')
+  const entries = z.array(z.looseObject({ listing: StoredListing }))
+  return entries.parse(JSON.parse(gunzipSync(fields.entries).toString())).map(({ listing }) => listing)
+}
+
+/** All listings that the shards hold, by agent; throws where one agent is in there twice. */
+export function servedListings(world: World): Map<string, StoredListing> {
+  const documents = world.store.all()
+  const served = new Map<string, StoredListing>()
+  for (const { id } of storedManifest(world).shards) {
+    for (const listing of shardListings(documents.get(`discovery/dating/shards/${id}`))) {
+      if (served.has(listing.agentId)) throw new Error('an agent is in the shards twice')
+      served.set(listing.agentId, listing)
+    }
+  }
+  return served
+}
+
+/**
+ * The shards are one sorted list, cut where the manifest says, without a gap, an orphan or a stale number, and no shard
+ * is too large.
+ */
+export function expectShardsInOrder(world: World, limits: { shardAgents: number }): void {
+  const documents = world.store.all()
+  const { revision, shards } = storedManifest(world)
+  const stored = [...documents.keys()].filter((path) => path.startsWith('discovery/dating/shards/'))
+  expect(stored.sort()).toEqual(shards.map(({ id }) => `discovery/dating/shards/${id}`).sort())
+  if (shards.length > 0) expect(shards[0]?.start).toBe('')
+  shards.forEach((shard, index) => {
+    const fields = documents.get(`discovery/dating/shards/${shard.id}`)
+    const listings = shardListings(fields)
+    const keys = listings.map(({ profile, agentId }) => `${profile.area}/${agentId}`)
+    const end = shards[index + 1]?.start
+    expect(keys).toEqual([...new Set(keys)].sort())
+    expect(keys.every((key) => key >= shard.start && (end === undefined || key < end))).toBe(true)
+    if (end !== undefined) expect(shard.start < end).toBe(true)
+    expect(shard).toMatchObject({
+      revision: fields?.revision,
+      agents: listings.length,
+      bytes: (fields?.entries as Uint8Array).length,
+      oldestSeenAtMs: listings.length === 0 ? null : Math.min(...listings.map((each) => each.presence.lastSeenAtMs)),
+    })
+    expect(shard.revision).toBeLessThanOrEqual(revision)
+    expect(shard.agents).toBeLessThanOrEqual(limits.shardAgents)
+  })
+}
+
+/** The shards hold what the listings say, nothing is owed, and every unlink says when it was done. */
+export function expectConverged(world: World, limits: { shardAgents: number }): void {
+  const documents = world.store.all()
+  expectShardsInOrder(world, limits)
+  const online = new Map([...storedListings(world)].filter(([, listing]) => isOnlineAt(listing, world.clock.now())))
+  expect(sorted(servedListings(world))).toEqual(sorted(online))
+  expect([...documents.keys()].filter((path) => /^(changes|removals)\//.test(path))).toEqual([])
+  for (const [path, fields] of documents) {
+    if (!path.startsWith('unlinks/')) continue
+    for (const unlink of Object.values(fields)) {
+      const { unlinkedAtMs, goneAtMs } = z.object({ unlinkedAtMs: z.number(), goneAtMs: z.number() }).parse(unlink)
+      expect(goneAtMs).toBeGreaterThanOrEqual(unlinkedAtMs)
+    }
+  }
+}
+
+export function sorted<T>(map: ReadonlyMap<string, T>): [string, T][] {
+  return [...map].sort(([a], [b]) => (a < b ? -1 : 1))
+}
