@@ -1,0 +1,240 @@
+import { describe, expect, test } from '@jest/globals'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { posix } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import ts from 'typescript'
+import * as z from 'zod'
+
+const root = fileURLToPath(new URL('../', import.meta.url))
+
+/** An import: a path from the repository's root where it is relative, a package's name or `node:…` otherwise. */
+interface Import {
+  file: string
+  specifier: string
+}
+
+interface Place {
+  /** Whether a file, by its path from the repository's root, lies here. A file lies in one place at most. */
+  holds: (file: string) => boolean
+  allows: (specifier: string, file: string) => boolean
+  /** Whether the place may hold no file yet. */
+  mayBeEmpty: boolean
+}
+
+const under = (folder: string) => (path: string) => path.startsWith(`${folder}/`)
+const directlyIn = (folder: string) => (path: string) => posix.dirname(path) === folder
+const isPackage = (specifier: string, name: string) => specifier === name || specifier.startsWith(`${name}/`)
+const isContract = (specifier: string) => isPackage(specifier, '@koko/contract')
+const index = 'functions/src/index.ts'
+
+const Manifest = z.looseObject({ dependencies: z.record(z.string(), z.string()).default({}) })
+
+/** The packages that a workspace names as its own. */
+function ownPackages(workspace: string): string[] {
+  return Object.keys(Manifest.parse(JSON.parse(readFileSync(`${root}${workspace}/package.json`, 'utf8'))).dependencies)
+}
+
+/** Who may import what: the table of the architecture. */
+const places: Record<string, Place> = {
+  'contract/src': {
+    holds: under('contract/src'),
+    allows: (specifier) =>
+      under('contract/src')(specifier) || ['zod', 'libphonenumber-js'].some((name) => isPackage(specifier, name)),
+    mayBeEmpty: false,
+  },
+  'functions/src': {
+    holds: (file) => directlyIn('functions/src')(file) && file !== index,
+    allows: (specifier) =>
+      (directlyIn('functions/src')(specifier) && specifier !== index) ||
+      isContract(specifier) ||
+      isPackage(specifier, 'zod'),
+    mayBeEmpty: false,
+  },
+  'functions/src/adapters': {
+    holds: under('functions/src/adapters'),
+    allows: (specifier) => specifier === 'functions/src/ports.ts' || isContract(specifier) || !isLocal(specifier),
+    mayBeEmpty: false,
+  },
+  'functions/src/index.ts': {
+    holds: (file) => file === index,
+    allows: (specifier) => under('functions/src')(specifier) || !isLocal(specifier),
+    mayBeEmpty: false,
+  },
+  'web/src': {
+    holds: under('web/src'),
+    allows: (specifier) => under('web/src')(specifier) || ownPackages('web').some((name) => isPackage(specifier, name)),
+    mayBeEmpty: true,
+  },
+  'agent/src': {
+    holds: under('agent/src'),
+    allows: (specifier) =>
+      under('agent/src')(specifier) ||
+      specifier.startsWith('node:') ||
+      ownPackages('agent').some((name) => isPackage(specifier, name)),
+    mayBeEmpty: true,
+  },
+}
+
+function isLocal(specifier: string): boolean {
+  return /^(contract|functions|web|agent|scripts|bench|test|docs|fixtures)\//.test(specifier)
+}
+
+/** Every import of a file, type-only, dynamic and re-exporting ones included. */
+function importsOf(file: string, text: string): Import[] {
+  return ts.preProcessFile(text, true, true).importedFiles.map(({ fileName }) => ({
+    file,
+    specifier: fileName.startsWith('.') ? posix.join(posix.dirname(file), fileName) : fileName,
+  }))
+}
+
+/** The SDK that an import belongs to; undefined for what is no SDK. */
+function sdkOf(specifier: string): string | undefined {
+  if (isLocal(specifier) || specifier.startsWith('node:') || isContract(specifier) || isPackage(specifier, 'zod')) {
+    return undefined
+  }
+  return specifier.split('/', specifier.startsWith('@') ? 2 : 1).join('/')
+}
+
+/** What the table forbids, in words. */
+function violations(sources: ReadonlyMap<string, string>): string[] {
+  return [...sources].flatMap(([file, text]) => {
+    const place = Object.values(places).find(({ holds }) => holds(file))
+    const imports = importsOf(file, text)
+    const forbidden = imports.filter(({ specifier }) => place !== undefined && !place.allows(specifier, file))
+    const sdks = new Set(imports.map(({ specifier }) => sdkOf(specifier)).filter((sdk) => sdk !== undefined))
+    return [
+      ...forbidden.map(({ specifier }) => `${file} imports ${specifier}`),
+      ...(under('functions/src/adapters')(file) && sdks.size > 1 ? [`${file} knows ${[...sdks].join(' and ')}`] : []),
+    ]
+  })
+}
+
+/** The product's sources by their path from the repository's root; tests may import what they test with. */
+function productSources(): Map<string, string> {
+  const folders = ['contract/src', 'functions/src', 'web/src', 'agent/src'].filter((path) => existsSync(root + path))
+  const files = folders.flatMap((folder) =>
+    readdirSync(root + folder, { recursive: true, encoding: 'utf8' }).map((name) => `${folder}/${name}`),
+  )
+  return new Map(
+    files
+      .filter((file) => /\.(ts|tsx|js|mjs)$/.test(file) && !file.endsWith('.test.ts'))
+      .map((file) => [file, readFileSync(root + file, 'utf8')]),
+  )
+}
+
+const sources = productSources()
+
+test.each(Object.entries(places).filter(([, { mayBeEmpty }]) => !mayBeEmpty))('%s holds files', (_, { holds }) => {
+  expect([...sources.keys()].filter(holds).length).toBeGreaterThan(0)
+})
+
+test('every source file lies in exactly one place', () => {
+  const homes = (file: string) => Object.values(places).filter(({ holds }) => holds(file)).length
+  expect([...sources.keys()].filter((file) => homes(file) !== 1)).toEqual([])
+})
+
+test('every source file imports only what its place may', () => {
+  expect(violations(sources)).toEqual([])
+})
+
+test('imports were read: the contract is imported by the core, and zod by the contract', () => {
+  const all = [...sources].flatMap(([file, text]) => importsOf(file, text))
+  expect(all).toContainEqual({ file: 'contract/src/channels.ts', specifier: 'zod' })
+  expect(all.filter(({ file, specifier }) => directlyIn('functions/src')(file) && isContract(specifier))).not.toEqual(
+    [],
+  )
+})
+
+describe('the table refuses', () => {
+  test.each([
+    ['functions/src/discovery.ts', "import { getFirestore } from 'firebase-admin/firestore'"],
+    ['functions/src/discovery.ts', "import type { Firestore } from '@google-cloud/firestore'"],
+    ['functions/src/discovery.ts', "import * as logger from 'firebase-functions/logger'"],
+    ['functions/src/discovery.ts', "import { codec } from './adapters/node.ts'"],
+    ['functions/src/discovery.ts', "const { codec } = await import('./adapters/node.ts')"],
+    ['functions/src/discovery.ts', "export { codec } from './adapters/node.ts'"],
+    ['functions/src/discovery.ts', "import { randomBytes } from 'node:crypto'"],
+    ['functions/src/discovery.ts', "import { gzipSync } from 'zlib'"],
+    ['functions/src/discovery.ts', "import { api } from './index.ts'"],
+    ['functions/src/discovery.ts', "import { Channels } from '../../contract/src/channels.ts'"],
+    ['functions/src/discovery.ts', "import { createWorld } from '../test/world.ts'"],
+    ['functions/src/adapters/firestore.ts', "import { createVault } from './node.ts'"],
+    ['functions/src/adapters/firestore.ts', "import { discover } from '../discovery.ts'"],
+    ['functions/src/adapters/firestore.ts', "import { api } from '../index.ts'"],
+    ['contract/src/listing.ts', "import { readFileSync } from 'node:fs'"],
+    ['contract/src/listing.ts', "import type { Timestamp } from 'firebase/firestore'"],
+    ['contract/src/listing.ts', "import { discover } from '../../functions/src/discovery.ts'"],
+    ['web/src/settings.ts', "import { discover } from '../../functions/src/discovery.ts'"],
+    ['web/src/settings.ts', "import { home } from '../../agent/src/home.ts'"],
+    ['web/src/settings.ts', "import { readFileSync } from 'node:fs'"],
+    ['agent/src/cli.ts', "import { settings } from '../../web/src/settings.ts'"],
+    ['agent/src/cli.ts', "import { getAuth } from 'firebase-admin/auth'"],
+  ])('in %s: %s', (file, text) => {
+    expect(violations(new Map([[file, text]]))).toHaveLength(1)
+  })
+
+  test('an adapter that knows two SDKs', () => {
+    const text = "import 'firebase-admin/auth'\nimport { Firestore } from '@google-cloud/firestore'"
+    expect(violations(new Map([['functions/src/adapters/both.ts', text]]))).toEqual([
+      'functions/src/adapters/both.ts knows firebase-admin and @google-cloud/firestore',
+    ])
+  })
+
+  test('nothing that the architecture allows', () => {
+    const allowed = new Map([
+      [
+        'contract/src/listing.ts',
+        "import * as z from 'zod'\nimport { isPossiblePhoneNumber } from 'libphonenumber-js/min'",
+      ],
+      [
+        'functions/src/discovery.ts',
+        "import { Listing } from '@koko/contract'\nimport type { Ports } from './ports.ts'",
+      ],
+      [
+        'functions/src/adapters/node.ts',
+        "import 'node:crypto'\nimport 'node:zlib'\nimport type { Vault } from '../ports.ts'",
+      ],
+      [
+        'functions/src/index.ts',
+        "import { api } from './http.ts'\nimport './adapters/node.ts'\nimport 'firebase-functions'",
+      ],
+      ['web/src/settings.ts', "import { createClient } from '@koko/contract'\nimport { getAuth } from 'firebase/auth'"],
+      [
+        'agent/src/home.ts',
+        "import { createClient } from '@koko/contract'\nimport { readFile } from 'node:fs/promises'",
+      ],
+    ])
+    expect(violations(allowed)).toEqual([])
+  })
+})
+
+describe('nothing is ambient in the contract and the core', () => {
+  const isPure = (file: string) => Object.entries(places).some(([name, { holds }]) => pure.has(name) && holds(file))
+  const pure = new Set(['contract/src', 'functions/src'])
+
+  /** Where a file reads the clock, randomness or the process for itself. */
+  function ambient(file: string, text: string): string[] {
+    const found: string[] = []
+    const source = ts.createSourceFile(file, text, ts.ScriptTarget.Latest)
+    const visit = (node: ts.Node): void => {
+      const said = node.getText(source)
+      if (ts.isNewExpression(node) && said === 'new Date()') found.push(said)
+      if (ts.isCallExpression(node) && /^(Date\.now|Math\.random|performance\.now)\(/.test(said)) found.push(said)
+      if (ts.isPropertyAccessExpression(node) && /^(process|crypto)\.\w+$/.test(said)) found.push(said)
+      ts.forEachChild(node, visit)
+    }
+    visit(source)
+    return found.map((what) => `${file}: ${what}`)
+  }
+
+  test('time, randomness and the environment come as arguments', () => {
+    expect([...sources].filter(([file]) => isPure(file)).flatMap(([file, text]) => ambient(file, text))).toEqual([])
+  })
+
+  test.each(['new Date()', 'Date.now()', 'Math.random()', 'performance.now()', 'process.env', 'crypto.randomUUID'])(
+    '%s would be found',
+    (text) => {
+      expect(ambient('functions/src/discovery.ts', `export const found = ${text}`)).toHaveLength(1)
+    },
+  )
+})
