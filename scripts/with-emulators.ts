@@ -10,17 +10,22 @@ import { startStack } from './stack.ts'
 const COMMAND_GRACE_MS = 5_000
 
 /**
- * Runs a shell command beside a fresh, empty stack with its schedule kept, and answers the command's exit status. Nothing
- * but the command writes to standard output.
+ * Runs a command, a shell's line or a program with its arguments, beside a fresh, empty stack with its schedule kept, and
+ * answers the command's exit status. Nothing but the command writes to standard output.
  */
-export async function runWithEmulators(command: string, signal: AbortSignal): Promise<number> {
-  console.error('with-emulators: starting the emulators')
+export async function runWithEmulators(
+  command: string | [program: string, ...arguments_: string[]],
+  signal: AbortSignal,
+  report: (progress: string) => void,
+): Promise<number> {
+  report('starting the emulators')
   await using stack = await startStack({ signal })
   await using schedule = await keepSchedule(signal)
 
-  console.error(`with-emulators: running ${command}`)
-  const child = spawn(command, {
-    shell: true,
+  report(`running ${typeof command === 'string' ? command : command.join(' ')}`)
+  const [program, ...arguments_] = typeof command === 'string' ? [command] : command
+  const child = spawn(program, arguments_, {
+    shell: typeof command === 'string',
     stdio: 'inherit',
     env: { ...process.env, ...environment, KOKO_SCHEDULER_ORIGIN: schedule.origin, KOKO_STACK_LOG: stack.logPath },
     // A group of its own: a shell does not pass a signal on to what it runs.
@@ -35,11 +40,11 @@ export async function runWithEmulators(command: string, signal: AbortSignal): Pr
     setTimeout(() => end('SIGKILL'), COMMAND_GRACE_MS).unref()
   })
   void stack.ended.then((reason) => {
-    console.error(`with-emulators: ${reason}`)
+    report(reason)
     end('SIGTERM')
   })
   const [code, killedBy] = (await once(child, 'exit')) as [number | null, NodeJS.Signals | null]
-  console.error('with-emulators: stopping the emulators')
+  report('stopping the emulators')
   return killedBy ? exitCodeOf(killedBy) : (code ?? 1)
 }
 
@@ -48,7 +53,9 @@ if (import.meta.main) {
   const signal = watchStopSignals()
   try {
     if (!command) throw new Failure("usage: npm run with-emulators -- '<command>'")
-    process.exitCode = await runWithEmulators(command, signal)
+    process.exitCode = await runWithEmulators(command, signal, (progress) =>
+      console.error(`with-emulators: ${progress}`),
+    )
   } catch (error) {
     process.exitCode = error instanceof Stopped ? exitCodeOf(error.signal) : reportFailure(error)
   }
