@@ -1,5 +1,5 @@
 import * as z from 'zod'
-import { Channels } from '../contract/src/channels.ts'
+import { StoredChannels } from '../contract/src/channels.ts'
 import { Badge, Listing, Presence, Unlinks } from '../contract/src/listing.ts'
 import { rooms } from '../contract/src/rooms.ts'
 
@@ -78,7 +78,7 @@ function documentShapes(): Record<string, JsonSchema> {
   for (const listing of Listing.options) {
     named.add(listing, { id: `${pascalCase(listing.shape.category.value)}Listing` })
   }
-  named.add(Channels, { id: 'Channels' })
+  named.add(StoredChannels, { id: 'Channels' })
   for (const [name, { profile }] of Object.entries(rooms)) named.add(profile, { id: `${pascalCase(name)}Profile` })
   named.add(Presence, { id: 'Presence' })
   named.add(Unlinks, { id: 'Unlinks' })

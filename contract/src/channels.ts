@@ -74,15 +74,30 @@ export const Channel = z.enum(['whatsapp', 'telegram', 'discord', 'slack'], {
 })
 export type Channel = z.infer<typeof Channel>
 
+function channelsOf<Number extends z.ZodType<string>>(whatsapp: Number) {
+  return strictObject({
+    whatsapp: whatsapp.optional(),
+    telegram: handles.telegram.optional(),
+    discord: handles.discord.optional(),
+    slack: handles.slack.optional(),
+  } satisfies Record<Channel, z.ZodType>)
+    .refine((channels) => Object.values(channels).some((handle) => handle !== undefined), {
+      error: 'must hold at least one of whatsapp, telegram, discord, slack',
+    })
+    .meta({ minProperties: 1 })
+}
+
 /** The channels of a listing, each with its handle: any of the four, at least one. */
-export const Channels = strictObject({
-  whatsapp: handles.whatsapp.optional(),
-  telegram: handles.telegram.optional(),
-  discord: handles.discord.optional(),
-  slack: handles.slack.optional(),
-} satisfies Record<Channel, z.ZodType>)
-  .refine((channels) => Object.values(channels).some((handle) => handle !== undefined), {
-    error: 'must hold at least one of whatsapp, telegram, discord, slack',
-  })
-  .meta({ minProperties: 1 })
+export const Channels = channelsOf(handles.whatsapp)
 export type Channels = z.infer<typeof Channels>
+
+/**
+ * The channels as they are read back. What numbers are possible changes with libphonenumber's data: a number that was
+ * accepted once must stay readable, and so unlinkable.
+ */
+export const StoredChannels = channelsOf(
+  handle(
+    'A phone number in E.164 form',
+    handleRules.whatsapp.filter(({ passes }) => passes instanceof RegExp),
+  ),
+)

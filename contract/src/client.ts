@@ -9,6 +9,8 @@ export interface ClientOptions {
   origin: string
   /** An ID token for calls that need one; undefined where there is no session. */
   idToken?: () => Promise<string | undefined>
+  /** Where the callables are, if not where the configuration says: a page reaches them through its own origin. */
+  callablesUrl?: string
   fetch?: Fetch
   /** Aborts whatever is under way. */
   signal?: AbortSignal
@@ -34,7 +36,13 @@ export interface Client {
 }
 
 /** A client that starts from the origin alone: where the functions are comes from `/api/v1/config`. */
-export function createClient({ origin, idToken, fetch = globalThis.fetch, signal }: ClientOptions): Client {
+export function createClient({
+  origin,
+  idToken,
+  callablesUrl,
+  fetch = globalThis.fetch,
+  signal,
+}: ClientOptions): Client {
   const base = origin.replace(/\/+$/, '')
   let known: Promise<Config> | undefined
 
@@ -74,11 +82,7 @@ export function createClient({ origin, idToken, fetch = globalThis.fetch, signal
   return {
     config,
     async call(name, input) {
-      const { projectId, region, emulators } = await config()
-      const functions =
-        emulators === undefined
-          ? `https://${region}-${projectId}.cloudfunctions.net`
-          : `http://${emulators.functions.host}:${emulators.functions.port}/${projectId}/${region}`
+      const functions = callablesUrl ?? functionsUrl(await config())
       const { caller, output } = callables[name]
       const answer = await send(`${functions}/${name}`, 'POST', { data: input }, caller !== 'anyone')
       const result = typeof answer === 'object' && answer !== null && 'result' in answer ? answer.result : undefined
@@ -104,6 +108,12 @@ function jsonOf(text: string): unknown {
   } catch {
     return undefined
   }
+}
+
+function functionsUrl({ projectId, region, emulators }: Config): string {
+  return emulators === undefined
+    ? `https://${region}-${projectId}.cloudfunctions.net`
+    : `http://${emulators.functions.host}:${emulators.functions.port}/${projectId}/${region}`
 }
 
 function read<T extends z.ZodType>(schema: T, answer: unknown): z.output<T> {

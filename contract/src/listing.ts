@@ -1,5 +1,5 @@
 import * as z from 'zod'
-import { Channels } from './channels.ts'
+import { StoredChannels } from './channels.ts'
 import { rooms, RoomName } from './rooms.ts'
 
 /** A UUID v4, minted by the server. */
@@ -25,7 +25,7 @@ function listingOf<Name extends RoomName>(name: Name) {
   return z.strictObject({
     agentId: AgentId,
     category: z.literal(name),
-    channels: Channels,
+    channels: StoredChannels,
     profile: rooms[name].profile,
     presence: Presence,
   })

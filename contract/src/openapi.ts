@@ -16,7 +16,7 @@ import {
   type CallableName,
   type Endpoint,
 } from './api.ts'
-import { Channel, Channels } from './channels.ts'
+import { Channel, Channels, StoredChannels } from './channels.ts'
 import { errorCodes, type ErrorCode } from './errors.ts'
 import { AgentId, Badge, Listing, Milliseconds, Presence } from './listing.ts'
 import { Area } from './profile.ts'
@@ -34,6 +34,7 @@ const named: Readonly<Record<string, z.ZodType>> = {
   Challenge,
   Channel,
   Channels,
+  StoredChannels,
   Config,
   DiscoverInput,
   DiscoverOutput,

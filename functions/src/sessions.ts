@@ -1,7 +1,7 @@
 import { AgentId, DirectoryError, type Caller, type Badge as BadgeType } from '@koko/contract'
 import * as z from 'zod'
 import { Account, Badge, parseStored, paths } from './documents.ts'
-import type { Reader } from './ports.ts'
+import type { Ports, Reader } from './ports.ts'
 
 /** Who calls, as a valid ID token says. */
 export interface Session {
@@ -14,10 +14,18 @@ export interface Session {
 
 const Claims = z.object({
   uid: AgentId,
+  // A password or an email address can be linked to a user by any session of it; its tokens carry none of our claims.
+  firebase: z.object({ sign_in_provider: z.literal('custom') }),
   generation: z.int().default(0),
   settings: z.boolean().default(false),
   untilMs: z.int().optional(),
 })
+
+/** The claims of the valid ID token in an `Authorization` header; null for anything else. */
+export async function claimsOf({ signIns }: Ports, authorization: string | undefined) {
+  const idToken = /^Bearer (\S+)$/i.exec(authorization ?? '')?.[1]
+  return idToken === undefined ? null : signIns.verify(idToken)
+}
 
 /** The session that a token's claims stand for; null where they stand for none. */
 export function sessionOf(claims: unknown): Session | null {

@@ -29,10 +29,10 @@ function createTestSignIns(realMs: () => number, initial: Iterable<string>): Tes
       const { mintedAtMs, claims } = open(token)
       if (realMs() - mintedAtMs >= customTokenLifetimeMs) throw new Error('the custom token has expired')
       existing.add(claims.uid)
-      return claims
+      return { ...claims, firebase: { sign_in_provider: 'custom' } }
     },
     mint: (agentId, claims) =>
-      Promise.resolve(JSON.stringify({ mintedAtMs: realMs(), claims: { uid: agentId, ...claims } })),
+      Promise.resolve(JSON.stringify({ mintedAtMs: realMs(), claims: { uid: agentId, firebase: { sign_in_provider: 'custom' }, ...claims } })),
     verify(idToken) {
       try {
         return Promise.resolve(JSON.parse(idToken) as Claims)

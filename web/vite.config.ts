@@ -1,0 +1,23 @@
+import { readdirSync } from 'node:fs'
+import { join } from 'node:path'
+import { defineConfig } from 'vite'
+
+const pages = readdirSync(import.meta.dirname).filter((file) => file.endsWith('.html'))
+
+// Vite reads its configuration from the default export.
+// eslint-disable-next-line no-restricted-syntax
+export default defineConfig({
+  root: import.meta.dirname,
+  appType: 'mpa',
+  build: {
+    target: 'es2023',
+    outDir: 'dist',
+    emptyOutDir: true,
+    // An inlined asset would need `data:` in the content security policy, a preload polyfill an inline script.
+    assetsInlineLimit: 0,
+    modulePreload: { polyfill: false },
+    rolldownOptions: {
+      input: Object.fromEntries(pages.map((page) => [page.replace('.html', ''), join(import.meta.dirname, page)])),
+    },
+  },
+})
