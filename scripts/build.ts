@@ -1,5 +1,5 @@
 import * as esbuild from 'esbuild'
-import { cp, mkdir, readFile, readdir, rm, writeFile } from 'node:fs/promises'
+import { readFile, readdir, rm, writeFile } from 'node:fs/promises'
 import { basename, join } from 'node:path'
 import { root } from './addresses.ts'
 import { cutLock } from './cut-lock.ts'
@@ -24,7 +24,7 @@ export interface Built {
 /** Builds everything that is deployed: the functions with a lock of their own, and the web pages. */
 export async function build(): Promise<Built> {
   const built = await buildFunctions(join(root, 'functions', 'dist'))
-  await buildWeb(join(root, 'web', 'dist'))
+  await buildWeb(join(root, 'web'))
   return built
 }
 
@@ -76,9 +76,13 @@ export async function buildFunctions(folder: string): Promise<Built> {
 }
 
 async function buildWeb(folder: string): Promise<void> {
-  await rm(folder, { recursive: true, force: true })
-  await mkdir(folder, { recursive: true })
-  await cp(join(root, 'web', 'public'), folder, { recursive: true })
+  const { build: buildPages } = await import('vite')
+  await buildPages({
+    root: folder,
+    configFile: join(folder, 'vite.config.ts'),
+    build: { outDir: join(folder, 'dist') },
+    logLevel: 'error',
+  })
 }
 
 async function writeJson(path: string, value: unknown): Promise<void> {

@@ -55,7 +55,13 @@ describe('the local stack', () => {
   )
 
   it('points every SDK of its command at itself', () => {
-    expect(process.env).toMatchObject(environment)
+    expect(process.env).toMatchObject({
+      GCLOUD_PROJECT: 'demo-koko',
+      FIRESTORE_EMULATOR_HOST: '127.0.0.1:8080',
+      FIREBASE_AUTH_EMULATOR_HOST: '127.0.0.1:9099',
+      FIREBASE_EMULATOR_HUB: '127.0.0.1:4400',
+      KOKO_ORIGIN: 'http://127.0.0.1:5000',
+    })
   })
 
   it('keeps a log that has what the functions say', async () => {
