@@ -10,6 +10,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { pathToFileURL } from 'node:url'
 import { functionsOrigin, ports, project, root, stackFolder } from './addresses.ts'
 import { build } from './build.ts'
+import { writeEmulatorConfig } from './emulator-config.ts'
 import { Failure } from './failure.ts'
 import { findFirestoreEmulator } from './firestore-emulator.ts'
 import type { FirestoreEmulator } from './firestore-emulator.ts'
@@ -56,7 +57,7 @@ export async function startStack(options: { importFrom?: string; signal: AbortSi
   const secrets = join(root, 'functions', '.secret.local')
   if (existsSync(secrets)) await copyFile(secrets, sharedSecrets)
 
-  const child = spawn(process.execPath, firebaseArguments(importFrom), {
+  const child = spawn(process.execPath, firebaseArguments(await writeEmulatorConfig(), importFrom), {
     cwd: stackFolder,
     env: await firebaseEnvironment(javaHome, firestore, scratch),
     stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
@@ -120,7 +121,7 @@ function howToGetJava(): string {
   return 'install one from https://adoptium.net'
 }
 
-function firebaseArguments(importFrom: string | undefined): string[] {
+function firebaseArguments(configPath: string, importFrom: string | undefined): string[] {
   return [
     '--import',
     pathToFileURL(join(import.meta.dirname, 'emulator-guard.ts')).href,
@@ -128,7 +129,7 @@ function firebaseArguments(importFrom: string | undefined): string[] {
     'emulators:start',
     '--non-interactive',
     ...['--project', project],
-    ...['--config', join(root, 'firebase.json')],
+    ...['--config', configPath],
     ...(importFrom ? ['--import', importFrom] : []),
   ]
 }

@@ -50,7 +50,17 @@ describe('Hosting', () => {
   test('sends nothing else to a function', () => {
     const elsewhere = ['/', '/settings', '/report', '/api', '/api/v2/config', '/heartbeat', '/apiv1']
     expect(elsewhere.filter((path) => rewriteOf(path)?.function !== undefined)).toEqual([])
-    expect(hosting.rewrites.filter((rewrite) => rewrite.function !== undefined)).toHaveLength(1)
+  })
+
+  test('sends the callables of the settings page, and no others, to their own functions', () => {
+    const ofSettings = Object.entries(callables)
+      .filter(([name, { caller }]) => caller.includes('settings') || name === 'redeemSettingsLink')
+      .map(([name]) => name)
+    expect(ofSettings).toContain('unlinkChannel')
+    for (const name of ofSettings) {
+      expect(rewriteOf(`/api/v1/callables/${name}`)?.function).toMatchObject({ functionId: name, region })
+    }
+    expect(hosting.rewrites.filter((rewrite) => rewrite.function !== undefined)).toHaveLength(ofSettings.length + 1)
   })
 
   test.each(paths)('keeps /api/v1%s out of every cache', (path) => {
