@@ -2,6 +2,7 @@ import {
   DirectoryError,
   endpoints,
   errorCodes,
+  invalidArgument,
   maxBodyBytes,
   openapi,
   parse,
@@ -12,7 +13,7 @@ import { parseBody } from './body.ts'
 import type { DiscoveryView } from './discovery-view.ts'
 import { batchGet, discover } from './discovery.ts'
 import type { Ports } from './ports.ts'
-import { sessionOf, unauthenticated, type Session } from './sessions.ts'
+import { claimsOf, sessionOf, unauthenticated, type Session } from './sessions.ts'
 import { config, health } from './status.ts'
 
 export interface HttpRequest {
@@ -68,7 +69,7 @@ async function route(api: Api, request: HttpRequest, now: Date): Promise<HttpRes
     return { ...problem(405, 'UNIMPLEMENTED', `Use ${method}.`), headers: { allow: method } }
   }
   if (query !== undefined) {
-    throw new DirectoryError('invalid-argument', 'Parameters go in the JSON body; the URL takes none.')
+    throw invalidArgument([{ path: '', message: 'goes in the JSON body; the URL takes no parameters' }])
   }
   if (request.body.length > maxBodyBytes) {
     return problem(413, 'INVALID_ARGUMENT', `A body is at most ${maxBodyBytes} bytes.`)
@@ -114,10 +115,8 @@ const patterns = Object.fromEntries(
   ]),
 ) as Record<EndpointName, RegExp>
 
-async function authenticate({ signIns }: Ports, { authorization }: HttpRequest): Promise<Session> {
-  const idToken = /^Bearer (\S+)$/i.exec(authorization ?? '')?.[1]
-  const claims = idToken === undefined ? null : await signIns.verify(idToken)
-  const session = sessionOf(claims)
+async function authenticate(ports: Ports, { authorization }: HttpRequest): Promise<Session> {
+  const session = sessionOf(await claimsOf(ports, authorization))
   if (session === null) throw unauthenticated()
   return session
 }
@@ -125,7 +124,7 @@ async function authenticate({ signIns }: Ports, { authorization }: HttpRequest):
 function jsonBody({ body, contentType }: HttpRequest): unknown {
   if (body.length === 0) return {}
   if (!/^application\/json(;|$)/i.test(contentType ?? '')) {
-    throw new DirectoryError('invalid-argument', 'Send the body as application/json.')
+    throw invalidArgument([{ path: '', message: 'must be sent as application/json' }])
   }
   return parseBody(body)
 }

@@ -1,4 +1,4 @@
-import { DirectoryError, region, type CallableName, type Violation } from '@koko/contract'
+import { callables, DirectoryError, invalidArgument, region, type CallableName, type Violation } from '@koko/contract'
 import * as logger from 'firebase-functions/logger'
 import { defineInt, defineSecret, defineString } from 'firebase-functions/params'
 import { setGlobalOptions } from 'firebase-functions/v2'
@@ -12,6 +12,7 @@ import { createDiscoveryView } from './discovery-view.ts'
 import { handleHttp, type Api } from './http.ts'
 import type { Ports } from './ports.ts'
 import { republishDiscovery as runRepublish } from './republish.ts'
+import { claimsOf } from './sessions.ts'
 
 const secret = defineSecret('KOKO_SECRET')
 const registrationCost = defineInt('REGISTRATION_COST', {
@@ -121,42 +122,52 @@ export const republishDiscovery = onSchedule(
   },
 )
 
-/** A callable whose body is checked as bytes before the platform's own parser sees any of it. */
+/**
+ * A callable whose body is checked as bytes before the platform's own parser sees any of it, and its token by us: the
+ * platform would log parts of one it refuses, refuse every one when it has no keys, and none under the emulators.
+ */
 function callable(name: CallableName): CallableFunction<unknown, Promise<unknown>> {
-  const refusals = new WeakMap<Request, DirectoryError>()
-  const onParsed = onCall({ cors: allowedOrigins, invoker: 'public' }, async ({ data, auth, rawRequest }) => {
+  const arrivals = new WeakMap<Request, { authorization?: string | undefined; refusal?: DirectoryError }>()
+  const onParsed = onCall({ cors: allowedOrigins, invoker: 'public' }, async ({ data, rawRequest }) => {
     try {
-      const refusal = refusals.get(rawRequest)
+      const { authorization, refusal } = arrivals.get(rawRequest) ?? {}
       if (refusal !== undefined) throw refusal
       const { ports } = await getApi()
-      return await runCallable(
-        ports,
-        name,
-        auth === undefined ? undefined : { ...auth.token, uid: auth.uid },
-        data,
-        new Date(),
-      )
+      const claims = callables[name].caller === 'anyone' ? null : await claimsOf(ports, authorization)
+      return await runCallable(ports, name, claims, data, new Date())
     } catch (error) {
       throw httpsErrorOf(error)
     }
   })
   const onBytes = (request: Request, response: Parameters<typeof onParsed>[1]) => {
-    if (request.method === 'POST') {
+    if (request.method !== 'OPTIONS') {
+      const { authorization } = request.headers
+      delete request.headers.authorization
+      delete request.headers['x-firebase-appcheck']
+      request.headers['content-type'] = 'application/json'
       request.body = { data: null }
       try {
-        request.body = { data: parseCallableBody(bytesOf(request)) }
-        if (!/^application\/json(;|$)/i.test(sentContentType(request) ?? '')) {
-          throw new DirectoryError('invalid-argument', 'Send the body as application/json.')
-        }
+        request.body = { data: parseCall(request) }
+        arrivals.set(request, { authorization })
       } catch (error) {
         if (!(error instanceof DirectoryError)) throw error
-        refusals.set(request, error)
+        arrivals.set(request, { refusal: error })
       }
-      request.headers['content-type'] = 'application/json'
+      // The platform's own refusal of another method has no details.
+      request.method = 'POST'
     }
     return onParsed(request, response)
   }
   return Object.defineProperties(onBytes, Object.getOwnPropertyDescriptors(onParsed)) as typeof onParsed
+}
+
+function parseCall(request: Request): unknown {
+  if (request.method !== 'POST') throw invalidArgument([{ path: '', message: 'must be sent by POST' }])
+  const data = parseCallableBody(bytesOf(request))
+  if (!/^application\/json(;|$)/i.test(sentContentType(request) ?? '')) {
+    throw invalidArgument([{ path: '', message: 'must be sent as application/json' }])
+  }
+  return data
 }
 
 function httpsErrorOf(error: unknown): HttpsError {
