@@ -1,4 +1,5 @@
-import { authOrigin, environment, firestoreOrigin, project } from './addresses.ts'
+import { createClient, signInWithToken, type Client } from '@koko/contract'
+import { firestoreOrigin, hostingOrigin, project } from './addresses.ts'
 import { Failure } from './failure.ts'
 
 /** More at once make the Functions emulator start a process for each. */
@@ -12,7 +13,9 @@ export async function bringPresenceUpToDate(signal: AbortSignal): Promise<number
   const waiting = await listedAgents(signal)
   const count = waiting.length
   const work = async () => {
-    for (let agentId = waiting.pop(); agentId; agentId = waiting.pop()) await sayHello(agentId, signal)
+    for (let agentId = waiting.pop(); agentId; agentId = waiting.pop()) {
+      await (await clientOf(agentId, signal)).call('heartbeat', {})
+    }
   }
   await Promise.all(Array.from({ length: AT_ONCE }, work))
   return count
@@ -21,32 +24,37 @@ export async function bringPresenceUpToDate(signal: AbortSignal): Promise<number
 /** The emulator takes `Bearer owner` for an administrator. */
 async function listedAgents(signal: AbortSignal): Promise<string[]> {
   const documents = `${firestoreOrigin}/v1/projects/${project}/databases/(default)/documents`
-  const found = (await post(
-    `${documents}:runQuery`,
-    {
+  const response = await fetch(`${documents}:runQuery`, {
+    method: 'POST',
+    headers: { authorization: 'Bearer owner', 'content-type': 'application/json' },
+    body: JSON.stringify({
       structuredQuery: {
         from: [{ collectionId: 'agents', allDescendants: true }],
         select: { fields: [{ fieldPath: '__name__' }] },
       },
-    },
-    'owner',
+    }),
     signal,
-  )) as { document?: { name: string } }[]
+  })
+  if (!response.ok) throw new Failure(`the Firestore emulator answered ${response.status}`)
+  const found = (await response.json()) as { document?: { name: string } }[]
   return found
     .map(({ document }) => document?.name.split('/documents/')[1] ?? '')
     .filter((path) => path.startsWith('mcpDirectory/'))
     .map((path) => path.split('/').at(-1) ?? '')
 }
 
-async function sayHello(agentId: string, signal: AbortSignal): Promise<void> {
-  const identityToolkit = `${authOrigin}/identitytoolkit.googleapis.com/v1`
-  const { idToken } = (await post(
-    `${identityToolkit}/accounts:signInWithCustomToken?key=emulator`,
-    { token: customToken(agentId), returnSecureToken: true },
-    undefined,
-    signal,
-  )) as { idToken: string }
-  await post(`${environment.KOKO_FUNCTIONS_ORIGIN}/heartbeat`, { data: {} }, idToken, signal)
+/** A client in the name of any agent; an administrator of the emulators needs no secret. */
+async function clientOf(agentId: string, signal: AbortSignal): Promise<Client> {
+  const config = await createClient({ origin: hostingOrigin, signal }).config()
+  const { idToken } = await signInWithToken(config, customToken(agentId), { signal })
+  return createClient({ origin: hostingOrigin, idToken, signal })
+}
+
+/** A settings link of some agent of the sample room; undefined where it has none. */
+export async function sampleSettingsLink(signal: AbortSignal): Promise<string | undefined> {
+  const [agentId] = (await listedAgents(signal)).sort()
+  if (agentId === undefined) return undefined
+  return (await (await clientOf(agentId, signal)).call('createSettingsLink', {})).url
 }
 
 /** The Auth emulator checks no signature. */
@@ -59,14 +67,3 @@ function customToken(uid: string): string {
 }
 
 const IDENTITY_TOOLKIT = 'https://identitytoolkit.googleapis.com/google.identity.identitytoolkit.v1.IdentityToolkit'
-
-async function post(url: string, body: unknown, bearer: string | undefined, signal: AbortSignal): Promise<unknown> {
-  const response = await fetch(url, {
-    method: 'POST',
-    headers: { 'Content-Type': 'application/json', ...(bearer ? { Authorization: `Bearer ${bearer}` } : {}) },
-    body: JSON.stringify(body),
-    signal,
-  })
-  if (!response.ok) throw new Failure(`${url} answered ${response.status} ${await response.text()}`)
-  return response.json()
-}

@@ -51,7 +51,7 @@ async function seed(signal: AbortSignal): Promise<void> {
   for (let index = 0; index < agents; index += 1) {
     const { challenge } = await anyone.call('createRegistrationChallenge', {})
     const solution = await solveChallenge({
-      challenge: challenge as Parameters<typeof solveChallenge>[0]['challenge'],
+      challenge: challenge,
       deriveKey,
     })
     const { token } = await anyone.call('registerAgent', {

@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { hostingOrigin, ports, project, root } from './addresses.ts'
 import { reportFailure } from './failure.ts'
-import { bringPresenceUpToDate } from './presence.ts'
+import { bringPresenceUpToDate, sampleSettingsLink } from './presence.ts'
 import { keepSchedule } from './scheduler.ts'
 import { Stopped, watchStopSignals } from './signals.ts'
 import { startStack } from './stack.ts'
@@ -19,6 +19,7 @@ async function start(signal: AbortSignal): Promise<void> {
     console.log(`${count} agents are online`)
   }
   await using schedule = await keepSchedule(signal)
+  const settingsLink = await sampleSettingsLink(signal)
 
   console.log(`
   directory   ${hostingOrigin}
@@ -31,6 +32,8 @@ async function start(signal: AbortSignal): Promise<void> {
 
   Try:  curl ${hostingOrigin}/api/v1/config
         npm run schedule -- status
+        ${settingsLink ?? 'npm run seed'}
+        (the settings of an agent of the sample room, once, for ten minutes; npm run settings-link prints another)
 
 ready: press Ctrl-C to stop`)
 

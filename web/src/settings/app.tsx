@@ -1,5 +1,6 @@
 import { useEffect, useRef, useState } from 'preact/hooks'
 import { openingInWords } from './failure.ts'
+import type { Panel as LoadedPanel } from './panel.tsx'
 import type { Session } from './session.ts'
 import { fill, strings } from './strings.ts'
 import { clockTime } from './words.ts'
@@ -8,7 +9,7 @@ type Stage =
   | { name: 'no link' }
   | { name: 'mangled' }
   | { name: 'ready'; code: string; failure?: { text: string; retry: boolean }; isOpening: boolean }
-  | { name: 'open'; session: Session; Panel: typeof import('./panel.tsx').Panel }
+  | { name: 'open'; session: Session; Panel: typeof LoadedPanel }
   | { name: 'over'; why: 'ended' | 'signedOut' }
   | { name: 'gone'; left: { path: string; found: boolean | null }[]; outOfAnswersAtMs: number }
 

@@ -1,0 +1,9 @@
+import { reportFailure } from './failure.ts'
+import { sampleSettingsLink } from './presence.ts'
+
+/** Prints a settings link of an agent of the sample room, beside a running `npm start`. */
+try {
+  console.log(await sampleSettingsLink(AbortSignal.timeout(30_000)))
+} catch (error) {
+  process.exitCode = reportFailure(error)
+}
