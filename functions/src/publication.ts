@@ -65,8 +65,12 @@ export function decidePublication(
 
 /** When the allowance will be whole again after one more publish; throws where there is none left. */
 function chargePublish(fullAtMs: number, now: Date): number {
-  const next = Math.max(fullAtMs, now.getTime()) + publishIntervalMs
-  const overMs = next - now.getTime() - publishBurst * publishIntervalMs
+  const furthestMs = now.getTime() + publishBurst * publishIntervalMs
+  // Further off than that, the clock that wrote it has gone back since: one a minute, as if all was used.
+  const hasJumped = fullAtMs > furthestMs + publishIntervalMs
+  const startMs = hasJumped ? furthestMs - publishIntervalMs : Math.max(fullAtMs, now.getTime())
+  const next = startMs + publishIntervalMs
+  const overMs = next - furthestMs
   if (overMs <= 0) return next
   const retryAfterSeconds = Math.ceil(overMs / second)
   throw new DirectoryError('resource-exhausted', `Too many publishes: try again in ${retryAfterSeconds} s.`, {

@@ -61,6 +61,7 @@ async function busyRoom(): Promise<{ world: World; agents: TestAgent[] }> {
   const departing = await register(world)
   await call(world, 'unregisterAgent', departing.claims)
   world.signIns.exchange(departing.token)
+  await run(world)
   clock.advance(2 * day)
   for (const agent of kept) await call(world, 'heartbeat', agent.claims)
   await publish(world, moved, 0, 'dr5r')

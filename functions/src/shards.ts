@@ -56,14 +56,24 @@ export function packStretch(
   limits: RepublishLimits,
 ): PackedShard[] {
   const bytes = packEntries(codec, entries)
+  const before = entries[(entries.length >>> 1) - 1]
   const middle = entries[entries.length >>> 1]
-  if ((entries.length <= limits.shardAgents && bytes.length <= limits.shardBytes) || entries.length < 2 || !middle) {
+  if ((entries.length <= limits.shardAgents && bytes.length <= limits.shardBytes) || !before || !middle) {
     return [{ start, entries, bytes }]
   }
   return [
     ...packStretch(codec, start, entries.slice(0, entries.length >>> 1), limits),
-    ...packStretch(codec, entryKey(middle), entries.slice(entries.length >>> 1), limits),
+    ...packStretch(codec, startOf(middle, before), entries.slice(entries.length >>> 1), limits),
   ]
+}
+
+/** The shortest start that is above the entry before. Not the whole key: a start outlives the agent it was cut at. */
+function startOf(entry: Entry, before: Entry): string {
+  const key = entryKey(entry)
+  const keyBefore = entryKey(before)
+  let length = 1
+  while (keyBefore.startsWith(key.slice(0, length))) length += 1
+  return key.slice(0, length)
 }
 
 export function oldestSeen(entries: readonly Entry[]): number | null {

@@ -15,8 +15,9 @@ export interface MemoryStore extends Store {
 }
 
 /**
- * Runs at every read and before every commit. What it throws is thrown there, so that a test can stop the work at any
- * of them, or let others in between.
+ * Runs before and after every read and every commit. What it throws is thrown there, so that a test can stop the work at
+ * any of them, or let others in between: what was read is old by the time it is used, and a commit may stand that the
+ * caller never hears of.
  */
 export type OnAwait = () => Promise<void>
 
@@ -26,6 +27,8 @@ export function createMemoryStore(
 ): MemoryStore {
   const documents = new Map<string, { fields: Fields; version: number }>()
   let version = 0
+
+  const versionOf = (path: string) => documents.get(path)?.version ?? 0
 
   const write = (changes: Iterable<readonly [string, Fields | null]>) => {
     version += 1
@@ -44,7 +47,9 @@ export function createMemoryStore(
   const through = (onAwait: OnAwait): Store => ({
     async get(paths) {
       await onAwait()
-      return paths.map(read)
+      const found = paths.map(read)
+      await onAwait()
+      return found
     },
 
     async query({ collection, where, afterId, limit }: Query) {
@@ -63,6 +68,7 @@ export function createMemoryStore(
               .filter(({ fields }) => isAtMost(at(fields, where.field), where.atMost))
               .sort((a, b) => Number(at(a.fields, where.field)) - Number(at(b.fields, where.field)))
       const after = afterId === undefined ? matching : matching.filter(({ path }) => path > `${collection}/${afterId}`)
+      await onAwait()
       return after.slice(0, limit)
     },
 
@@ -70,19 +76,30 @@ export function createMemoryStore(
       for (let attempt = 0; attempt < attempts; attempt += 1) {
         const seen = new Map<string, number>()
         const writes = new Map<string, Fields | null>()
-        const result = await work({
-          async get(paths) {
-            if (writes.size > 0) throw new Error('a transaction reads before it writes')
-            await onAwait()
-            for (const path of paths) seen.set(path, documents.get(path)?.version ?? 0)
-            return paths.map(read)
-          },
-          set: (path, fields) => void writes.set(path, copy(fields)),
-          delete: (path) => void writes.set(path, null),
-        })
+        const isStale = () => [...seen].some(([path, version]) => versionOf(path) !== version)
+        let result: T
+        try {
+          result = await work({
+            async get(paths) {
+              if (writes.size > 0) throw new Error('a transaction reads before it writes')
+              await onAwait()
+              for (const path of paths) seen.set(path, seen.get(path) ?? versionOf(path))
+              const found = paths.map(read)
+              await onAwait()
+              return found
+            },
+            set: (path, fields) => void writes.set(path, copy(fields)),
+            delete: (path) => void writes.set(path, null),
+          })
+        } catch (error) {
+          // What was decided from reads that do not belong together was never decided.
+          if (isStale()) continue
+          throw error
+        }
         await onAwait()
-        if ([...seen].some(([path, at]) => (documents.get(path)?.version ?? 0) !== at)) continue
+        if (isStale()) continue
         write(writes)
+        await onAwait()
         return result
       }
       throw new DirectoryError('aborted', 'Somebody else changed the same thing. Try again.')

@@ -32,7 +32,12 @@ function createTestSignIns(realMs: () => number, initial: Iterable<string>): Tes
       return { ...claims, firebase: { sign_in_provider: 'custom' } }
     },
     mint: (agentId, claims) =>
-      Promise.resolve(JSON.stringify({ mintedAtMs: realMs(), claims: { uid: agentId, firebase: { sign_in_provider: 'custom' }, ...claims } })),
+      Promise.resolve(
+        JSON.stringify({
+          mintedAtMs: realMs(),
+          claims: { uid: agentId, firebase: { sign_in_provider: 'custom' }, ...claims },
+        }),
+      ),
     verify(idToken) {
       try {
         return Promise.resolve(JSON.parse(idToken) as Claims)

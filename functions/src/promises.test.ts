@@ -1,0 +1,12 @@
+import { test } from '@jest/globals'
+import * as fc from 'fast-check'
+import { histories, runHistory } from '../test/history.ts'
+
+/** `PROMISES_RUNS=20000` looks longer. */
+const numRuns = Number(process.env.PROMISES_RUNS ?? 400)
+
+test(
+  'keeps the six promises through any history, and serves what is listed one quiet republish later',
+  () => fc.assert(fc.asyncProperty(histories, runHistory), { numRuns }),
+  1_000 * numRuns,
+)

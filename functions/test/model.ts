@@ -1,0 +1,214 @@
+import { createHash } from 'node:crypto'
+
+/**
+ * What the contract says of one agent, in the plainest words: no shards, no revisions, no transactions. The server's own
+ * code is not used here.
+ */
+
+export const channelNames = ['whatsapp', 'telegram', 'discord', 'slack'] as const
+export type ChannelName = (typeof channelNames)[number]
+
+const minute = 60_000
+const hour = 60 * minute
+const day = 24 * hour
+export const onlineWindowMs = 60 * hour
+export const retentionMs = 30 * day
+const publishesAtOnce = 60
+
+export interface ModelListing {
+  agentId: string
+  category: string
+  channels: Partial<Record<ChannelName, string | undefined>>
+  profile: { area: string }
+  presence: { registeredAtMs: number; publishedAtMs: number; lastSeenAtMs: number }
+}
+
+export interface AgentState {
+  agentId: string
+  removed: boolean
+  registeredAtMs: number
+  secretHash: string
+  generation: number
+  listing: ModelListing | null
+  unlinkedAtMs: Partial<Record<ChannelName, number>>
+  /** Since which day there is no listing; null while there is one. */
+  unlistedSinceMs: number | null
+  link: { codeHash: string; expiresAtMs: number } | null
+  publishAllowanceFullAtMs: number
+}
+
+export interface ModelSession {
+  generation: number
+  settingsUntilMs: number | null
+}
+
+export type Operation =
+  | { kind: 'publish'; channels: Partial<Record<ChannelName, string>>; profile: { area: string } }
+  | { kind: 'unlink'; channel: ChannelName }
+  | { kind: 'relink'; channel: ChannelName }
+  | { kind: 'heartbeat' }
+  | { kind: 'unregister' }
+  | { kind: 'rotate' }
+  | { kind: 'export' }
+  | { kind: 'createLink' }
+  | { kind: 'redeem'; code: string }
+  | { kind: 'signIn'; secret: string }
+  | { kind: 'retire' }
+
+/** What a call came to. `minted` is what only the server can choose: a secret, a code or a token. */
+export interface Outcome {
+  error?: string
+  answer?: unknown
+  minted?: string
+}
+
+const whoMay: Partial<Record<Operation['kind'], 'agent' | 'settings' | 'both'>> = {
+  publish: 'agent',
+  unlink: 'both',
+  relink: 'settings',
+  heartbeat: 'agent',
+  unregister: 'both',
+  rotate: 'agent',
+  export: 'both',
+  createLink: 'agent',
+}
+
+/** The state after an operation, and what the caller is told; `minted` is taken from what it was told in fact. */
+export function applyOperation(
+  state: AgentState,
+  operation: Operation,
+  session: ModelSession,
+  nowMs: number,
+  minted: string | undefined,
+): { state: AgentState; outcome: Outcome } {
+  const refuse = (error: string) => ({ state, outcome: { error } })
+  const may = whoMay[operation.kind]
+  if (may !== undefined) {
+    const { settingsUntilMs } = session
+    if (settingsUntilMs === null ? may === 'settings' : may === 'agent' || settingsUntilMs <= nowMs) {
+      return refuse('permission-denied')
+    }
+    if (state.removed && operation.kind === 'unregister') {
+      return { state, outcome: { answer: { agentId: state.agentId, deleted: true } } }
+    }
+    if (state.removed || session.generation !== state.generation) return refuse('unauthenticated')
+  }
+  const answered = (next: Partial<AgentState>, answer: unknown) => ({
+    state: { ...state, ...next },
+    outcome: { answer, ...(minted === undefined ? {} : { minted }) },
+  })
+  const today = Math.floor(nowMs / day) * day
+  switch (operation.kind) {
+    case 'publish': {
+      const start = Math.max(nowMs, state.publishAllowanceFullAtMs)
+      // An allowance that is further off than any can be was written by a clock that has gone back.
+      const jumped = start - nowMs > (publishesAtOnce + 1) * minute
+      const fullAtMs = (jumped ? nowMs + (publishesAtOnce - 1) * minute : start) + minute
+      if (fullAtMs > nowMs + publishesAtOnce * minute) return refuse('resource-exhausted')
+      const offered = channelNames.filter((channel) => operation.channels[channel] !== undefined)
+      const withheld = offered.flatMap((channel) => {
+        const unlinkedAtMs = state.unlinkedAtMs[channel]
+        return unlinkedAtMs === undefined ? [] : [{ channel, unlinkedAtMs }]
+      })
+      const shown = offered.filter((channel) => state.unlinkedAtMs[channel] === undefined)
+      const listing =
+        shown.length === 0
+          ? null
+          : {
+              agentId: state.agentId,
+              category: 'dating',
+              channels: Object.fromEntries(shown.map((channel) => [channel, operation.channels[channel]])),
+              profile: operation.profile,
+              presence: {
+                registeredAtMs: Math.floor(state.registeredAtMs / day) * day,
+                publishedAtMs: today,
+                lastSeenAtMs: today,
+              },
+            }
+      return answered(
+        { listing, publishAllowanceFullAtMs: fullAtMs, unlistedSinceMs: unlistedSince(state, listing, today) },
+        { published: listing, withheld },
+      )
+    }
+    case 'unlink': {
+      const { channel } = operation
+      const first = state.unlinkedAtMs[channel]
+      const answer = { channel, unlinkedAtMs: first ?? nowMs, goneByMs: (first ?? nowMs) + 10_000 }
+      if (first !== undefined) return answered({}, answer)
+      const { [channel]: taken, ...channels } = state.listing?.channels ?? {}
+      const listing =
+        state.listing === null || Object.keys(channels).length === 0 ? null : { ...state.listing, channels }
+      return answered(
+        {
+          listing,
+          unlinkedAtMs: { ...state.unlinkedAtMs, [channel]: nowMs },
+          unlistedSinceMs: unlistedSince(state, listing, today),
+        },
+        answer,
+      )
+    }
+    case 'relink': {
+      const { [operation.channel]: lifted, ...unlinkedAtMs } = state.unlinkedAtMs
+      return answered({ unlinkedAtMs }, { channel: operation.channel })
+    }
+    case 'heartbeat': {
+      if (state.listing === null) return refuse('failed-precondition')
+      const lastSeenAtMs = Math.max(today, state.listing.presence.lastSeenAtMs)
+      const listing = { ...state.listing, presence: { ...state.listing.presence, lastSeenAtMs } }
+      return answered({ listing }, { lastSeenAtMs, onlineUntilMs: lastSeenAtMs + onlineWindowMs })
+    }
+    case 'unregister':
+      return answered(removedState, { agentId: state.agentId, deleted: true })
+    case 'rotate':
+      return answered({ secretHash: hashOf(minted ?? ''), generation: state.generation + 1, link: null }, 'a secret')
+    case 'export':
+      return answered({}, 'an export')
+    case 'createLink':
+      return answered({ link: { codeHash: hashOf(minted ?? ''), expiresAtMs: nowMs + 10 * minute } }, 'a link')
+    case 'redeem': {
+      if (state.link?.codeHash !== hashOf(operation.code)) return refuse('not-found')
+      const spent = { ...state, link: null }
+      if (state.link.expiresAtMs <= nowMs) return { state: spent, outcome: { error: 'not-found' } }
+      return answered({ link: null }, 'a token')
+    }
+    case 'signIn':
+      if (state.removed || state.secretHash !== hashOf(operation.secret)) return refuse('unauthenticated')
+      return answered({}, 'a token')
+    case 'retire':
+      return isRetired(state, nowMs) ? answered(removedState, undefined) : { state, outcome: {} }
+  }
+}
+
+const removedState = { removed: true, listing: null, unlinkedAtMs: {}, link: null }
+
+export function isRetired({ removed, listing, unlistedSinceMs }: AgentState, nowMs: number): boolean {
+  const sinceMs = listing === null ? unlistedSinceMs : listing.presence.lastSeenAtMs
+  return !removed && sinceMs !== null && nowMs - sinceMs >= retentionMs
+}
+
+function unlistedSince({ unlistedSinceMs }: AgentState, listing: ModelListing | null, today: number): number | null {
+  return listing === null ? (unlistedSinceMs ?? today) : null
+}
+
+export function hashOf(text: string): string {
+  return createHash('sha256').update(text).digest('base64url')
+}
+
+/** Handles of our own making: each tells its agent and variant, and `handlesIn` finds it in any text. */
+export function handleFor(channel: ChannelName, agent: number, variant: number): string {
+  const digits = `${agent % 10}${variant % 10}`
+  switch (channel) {
+    case 'whatsapp':
+      return `+4477009000${digits}`
+    case 'telegram':
+      return `person_${digits}_v`
+    case 'discord':
+      return `1000000000000000${digits}`
+    case 'slack':
+      return `U0000000${digits}`
+  }
+}
+
+export function handlesIn(text: string): string[] {
+  return text.match(/\+4477009000\d\d|person_\d\d_v|1000000000000000\d\d|U0000000\d\d/g) ?? []
+}
