@@ -1,4 +1,5 @@
 import { cellOf, centreOf, DatingProfile, sizeKm, type Listing } from '@koko/contract'
+import { coast } from './coast.ts'
 import { fill, strings } from './strings.ts'
 import { coordinate, listed } from './words.ts'
 
@@ -62,23 +63,48 @@ function areaInWords(geohash: string, text: string): string {
   })
 }
 
-const parallels = [-60, -30, 0, 30, 60]
-const meridians = [-150, -120, -90, -60, -30, 0, 30, 60, 90, 120, 150]
+/** How much of the world is drawn around a cell, in degrees of latitude: enough for a coast or two. */
+const leastHeight = 14
 
-/** The cell on a plain map of the world, a degree a unit; drawn here, since a map's tiles would tell others the area. */
+/** The cell on a plain map; drawn here, since a map's tiles would tell somebody else the area. */
 function AreaPicture({ geohash }: { geohash: string }) {
-  const { south, west, north, east } = cellOf(geohash)
-  const { latitude, longitude } = centreOf(cellOf(geohash))
+  const cell = cellOf(geohash)
+  const { latitude, longitude } = centreOf(cell)
+  const height = Math.max(leastHeight, (cell.north - cell.south) * 2.5)
+  // A degree of longitude is narrower the further from the equator.
+  const squeeze = Math.max(0.2, Math.cos((latitude * Math.PI) / 180))
+  const width = height * 2.2
+  const line = height / 300
+  const degrees = Array.from({ length: 37 }, (_, index) => index * 10 - 180)
   return (
-    <svg class="area" viewBox="-180 -90 360 180" role="img" aria-label={areaInWords(geohash, words.areaPicture)}>
-      {parallels.map((parallel) => (
-        <path class="grid" key={parallel} d={`M-180 ${-parallel}H180`} />
-      ))}
-      {meridians.map((meridian) => (
-        <path class="grid" key={meridian} d={`M${meridian} -90V90`} />
-      ))}
-      <rect class="cell" x={west} y={-north} width={Math.max(1, east - west)} height={Math.max(1, north - south)} />
-      <circle class="halo" cx={longitude} cy={-latitude} r={Math.max(9, east - west)} />
+    <svg
+      class="area"
+      viewBox={`${longitude * squeeze - width / 2} ${-latitude - height / 2} ${width} ${height}`}
+      role="img"
+      aria-label={areaInWords(geohash, words.areaPicture)}
+    >
+      <g transform={`scale(${squeeze} 1)`} stroke-width={line}>
+        {[-360, 0, 360].map((round) => (
+          <path class="land" key={round} d={coast} transform={`translate(${round} 0)`} />
+        ))}
+        {degrees.map((degree) => (
+          <path class="grid" key={degree} d={`M${degree * 2} -90V90M-540 ${degree}H540`} />
+        ))}
+        <rect
+          class="cell"
+          x={cell.west}
+          y={-cell.north}
+          width={cell.east - cell.west}
+          height={cell.north - cell.south}
+        />
+      </g>
+      <circle
+        class="halo"
+        cx={longitude * squeeze}
+        cy={-latitude}
+        r={Math.max(height / 14, (cell.north - cell.south) * 0.9)}
+        stroke-width={line * 2}
+      />
     </svg>
   )
 }

@@ -169,7 +169,7 @@ export const strings = {
       open: 'open to what comes',
     },
     area: 'Somewhere in a cell of about {width} × {height} km around {latitude}, {longitude} ({geohash}). No position is stored.',
-    areaPicture: 'The cell {geohash} on a map of the world without coasts: {latitude}, {longitude}.',
+    areaPicture: 'The cell {geohash} on a plain map, around {latitude}, {longitude}.',
   },
 
   bytes: {
