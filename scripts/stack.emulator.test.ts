@@ -75,7 +75,8 @@ describe('the local stack', () => {
     const health = await fetch(`${environment.KOKO_ORIGIN}/api/v1/health`)
     expect([health.status, health.headers.get('cache-control')]).toEqual([200, 'private, no-store'])
     const unknown = await fetch(`${environment.KOKO_ORIGIN}/api/v0/health`)
-    expect([unknown.status, unknown.headers.get('cache-control')]).toEqual([404, 'private, no-store'])
+    expect(unknown.status).toBe(404)
+    expect(unknown.headers.get('cache-control')).toMatch(/no-store/)
   })
 })
 

@@ -57,7 +57,8 @@ export async function startStack(options: { importFrom?: string; signal: AbortSi
   const secrets = join(root, 'functions', '.secret.local')
   if (existsSync(secrets)) await copyFile(secrets, sharedSecrets)
 
-  const child = spawn(process.execPath, firebaseArguments(await writeEmulatorConfig(), importFrom), {
+  const configPath = await writeEmulatorConfig()
+  const child = spawn(process.execPath, firebaseArguments(configPath, importFrom), {
     cwd: stackFolder,
     env: await firebaseEnvironment(javaHome, firestore, scratch),
     stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
@@ -77,7 +78,7 @@ export async function startStack(options: { importFrom?: string; signal: AbortSi
     if (isStopping) return
     isStopping = true
     await endProcesses(child, exited, descendants)
-    const rest = [stackFolder, scratch, sharedSecrets]
+    const rest = [stackFolder, scratch, sharedSecrets, configPath]
     await Promise.all(rest.map((path) => rm(path, { recursive: true, force: true, maxRetries: 3 })))
   }
   const ended = new Promise<string>((resolve) => {

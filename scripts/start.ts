@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { hostingOrigin, ports, project, root } from './addresses.ts'
-import { reportFailure } from './failure.ts'
+import { Failure, reportFailure } from './failure.ts'
 import { bringPresenceUpToDate, sampleSettingsLink } from './presence.ts'
 import { keepSchedule } from './scheduler.ts'
 import { Stopped, watchStopSignals } from './signals.ts'
@@ -39,7 +39,7 @@ ready: press Ctrl-C to stop`)
 
   await new Promise<void>((resolve, reject) => {
     signal.addEventListener('abort', () => resolve())
-    void stack.ended.then((reason) => reject(new Error(reason)))
+    void stack.ended.then((reason) => reject(new Failure(reason)))
   })
   console.log('\nstopping')
 }
