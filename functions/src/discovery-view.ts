@@ -17,8 +17,8 @@ export interface View {
  * longer recorded is then in a shard that this manifest names at its new revision.
  */
 export interface DiscoveryView {
-  /** A view that is young enough to begin work on. Throws `unavailable` where it cannot be read. */
-  current: (room: RoomName) => Promise<View>
+  /** A view that is young enough to begin work on, best at this revision. Throws `unavailable` where it cannot be read. */
+  current: (room: RoomName, revision?: number) => Promise<View>
   /** True while an answer may be made from this view (contract, promise 2). */
   isFresh: (view: View) => boolean
   /** The entries of a shard as the view names it; null where the view is out of date. */
@@ -48,7 +48,7 @@ export function createDiscoveryView({
       views.set(room, view)
       return view
     } catch (cause) {
-      throw new DirectoryError('unavailable', 'Discovery cannot be brought up to date. Try again.', { cause })
+      throw unavailable(cause)
     }
   }
 
@@ -85,9 +85,10 @@ export function createDiscoveryView({
   return {
     isFresh: ({ readAtMs }) => monotonicMs() - readAtMs <= viewMaxAgeMs,
 
-    current(room) {
+    current(room, revision = 0) {
       const view = views.get(room)
-      if (view !== undefined && monotonicMs() - view.readAtMs <= viewRefreshAgeMs) return Promise.resolve(view)
+      const isYoung = view !== undefined && monotonicMs() - view.readAtMs <= viewRefreshAgeMs
+      if (isYoung && view.manifest.revision >= revision) return Promise.resolve(view)
       const underWay = reading.get(room)
       if (underWay !== undefined) return underWay
       const begun = read(room).finally(() => reading.delete(room))
@@ -102,7 +103,9 @@ export function createDiscoveryView({
         keep(key, info, known.entries)
         return known.entries
       }
-      const stored = await readDocument(store, key, Shard)
+      const stored = await readDocument(store, key, Shard).catch((cause: unknown) => {
+        throw unavailable(cause)
+      })
       if (stored?.revision !== info.revision) {
         // It was rewritten since the view was read.
         views.delete(room)
@@ -113,6 +116,10 @@ export function createDiscoveryView({
       return entries
     },
   }
+}
+
+function unavailable(cause: unknown): DirectoryError {
+  return new DirectoryError('unavailable', 'Discovery cannot be brought up to date. Try again.', { cause })
 }
 
 /** What peers may see of an entry; null for nothing. */

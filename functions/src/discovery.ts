@@ -19,9 +19,12 @@ import type { Ports, Reader } from './ports.ts'
 import { assertMayCall, requireOwner, type Owner, type Session } from './sessions.ts'
 import { entryKey, keyOf, shardAt } from './shards.ts'
 
-/** A place in a walk: from the key `start` round to it again, behind `after`. */
-const Position = z.strictObject({ start: z.string(), after: z.string(), expiresAtMs: z.int() })
-type Walk = Pick<z.infer<typeof Position>, 'start'> & { after: string | null }
+/**
+ * A place in a walk: from the key `start` round to it again, behind `after`. The walk sees agents where they were at the
+ * manifest's `revision` when it began: one that has moved since could come twice.
+ */
+const Position = z.strictObject({ start: z.string(), after: z.string(), revision: z.int(), expiresAtMs: z.int() })
+type Walk = Pick<z.infer<typeof Position>, 'start' | 'revision'> & { after: string | null }
 
 /** How often a page is begun anew because shards were rewritten under it, or its view grew old. */
 const attempts = 5
@@ -44,11 +47,12 @@ export async function discover(
 
   let granted = 0
   for (let attempt = 0; attempt < attempts; attempt += 1) {
-    const current = await view.current(room)
+    const current = await view.current(room, resumed?.revision)
+    if (resumed !== null && current.manifest.revision < resumed.revision) continue
     const walk = resumed ?? (await beginWalk(ports, view, current, session, room, now))
     const page = walk === null ? null : await collect(view, current, room, walk, pageSize, session, now)
     if (walk === null || page === null) continue
-    if (page.listings.length > granted) granted += await reserve(ports, session, page.listings.length - granted, now)
+    if (page.listings.length > granted) granted = await reserve(ports, session, page.listings.length, granted, now)
     if (!view.isFresh(current)) continue
     const agents = page.listings.slice(0, granted)
     const last = agents.at(-1)
@@ -56,8 +60,7 @@ export async function discover(
     return {
       room,
       agents,
-      nextPageToken:
-        hasMore && last !== undefined ? sealPosition(ports, purpose, walk.start, listingKey(last), now) : null,
+      nextPageToken: hasMore && last !== undefined ? sealPosition(ports, purpose, walk, listingKey(last), now) : null,
       asOfMs: now.getTime(),
     }
   }
@@ -116,14 +119,14 @@ async function requirePeer(reader: Reader, session: Session, room: RoomName, now
   return owner
 }
 
-/** Takes up to `count` listings from the budget, and says how many it gave. */
-async function reserve({ store }: Ports, session: Session, count: number, now: Date): Promise<number> {
+/** Takes up to `count` listings from the budget, of which `granted` are taken already, and says how many are now. */
+async function reserve({ store }: Ports, session: Session, count: number, granted: number, now: Date): Promise<number> {
   return store.transaction(async (transaction) => {
     const owner = await requireOwner(transaction, session)
-    const granted = Math.min(count, budgetLeft(owner, 'discovered', now))
-    if (granted <= 0) throw budgetSpent(now)
-    chargeBudget(transaction, owner.account, session.agentId, 'discovered', granted, now)
-    return granted
+    const more = Math.max(0, Math.min(count - granted, budgetLeft(owner, 'discovered', now)))
+    if (granted + more === 0) throw budgetSpent(now)
+    if (more > 0) chargeBudget(transaction, owner.account, session.agentId, 'discovered', more, now)
+    return granted + more
   })
 }
 
@@ -145,9 +148,9 @@ async function beginWalk(
     }
     const entries = await view.entries(room, shard)
     const entry = entries?.[skip]
-    return entry === undefined ? null : { start: entryKey(entry), after: null }
+    return entry === undefined ? null : { start: entryKey(entry), after: null, revision: manifest.revision }
   }
-  return { start: '', after: null }
+  return { start: '', after: null, revision: manifest.revision }
 }
 
 /** The next page of a walk, and whether anything comes after it; null where the view is out of date. */
@@ -155,7 +158,7 @@ async function collect(
   view: DiscoveryView,
   { manifest, removals }: View,
   room: RoomName,
-  { start, after }: Walk,
+  { start, after, revision }: Walk,
   pageSize: number,
   session: Session,
   now: Date,
@@ -177,7 +180,7 @@ async function collect(
       if (entries === null) return null
       for (const entry of entries) {
         if (!isAhead(entryKey(entry)) || entry.listing.agentId === session.agentId) continue
-        if (!isOnline(entry.listing, now.getTime())) continue
+        if (entry.placedAt > revision || !isOnline(entry.listing, now.getTime())) continue
         const listing = visibleListing(entry, removals)
         if (listing === null) continue
         if (listings.length === pageSize) return { listings, hasMore: true }
@@ -192,15 +195,17 @@ function listingKey({ profile, agentId }: Listing): string {
   return keyOf(profile.area, agentId)
 }
 
-function sealPosition({ vault }: Ports, purpose: string, start: string, after: string, now: Date): string {
-  const position: z.infer<typeof Position> = { start, after, expiresAtMs: now.getTime() + pageTokenLifetimeMs }
+function sealPosition({ vault }: Ports, purpose: string, { start, revision }: Walk, after: string, now: Date): string {
+  const expiresAtMs = now.getTime() + pageTokenLifetimeMs
+  const position: z.infer<typeof Position> = { start, after, revision, expiresAtMs }
   return vault.seal(purpose, JSON.stringify(position))
 }
 
 function openPosition({ vault }: Ports, purpose: string, pageToken: string, now: Date): Walk {
   const opened = vault.open(purpose, pageToken)
-  const position = opened === null ? null : Position.parse(JSON.parse(opened))
-  if (position !== null && position.expiresAtMs > now.getTime()) return position
+  // A token of another version of this server has another shape.
+  const position = Position.safeParse(opened === null ? null : JSON.parse(opened))
+  if (position.success && position.data.expiresAtMs > now.getTime()) return position.data
   throw invalidArgument([
     {
       path: 'pageToken',

@@ -85,7 +85,12 @@ export const Shard = z.strictObject({
 })
 export type Shard = z.infer<typeof Shard>
 
-export const Entry = z.strictObject({ revision: z.int(), listing: Listing })
+export const Entry = z.strictObject({
+  revision: z.int(),
+  /** The manifest's revision since which the agent is at this place in the shards. */
+  placedAt: z.int().default(0),
+  listing: Listing,
+})
 export type Entry = z.infer<typeof Entry>
 
 /** `runs/republishDiscovery`. */

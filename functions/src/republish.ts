@@ -154,7 +154,9 @@ async function applyBatch(ports: Ports, { room, agentIds }: Batch, now: Date, li
     const visits = changes.map(({ agentId, change }, index): Visit => {
       // A listing that cannot be read is not served.
       const listing = Listing.safeParse(listings[index])
-      const entry = listing.success ? { revision: change.revision, listing: listing.data } : null
+      const entry = listing.success
+        ? { revision: change.revision, placedAt: manifest.revision + 1, listing: listing.data }
+        : null
       return { agentId, areas: change.areas, entry }
     })
     const touched = new Set(
@@ -245,8 +247,11 @@ async function rewrite(
     const shard = parseStored(Shard, fields)
     for (const entry of shard === null ? [] : unpackEntries(codec, shard.entries)) left.set(entryKey(entry), entry)
   })
-  for (const { agentId, areas } of visits) for (const area of areas) left.delete(keyOf(area, agentId))
-  for (const { entry } of visits) if (entry !== null) left.set(entryKey(entry), entry)
+  for (const { agentId, areas, entry } of visits) {
+    const kept = entry === null ? undefined : left.get(entryKey(entry))
+    for (const area of areas) left.delete(keyOf(area, agentId))
+    if (entry !== null) left.set(entryKey(entry), { ...entry, placedAt: kept?.placedAt ?? entry.placedAt })
+  }
   const entries = [...left.entries()]
     .filter(([, { listing }]) => isOnline(listing, now.getTime()))
     .sort(([a], [b]) => (a < b ? -1 : 1))

@@ -104,20 +104,20 @@ function worldFrom(beginning: Beginning, onAwait?: OnAwait): World {
   }
   const store = createMemoryStore(onAwait, beginning.documents)
   const signIns = createTestSignIns(clock.monotonicMs, beginning.signIns)
-  let challenges = 0
+  const vault = createVault('a secret of the tests')
   const ports: Ports = {
     store,
     signIns,
     proofs: {
       create(expiresAtMs) {
         const parameters = { algorithm: '', nonce: '', salt: '', cost: 1, keyLength: 32, keyPrefix: '' }
-        const signature = `challenge ${(challenges += 1)}`
+        const signature = `challenge ${vault.uuid()}`
         return Promise.resolve({ parameters: { ...parameters, expiresAt: expiresAtMs / 1_000 }, signature })
       },
       verify: ({ parameters }, { counter }) =>
         Promise.resolve(counter === 1 ? { expiresAtMs: Number(parameters.expiresAt) * 1_000 } : 'invalid'),
     },
-    vault: createVault('a secret of the tests'),
+    vault,
     codec,
     monotonicMs: clock.monotonicMs,
     webOrigin: 'https://directory.example',
