@@ -56,7 +56,7 @@ export function cutLock(
 
   const queue: { name: string; origin: string; under: string; optional: boolean }[] = []
   for (const name of [...names].sort()) {
-    const origin = resolve(lock, workspace, name)
+    const origin = resolveLocked(lock, workspace, name)
     if (origin === undefined) throw new Error(`${name} is not in the lock`)
     dependencies[name] = lock.packages[origin]?.version ?? ''
     queue.push({ name, origin, under: '', optional: false })
@@ -76,7 +76,7 @@ export function cutLock(
     } = lock.packages[origin] ?? {}
     packages[at] = { ...locked, ...(optional ? { optional: true } : {}) }
     for (const edge of edgesOf(locked)) {
-      const found = resolve(lock, origin, edge.name)
+      const found = resolveLocked(lock, origin, edge.name)
       if (found !== undefined)
         queue.push({ name: edge.name, origin: found, under: at, optional: optional || edge.optional })
       else if (!edge.optional) throw new Error(`${edge.name}, which ${origin} needs, is not in the lock`)
@@ -101,8 +101,8 @@ function edgesOf(locked: LockedPackage): { name: string; optional: boolean }[] {
   return [...edges].map(([name, optional]) => ({ name, optional }))
 }
 
-/** Node's look-up: in the folder's own node_modules, then in its parents'. */
-function resolve(lock: Lock, from: string, name: string): string | undefined {
+/** Where `from`, a folder, finds `name`: Node's look-up in its own node_modules, then in its parents'. */
+export function resolveLocked(lock: Lock, from: string, name: string): string | undefined {
   for (let folder: string | undefined = from; folder !== undefined; folder = parentOf(folder)) {
     const candidate = join(folder, name)
     if (candidate in lock.packages) return candidate
