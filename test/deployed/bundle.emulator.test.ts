@@ -1,0 +1,139 @@
+import { callables } from '@koko/contract'
+import { afterAll, beforeAll, expect, test } from '@jest/globals'
+import { execFile } from 'node:child_process'
+import { cp, mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { delimiter, dirname, join } from 'node:path'
+import { pathToFileURL } from 'node:url'
+import { promisify } from 'node:util'
+import * as z from 'zod'
+import { root } from '../../scripts/addresses.ts'
+import { buildFunctions } from '../../scripts/build.ts'
+
+const timeoutMs = 120_000
+const cleanUp = new AsyncDisposableStack()
+const run = promisify(execFile)
+
+/** The built folder as Cloud Build gets it: copied away, with nothing installed around it. */
+let folder: string
+
+beforeAll(async () => {
+  const built = await temporaryFolder()
+  await buildFunctions(built)
+  folder = join(await temporaryFolder(), 'functions')
+  await cp(built, folder, { recursive: true })
+  await run('npm', ['ci', '--omit=dev', '--ignore-scripts', '--prefer-offline', '--no-audit', '--no-fund'], {
+    cwd: folder,
+    // npm itself runs on the Node that the functions get, and warns of no other.
+    env: { ...process.env, PATH: [dirname(process.execPath), process.env.PATH].join(delimiter) },
+    shell: process.platform === 'win32',
+  })
+}, timeoutMs)
+afterAll(() => cleanUp.disposeAsync())
+
+test('exports the callables of the contract, the HTTP API and the republish, and nothing else', async () => {
+  expect(await exportsOf('index.js')).toEqual([...Object.keys(callables), 'api', 'republishDiscovery'].sort())
+})
+
+test('finds everything that it imports on first use', async () => {
+  const files = (await readdir(folder)).filter((name) => name.endsWith('.js'))
+  expect(files.length).toBeGreaterThan(1)
+  for (const file of files) expect((await exportsOf(file)).length).toBeGreaterThan(0)
+})
+
+test('names the exact version of each package that it needs', async () => {
+  const { dependencies } = Package.parse(await json('package.json'))
+  const lock = Lock.parse(await json('package-lock.json'))
+  expect(lock.packages['']?.dependencies).toEqual(dependencies)
+  for (const [name, version] of Object.entries(dependencies)) {
+    expect(version).toMatch(/^\d+\.\d+\.\d+$/)
+    expect(Package.parse(await json(`node_modules/${name}/package.json`)).version).toBe(version)
+  }
+})
+
+test('carries no path of the machine that built it', async () => {
+  for (const name of await readdir(folder)) {
+    if (name !== 'node_modules') expect(await readFile(join(folder, name), 'utf8')).not.toContain(root)
+  }
+})
+
+test('is deployed as the contract has it, before any secret is there', async () => {
+  const { endpoints, params } = await manifest()
+  const shared = {
+    platform: 'gcfv2',
+    region: ['us-central1'],
+    secretEnvironmentVariables: [{ key: 'KOKO_SECRET' }],
+    availableMemoryMb: 512,
+    maxInstances: 20,
+    timeoutSeconds: 30,
+  }
+  expect(Object.keys(endpoints).sort()).toEqual([...Object.keys(callables), 'api', 'republishDiscovery'].sort())
+  for (const name of Object.keys(callables)) {
+    expect(endpoints[name]).toMatchObject({ ...shared, entryPoint: name, callableTrigger: {} })
+    expect(triggersOf(endpoints[name])).toEqual(['callableTrigger'])
+  }
+  expect(endpoints.api).toMatchObject({ ...shared, entryPoint: 'api', httpsTrigger: { invoker: ['public'] } })
+  expect(triggersOf(endpoints.api)).toEqual(['httpsTrigger'])
+  // One copy of itself at a time, and none that the next minute's would wait for long.
+  expect(endpoints.republishDiscovery).toMatchObject({
+    ...shared,
+    entryPoint: 'republishDiscovery',
+    maxInstances: 1,
+    timeoutSeconds: 120,
+    scheduleTrigger: { schedule: 'every 1 minutes', retryConfig: { retryCount: 0 } },
+  })
+  expect(triggersOf(endpoints.republishDiscovery)).toEqual(['scheduleTrigger'])
+  expect(params).toEqual([
+    expect.objectContaining({ name: 'KOKO_SECRET', type: 'secret' }),
+    expect.objectContaining({ name: 'REGISTRATION_COST', type: 'int', default: 12_000 }),
+    expect.objectContaining({ name: 'WEB_ORIGIN', type: 'string', default: '' }),
+    expect.objectContaining({ name: 'WEB_API_KEY', type: 'string', default: '' }),
+  ])
+})
+
+const Package = z.object({
+  version: z.string(),
+  dependencies: z.record(z.string(), z.string()).default({}),
+})
+const Lock = z.object({
+  packages: z.record(z.string(), z.object({ dependencies: z.record(z.string(), z.string()).optional() })),
+})
+const Manifest = z.object({
+  endpoints: z.record(z.string(), z.record(z.string(), z.unknown())),
+  params: z.array(z.record(z.string(), z.unknown())),
+})
+
+/** What a file of the folder exports, on a Node of its own. */
+async function exportsOf(file: string): Promise<string[]> {
+  const url = pathToFileURL(join(folder, file)).href
+  const script = `process.stdout.write(JSON.stringify(Object.keys(await import(${JSON.stringify(url)})).sort()))`
+  const { stdout } = await run(process.execPath, ['--input-type=module', '--eval', script], { cwd: folder, env })
+  return z.array(z.string()).parse(JSON.parse(stdout))
+}
+
+/** What `firebase deploy` reads of the folder, by the same program. */
+async function manifest() {
+  const program = join(folder, 'node_modules', 'firebase-functions', 'lib', 'bin', 'firebase-functions.js')
+  const outputPath = join(await temporaryFolder(), 'manifest.json')
+  await run(process.execPath, [program, folder], {
+    cwd: folder,
+    env: { ...env, FUNCTIONS_MANIFEST_OUTPUT_PATH: outputPath },
+  })
+  return Manifest.parse(JSON.parse(await readFile(outputPath, 'utf8')))
+}
+
+const env = { GCLOUD_PROJECT: 'demo-bundle', FIREBASE_CONFIG: JSON.stringify({ projectId: 'demo-bundle' }) }
+
+function triggersOf(endpoint: Record<string, unknown> | undefined): string[] {
+  return Object.keys(endpoint ?? {}).filter((key) => key.endsWith('Trigger'))
+}
+
+async function json(path: string): Promise<unknown> {
+  return JSON.parse(await readFile(join(folder, path), 'utf8'))
+}
+
+async function temporaryFolder(): Promise<string> {
+  const path = await mkdtemp(join(tmpdir(), 'koko-bundle-'))
+  cleanUp.defer(() => rm(path, { recursive: true, force: true }))
+  return path
+}
