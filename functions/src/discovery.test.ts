@@ -1,5 +1,6 @@
 import { describe, expect, test } from '@jest/globals'
 import { DirectoryError, type BatchGetInput, type DiscoverOutput } from '@koko/contract'
+import * as fc from 'fast-check'
 import { batchGet } from './discovery.ts'
 import { day, hour, minute, republishLimits, second } from './limits.ts'
 import { republishDiscovery } from './republish.ts'
@@ -109,37 +110,58 @@ describe('a walk', () => {
   })
 
   test('meets nobody twice and misses nobody who stays, while shards split and merge and others move', async () => {
-    const { world: room, agents, caller } = await roomOf(20)
-    for (let shift = 1; shift <= 4; shift += 1) {
+    const { world: room, agents, caller } = await roomOf(14)
+    const movers = agents.slice(1, 8)
+    const turn = fc.record({
+      instance: fc.nat(2),
+      pageSize: fc.integer({ min: 1, max: 4 }),
+      changes: fc.array(
+        fc.record({
+          who: fc.nat(agents.length - 2),
+          area: fc.nat(areas.length - 1),
+          leaves: fc.nat(9).map((n) => n === 0),
+        }),
+        { maxLength: 3 },
+      ),
+      republish: fc.boolean(),
+      passMs: fc.constantFrom(0, second, 4 * second),
+    })
+    const turns = fc.array(turn, { minLength: 3, maxLength: 12, size: 'max' })
+    const property = fc.asyncProperty(turns, async (schedule) => {
       const world = room.fork()
-      const instances = [world.newInstance(), world.newInstance()]
-      // The second one keeps what it knows as long as it may.
+      const instances = [world.newInstance(), world.newInstance(), world.newInstance()]
       for (const instance of instances) await look(world, instance, caller.claims, { pageSize: 1 })
-      const movers = agents.slice(1, 11)
-      const met: DiscoverOutput['agents'] = []
+      setBudget(world, caller, {})
+      const met: string[] = []
+      const left = new Set<string>()
       let pageToken: string | null = null
-      for (let turn = 0; turn === 0 || pageToken !== null; turn += 1) {
-        const instance = instances[turn % 2] ?? world.newInstance()
-        const page: DiscoverOutput = await look(world, instance, caller.claims, {
-          pageSize: 2,
+      for (let index = 0; index === 0 || pageToken !== null; index += 1) {
+        const { instance, pageSize, changes, republish, passMs } = schedule[index % schedule.length] ?? {
+          ...{ instance: 0, pageSize: 4, changes: [], republish: true, passMs: 0 },
+        }
+        const page: DiscoverOutput = await look(world, instances[instance] ?? world.newInstance(), caller.claims, {
+          pageSize,
           ...(pageToken === null ? {} : { pageToken }),
         })
-        met.push(...page.agents)
+        met.push(...page.agents.map(({ agentId }) => agentId))
         pageToken = page.nextPageToken
-        for (const [index, mover] of movers.entries()) {
-          if ((index + turn) % 3 === 0)
-            await publish(world, mover, areas[(index + turn * shift) % areas.length] ?? 'gc')
+        for (const { who, area, leaves } of changes) {
+          const agent = agents[who + 1]
+          if (agent === undefined || left.has(agent.agentId)) continue
+          // Who stays publishes all the same, in its own area.
+          const isMover = movers.includes(agent)
+          if (isMover && leaves) {
+            left.add(agent.agentId)
+            await call(world, 'unregisterAgent', agent.claims)
+          } else await publish(world, agent, areas[isMover ? area : (who + 1) % areas.length] ?? '')
         }
-        const newcomer = await register(world)
-        await publish(world, newcomer, areas[turn % areas.length] ?? 'gc')
-        if (turn % 4 === 3) await call(world, 'unregisterAgent', newcomer.claims)
-        await run(world)
-        world.clock.advance(turn % 2 === 0 ? second : 3 * second)
+        if (republish) await run(world)
+        world.clock.advance(passMs)
       }
-      const ids = idsOf(met)
-      expect(ids).toEqual([...new Set(ids)])
-      expect(ids).toEqual(expect.arrayContaining(othersThan(caller, agents.slice(11))))
-    }
+      expect(met).toHaveLength(new Set(met).size)
+      expect(met).toEqual(expect.arrayContaining(othersThan(caller, agents.slice(8))))
+    })
+    await fc.assert(property, { numRuns: 150 })
   })
 
   test('passes over whom it cannot show: offline, or with every handle taken back', async () => {
@@ -295,6 +317,19 @@ describe('the budget of discovery', () => {
     expect(page.agents).toHaveLength(3)
     expect(world.store.all().get(`accounts/${caller.agentId}`)).toMatchObject({ budget: { discovered: 100 } })
   })
+})
+
+test('a page that is begun anew takes from the budget once', async () => {
+  const { world, caller } = await roomOf(9)
+  let awaits = 0
+  const slow = world.through(() => {
+    awaits += 1
+    if (awaits === 15) world.clock.advance(6 * second)
+    return Promise.resolve()
+  })
+  await look({ ...world, ports: slow }, world.newInstance(slow), caller.claims, { pageSize: 5 })
+  expect(awaits).toBeGreaterThan(20)
+  expect(world.store.all().get(`accounts/${caller.agentId}`)).toMatchObject({ budget: { discovered: 5 } })
 })
 
 describe('who discovers', () => {

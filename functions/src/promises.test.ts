@@ -1,12 +1,18 @@
 import { test } from '@jest/globals'
 import * as fc from 'fast-check'
-import { histories, runHistory } from '../test/history.ts'
+import { histories, races, runHistory } from '../test/history.ts'
 
 /** `PROMISES_RUNS=20000` looks longer. */
-const numRuns = Number(process.env.PROMISES_RUNS ?? 400)
+const numRuns = Number(process.env.PROMISES_RUNS ?? 300)
 
 test(
   'keeps the six promises through any history, and serves what is listed one quiet republish later',
   () => fc.assert(fc.asyncProperty(histories, runHistory), { numRuns }),
+  1_000 * numRuns,
+)
+
+test(
+  'keeps them while agents take back what others look at, shards are rewritten under both, and answers are slow',
+  () => fc.assert(fc.asyncProperty(races, runHistory), { numRuns }),
   1_000 * numRuns,
 )

@@ -37,6 +37,7 @@ const day = 24 * hour
 const promptMs = 10 * second
 const areas = ['gcpv', 'gcpu', 'u173', 'gc', 'dr5r']
 const mostAgents = 8
+const inOrder = [{ which: 0, stay: 0 }]
 
 /** A call in a history: whose, with which of its sessions, and what is in it; numbers are taken as far as they reach. */
 interface Draft {
@@ -57,10 +58,16 @@ interface Looker {
   pageSize: number
 }
 
+/** Which of the waiting goes on, and for how many more steps it stays its turn. */
+interface Turn {
+  which: number
+  stay: number
+}
+
 export type Step =
   | { kind: 'register' }
   | { kind: 'do'; draft: Draft }
-  | { kind: 'together'; drafts: Draft[]; lookers: Looker[]; republishes: number; slow: boolean; picks: number[] }
+  | { kind: 'together'; drafts: Draft[]; lookers: Looker[]; republishes: number; slow: boolean; picks: Turn[] }
   | { kind: 'pass'; ms: number }
   | { kind: 'setBack'; ms: number }
   | { kind: 'republish'; killedAt: number | null }
@@ -106,6 +113,11 @@ const looker: fc.Arbitrary<Looker> = fc.record({
   pageSize: fc.constantFrom(1, 3, 50),
 })
 
+const picks: fc.Arbitrary<Turn[]> = fc.array(
+  fc.record({ which: fc.nat(5), stay: fc.oneof(fc.constant(0), fc.nat(20)) }),
+  { minLength: 1, maxLength: 12 },
+)
+
 const step: fc.Arbitrary<Step> = fc.oneof(
   { weight: 2, arbitrary: fc.constant({ kind: 'register' as const }) },
   { weight: 12, arbitrary: fc.record({ kind: fc.constant('do' as const), draft }) },
@@ -117,7 +129,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
       lookers: fc.array(looker, { maxLength: 2 }),
       republishes: fc.nat(2),
       slow: fc.boolean(),
-      picks: fc.array(fc.nat(5), { minLength: 1, maxLength: 12 }),
+      picks,
     }),
   },
   {
@@ -167,14 +179,45 @@ export const histories: fc.Arbitrary<Step[]> = fc
     }),
     fc.array(step, { minLength: 1, maxLength: 40, size: 'max' }),
   )
-  .map(([first, rest]) => [
-    ...first.flatMap(({ channels, area }, who): Step[] => [
+  .map(([first, rest]) => [...beginning(first), ...rest])
+
+/** Agents that are listed and republished. */
+function beginning(agents: readonly { channels: number; area: number }[]): Step[] {
+  return [
+    ...agents.flatMap(({ channels, area }, who): Step[] => [
       { kind: 'register' },
       { kind: 'do', draft: { kind: 'publish', who, session: 0, channels, variant: 0, area, old: 0 } },
     ]),
     { kind: 'republish', killedAt: null },
-    ...rest,
-  ])
+  ]
+}
+
+/** Histories in which agents take back and publish while others look, shards are rewritten and time goes by. */
+export const races: fc.Arbitrary<Step[]> = fc
+  .tuple(
+    fc.array(fc.record({ channels: fc.integer({ min: 1, max: 15 }), area: fc.nat(areas.length - 1) }), {
+      minLength: 2,
+      maxLength: mostAgents,
+      size: 'max',
+    }),
+    fc.array(
+      fc.record({
+        kind: fc.constant('together' as const),
+        drafts: fc.array(
+          fc
+            .tuple(draft, fc.constantFrom('publish' as const, 'unlink' as const, 'unregister' as const))
+            .map(([each, kind]) => ({ ...each, kind, session: 0 })),
+          { minLength: 1, maxLength: 2 },
+        ),
+        lookers: fc.array(looker, { minLength: 1, maxLength: 2 }),
+        republishes: fc.nat(2),
+        slow: fc.boolean(),
+        picks,
+      }),
+      { minLength: 1, maxLength: 5 },
+    ),
+  )
+  .map(([first, rest]) => [...beginning(first), ...rest])
 
 interface Actor {
   index: number
@@ -255,7 +298,7 @@ async function runStep(history: History, each: Step): Promise<void> {
       return
     case 'do': {
       const call = await concrete(history, each.draft)
-      if (call !== null) await together(history, [call], [], 0, false, [0])
+      if (call !== null) await together(history, [call], [], 0, false, inOrder)
       return
     }
     case 'together': {
@@ -360,7 +403,7 @@ async function concrete(history: History, { who, kind, ...rest }: Draft): Promis
       const blank = { who, session: 0, channels: 1, variant: 0, area: 0, old: 0 }
       for (const opening of ['createLink', 'redeem'] as const) {
         const call = await concrete(history, { ...blank, kind: opening })
-        if (call !== null) await together(history, [call], [], 0, false, [0])
+        if (call !== null) await together(history, [call], [], 0, false, inOrder)
       }
     }
   }
@@ -408,7 +451,7 @@ async function together(
   lookers: readonly Looker[],
   republishes: number,
   slow: boolean,
-  picks: readonly number[],
+  picks: readonly Turn[],
 ): Promise<void> {
   const { world, hook } = history
   const nowMs = world.clock.now().getTime()
@@ -436,12 +479,22 @@ async function together(
   ]
   if (republishes > 0) history.republishedUpToMs = Math.max(history.republishedUpToMs, nowMs + 18 * second)
   let step = 0
+  let stay = 0
   const settled = await interleave(
     tasks.map((task) => (onAwait) => {
       hook.onAwait = onAwait
       return task(onAwait)
     }),
-    () => picks[(step += 1) % picks.length] ?? 0,
+    (waiting) => {
+      // Who went on last waits at the end of the line.
+      if (stay > 0) {
+        stay -= 1
+        return waiting - 1
+      }
+      const next = picks[(step += 1) % picks.length]
+      stay = next?.stay ?? 0
+      return next?.which ?? 0
+    },
   )
   hook.onAwait = null
   for (const each of settled) if (each.status === 'rejected') throw each.reason
@@ -461,7 +514,14 @@ async function signInAgain(history: History, actor: Actor): Promise<void> {
   if (actor.state.removed || secret === undefined || hashOf(secret) !== actor.state.secretHash) return
   const claims = actor.sessions[0]?.claims
   const model = { generation: 0, settingsUntilMs: null }
-  await together(history, [{ actor, operation: { kind: 'signIn', secret }, session: model, claims }], [], 0, false, [0])
+  await together(
+    history,
+    [{ actor, operation: { kind: 'signIn', secret }, session: model, claims }],
+    [],
+    0,
+    false,
+    inOrder,
+  )
 }
 
 async function perform({ world, actors }: History, { actor, operation, claims }: Call): Promise<Done> {
