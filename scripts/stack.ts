@@ -158,10 +158,11 @@ async function firebaseEnvironment(
     FIREBASE_DEBUG_PATH: logPath,
     // Otherwise the functions are asked for their definitions on a port that is open to the network.
     FIREBASE_FUNCTIONS_DISCOVERY_OUTPUT_PATH: 'true',
-    // No look-ups on the network: cloud machine's credentials, news, updates.
+    // No look-ups on the network: a cloud machine's credentials, news, updates, the newest version of a package.
     METADATA_SERVER_DETECTION: 'none',
     CI: 'true',
     NO_UPDATE_NOTIFIER: '1',
+    npm_config_offline: 'true',
     NO_PROXY: [process.env.NO_PROXY, '127.0.0.1', 'localhost'].filter(Boolean).join(','),
     no_proxy: [process.env.no_proxy, '127.0.0.1', 'localhost'].filter(Boolean).join(','),
   }
