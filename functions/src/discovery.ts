@@ -17,31 +17,38 @@ import { defaultPageSize, pageTokenLifetimeMs } from './limits.ts'
 import { utcDay } from './listing-change.ts'
 import type { Ports, Reader } from './ports.ts'
 import { assertMayCall, requireOwner, type Owner, type Session } from './sessions.ts'
-import { entryKey, keyOf, shardAt } from './shards.ts'
+import { startOfRound, walkNear, walkRound, type Placed, type ReadShard } from './walks.ts'
+
+const RoundPlace = z.strictObject({ start: z.string(), after: z.string().nullable() })
+const NearPlace = z.strictObject({ metres: z.int(), agentId: z.string() })
+type Place = z.infer<typeof RoundPlace> | z.infer<typeof NearPlace>
 
 /**
- * A place in a walk: from the key `start` round to it again, behind `after`. The walk sees agents where they were at the
- * manifest's `revision` when it began: one that has moved since could come twice.
+ * Where a walk goes on. It sees agents where they were at the manifest's `revision` when it began: one that has moved
+ * since could come twice.
  */
-const Position = z.strictObject({ start: z.string(), after: z.string(), revision: z.int(), expiresAtMs: z.int() })
-type Walk = Pick<z.infer<typeof Position>, 'start' | 'revision'> & { after: string | null }
+const PageToken = z.strictObject({
+  place: z.union([RoundPlace, NearPlace]),
+  revision: z.int(),
+  expiresAtMs: z.int(),
+})
+type PageToken = z.infer<typeof PageToken>
 
 /** How often a page is begun anew because shards were rewritten under it, or its view grew old. */
 const attempts = 5
 
-/** One page of the room's agents that are online, in an order that begins elsewhere for each caller and day. */
+/** One page of the room's agents that are online: nearest first, or in an order that differs for caller and day. */
 export async function discover(
   ports: Ports,
   view: DiscoveryView,
   session: Session,
   roomName: string,
-  { pageSize = defaultPageSize, pageToken, near }: DiscoverInput,
+  { pageSize = defaultPageSize, pageToken, near, withinKm = Infinity }: DiscoverInput,
   now: Date,
 ): Promise<DiscoverOutput> {
   const room = roomOf(roomName)
-  if (near !== undefined) throw invalidArgument([{ path: 'near', message: 'is not served by this version' }])
-  const purpose = `page of ${session.agentId} in ${room}`
-  const resumed = pageToken === undefined ? null : openPosition(ports, purpose, pageToken, now)
+  const purpose = `page of ${session.agentId} in ${room} near ${near ?? 'anywhere'} within ${withinKm}`
+  const resumed = pageToken === undefined ? null : openPageToken(ports, purpose, pageToken, now)
   const owner = await requirePeer(ports.store, session, room, now)
   if (budgetLeft(owner, 'discovered', now) <= 0) throw budgetSpent(now)
 
@@ -49,18 +56,21 @@ export async function discover(
   for (let attempt = 0; attempt < attempts; attempt += 1) {
     const current = await view.current(room, resumed?.revision)
     if (resumed !== null && current.manifest.revision < resumed.revision) continue
-    const walk = resumed ?? (await beginWalk(ports, view, current, session, room, now))
-    const page = walk === null ? null : await collect(view, current, room, walk, pageSize, session, now)
-    if (walk === null || page === null) continue
-    if (page.listings.length > granted) granted = await reserve(ports, session, page.listings.length, granted, now)
+    const revision = resumed?.revision ?? current.manifest.revision
+    const fraction = ports.vault.fraction('walk', `${session.agentId} ${utcDay(now)}`)
+    const read: ReadShard = (shard) => view.entries(room, shard)
+    const walk = await beginWalk(current, read, resumed?.place ?? null, near, withinKm, fraction)
+    const page = walk === null ? null : await collect(walk, current, revision, pageSize, session, now)
+    if (page === null) continue
+    if (page.found.length > granted) granted = await reserve(ports, session, page.found.length, granted, now)
     if (!view.isFresh(current)) continue
-    const agents = page.listings.slice(0, granted)
-    const last = agents.at(-1)
-    const hasMore = page.hasMore || agents.length < page.listings.length
+    const served = page.found.slice(0, granted)
+    const last = served.at(-1)
+    const hasMore = page.hasMore || served.length < page.found.length
     return {
       room,
-      agents,
-      nextPageToken: hasMore && last !== undefined ? sealPosition(ports, purpose, walk, listingKey(last), now) : null,
+      agents: served.map(({ listing }) => listing),
+      nextPageToken: hasMore && last !== undefined ? sealPageToken(ports, purpose, last.place, revision, now) : null,
       asOfMs: now.getTime(),
     }
   }
@@ -130,82 +140,55 @@ async function reserve({ store }: Ports, session: Session, count: number, grante
   })
 }
 
-/** Where today's walk of this caller begins; null where the view is out of date. */
+/** A walk from its beginning or from a place in it; null where the view is out of date. */
 async function beginWalk(
-  { vault }: Ports,
-  view: DiscoveryView,
-  { manifest }: View,
-  session: Session,
-  room: RoomName,
-  now: Date,
-): Promise<Walk | null> {
-  const total = manifest.shards.reduce((sum, { agents }) => sum + agents, 0)
-  let skip = Math.floor(vault.fraction('walk', `${session.agentId} ${utcDay(now)}`) * total)
-  for (const shard of manifest.shards) {
-    if (skip >= shard.agents) {
-      skip -= shard.agents
-      continue
-    }
-    const entries = await view.entries(room, shard)
-    const entry = entries?.[skip]
-    return entry === undefined ? null : { start: entryKey(entry), after: null, revision: manifest.revision }
+  { manifest: { shards } }: View,
+  read: ReadShard,
+  place: Place | null,
+  near: string | undefined,
+  withinKm: number,
+  fraction: number,
+): Promise<AsyncGenerator<Placed<Place> | null> | null> {
+  if (near !== undefined) {
+    return walkNear(shards, read, near, withinKm, place !== null && 'metres' in place ? place : null)
   }
-  return { start: '', after: null, revision: manifest.revision }
+  const from = place !== null && 'start' in place ? place : await startOfRound(shards, read, fraction)
+  return from === null ? null : walkRound(shards, read, from)
 }
 
-/** The next page of a walk, and whether anything comes after it; null where the view is out of date. */
+/** What of a walk comes onto a page, and whether more follows; null if the view is out of date. */
 async function collect(
-  view: DiscoveryView,
-  { manifest, removals }: View,
-  room: RoomName,
-  { start, after, revision }: Walk,
-  pageSize: number,
+  walk: AsyncGenerator<Placed<Place> | null>,
+  { removals }: View,
+  revision: number,
+  size: number,
   session: Session,
   now: Date,
-): Promise<{ listings: Listing[]; hasMore: boolean } | null> {
-  const wrapped = after !== null && after < start
-  const firstRound = wrapped ? [] : manifest.shards.slice(Math.max(0, shardAt(manifest.shards, after ?? start)))
-  const secondRound = manifest.shards.slice(
-    wrapped ? Math.max(0, shardAt(manifest.shards, after)) : 0,
-    shardAt(manifest.shards, start) + 1,
-  )
-  const rounds = [
-    { shards: firstRound, isAhead: (key: string) => (after === null ? key >= start : key > after) },
-    { shards: secondRound, isAhead: (key: string) => key < start && (!wrapped || key > after) },
-  ]
-  const listings: Listing[] = []
-  for (const { shards, isAhead } of rounds) {
-    for (const shard of shards) {
-      const entries = await view.entries(room, shard)
-      if (entries === null) return null
-      for (const entry of entries) {
-        if (!isAhead(entryKey(entry)) || entry.listing.agentId === session.agentId) continue
-        if (entry.placedAt > revision || !isOnline(entry.listing, now.getTime())) continue
-        const listing = visibleListing(entry, removals)
-        if (listing === null) continue
-        if (listings.length === pageSize) return { listings, hasMore: true }
-        listings.push(listing)
-      }
-    }
+): Promise<{ found: { listing: Listing; place: Place }[]; hasMore: boolean } | null> {
+  const found: { listing: Listing; place: Place }[] = []
+  for await (const placed of walk) {
+    if (placed === null) return null
+    const { entry, position } = placed
+    if (entry.listing.agentId === session.agentId) continue
+    if (entry.placedAt > revision || !isOnline(entry.listing, now.getTime())) continue
+    const listing = visibleListing(entry, removals)
+    if (listing === null) continue
+    if (found.length === size) return { found, hasMore: true }
+    found.push({ listing, place: position })
   }
-  return { listings, hasMore: false }
+  return { found, hasMore: false }
 }
 
-function listingKey({ profile, agentId }: Listing): string {
-  return keyOf(profile.area, agentId)
+function sealPageToken({ vault }: Ports, purpose: string, place: Place, revision: number, now: Date): string {
+  const token: PageToken = { place, revision, expiresAtMs: now.getTime() + pageTokenLifetimeMs }
+  return vault.seal(purpose, JSON.stringify(token))
 }
 
-function sealPosition({ vault }: Ports, purpose: string, { start, revision }: Walk, after: string, now: Date): string {
-  const expiresAtMs = now.getTime() + pageTokenLifetimeMs
-  const position: z.infer<typeof Position> = { start, after, revision, expiresAtMs }
-  return vault.seal(purpose, JSON.stringify(position))
-}
-
-function openPosition({ vault }: Ports, purpose: string, pageToken: string, now: Date): Walk {
+function openPageToken({ vault }: Ports, purpose: string, pageToken: string, now: Date): PageToken {
   const opened = vault.open(purpose, pageToken)
   // A token of another version of this server has another shape.
-  const position = Position.safeParse(opened === null ? null : JSON.parse(opened))
-  if (position.success && position.data.expiresAtMs > now.getTime()) return position.data
+  const token = PageToken.safeParse(opened === null ? null : JSON.parse(opened))
+  if (token.success && token.data.expiresAtMs > now.getTime()) return token.data
   throw invalidArgument([
     {
       path: 'pageToken',
