@@ -1,6 +1,9 @@
 import type { ComponentChildren } from 'preact'
 import { useEffect, useId, useRef, useState } from 'preact/hooks'
 
+/** The second half of a double click must not answer a question that nobody has read. */
+const armedAfterMs = 400
+
 interface ConfirmProps {
   heading: string
   confirm: string
@@ -15,10 +18,16 @@ interface ConfirmProps {
   children: ComponentChildren
 }
 
-/** A modal question. While its answer is being carried out it stays, and a second click does nothing. */
+/**
+ * A modal question. It opens on the answer that changes nothing, so that a key held down answers it harmlessly; while its
+ * answer is being carried out it stays, and more clicks do nothing.
+ */
 export function Confirm(props: ConfirmProps) {
   const { heading, confirm, working, cancel, isDanger, onConfirm, onFailure, onClose, children } = props
   const dialog = useRef<HTMLDialogElement>(null)
+  const keep = useRef<HTMLButtonElement>(null)
+  const isBusy = useRef(false)
+  const [isArmed, setIsArmed] = useState(false)
   const [isWorking, setIsWorking] = useState(false)
   const [failure, setFailure] = useState<string | null>(null)
   const id = useId()
@@ -26,13 +35,17 @@ export function Confirm(props: ConfirmProps) {
   useEffect(() => {
     const opener = document.activeElement
     dialog.current?.showModal()
+    keep.current?.focus()
+    const timer = setTimeout(() => setIsArmed(true), armedAfterMs)
     return () => {
+      clearTimeout(timer)
       if (opener instanceof HTMLElement) opener.focus()
     }
   }, [])
 
   async function carryOut() {
-    if (isWorking) return
+    if (isBusy.current || !isArmed) return
+    isBusy.current = true
     setIsWorking(true)
     setFailure(null)
     try {
@@ -41,31 +54,43 @@ export function Confirm(props: ConfirmProps) {
     } catch (error) {
       setFailure(onFailure(error))
       setIsWorking(false)
+    } finally {
+      isBusy.current = false
     }
+  }
+
+  function close() {
+    if (!isBusy.current) onClose()
   }
 
   return (
     <dialog
       ref={dialog}
-      aria-labelledby={id}
+      aria-labelledby={`${id}-heading`}
+      aria-describedby={`${id}-body`}
       onCancel={(event) => {
         event.preventDefault()
-        if (!isWorking) onClose()
+        close()
       }}
+      // A browser may close a dialog on a second Esc without asking.
+      onClose={() => (isBusy.current ? dialog.current?.showModal() : onClose())}
     >
-      <h2 id={id}>{heading}</h2>
-      {children}
+      <h2 id={`${id}-heading`}>{heading}</h2>
+      <div id={`${id}-body`}>{children}</div>
       <div role="alert">{failure !== null && <p class="error">{failure}</p>}</div>
+      <p class="unseen" role="status">
+        {isWorking && working}
+      </p>
       <div class="row">
         <button
           class={isDanger ? 'button danger primary' : 'button primary'}
           type="button"
-          aria-disabled={isWorking}
+          aria-disabled={isWorking || !isArmed}
           onClick={() => void carryOut()}
         >
           {isWorking ? working : confirm}
         </button>
-        <button class="button" type="button" aria-disabled={isWorking} onClick={() => !isWorking && onClose()}>
+        <button ref={keep} class="button" type="button" aria-disabled={isWorking} onClick={close}>
           {cancel}
         </button>
       </div>

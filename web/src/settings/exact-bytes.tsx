@@ -1,30 +1,45 @@
 import { useEffect, useState } from 'preact/hooks'
+import { inWords } from './failure.ts'
 import type { Session } from './session.ts'
-import { strings } from './strings.ts'
+import { fill, strings } from './strings.ts'
+import { clockTime } from './words.ts'
 
 /** Changes come in bursts; the bytes are read again when one has settled. */
 const settleMs = 700
 
 const words = strings.bytes
 
-/** Everything that `exportAgent` returns, read again whenever what is `known` changes. */
-export function ExactBytes({ session, known }: { session: Session; known: string }) {
-  const [text, setText] = useState<string | null>(null)
-  const [hasFailed, setHasFailed] = useState(false)
+interface ExactBytesProps {
+  session: Session
+  /** What is known of the stored documents; when it changes, the bytes are read again. */
+  known: string
+  /** True where a failure says that the session is over. */
+  endsWith: (error: unknown) => boolean
+}
+
+/** Everything that `exportAgent` returns. */
+export function ExactBytes({ session, known, endsWith }: ExactBytesProps) {
+  const [bytes, setBytes] = useState<{ text: string; readAtMs: number } | null>(null)
+  const [isReading, setIsReading] = useState(true)
+  const [failure, setFailure] = useState('')
   const [attempt, setAttempt] = useState(0)
-  const [copied, setCopied] = useState('')
+  const [said, setSaid] = useState('')
 
   useEffect(() => {
     const current = { is: true }
+    setIsReading(true)
     const timer = setTimeout(() => {
       session.call('exportAgent', {}).then(
         (exported) => {
           if (!current.is) return
-          setText(JSON.stringify(exported, null, 2))
-          setHasFailed(false)
+          setBytes({ text: JSON.stringify(exported, null, 2), readAtMs: session.nowMs() })
+          setFailure('')
+          setIsReading(false)
         },
-        () => {
-          if (current.is) setHasFailed(true)
+        (error: unknown) => {
+          if (!current.is || endsWith(error)) return
+          setFailure(`${words.failed} ${inWords(error)}`)
+          setIsReading(false)
         },
       )
     }, settleMs)
@@ -35,10 +50,10 @@ export function ExactBytes({ session, known }: { session: Session; known: string
   }, [session, known, attempt])
 
   async function copy(json: string) {
-    setCopied('')
+    setSaid('')
     await navigator.clipboard.writeText(json).then(
-      () => setCopied(words.copied),
-      () => setCopied(words.copyFailed),
+      () => setSaid(words.copied),
+      () => setSaid(words.copyFailed),
     )
   }
 
@@ -49,6 +64,7 @@ export function ExactBytes({ session, known }: { session: Session; known: string
     link.download = `koko-${session.agentId}.json`
     link.click()
     URL.revokeObjectURL(url)
+    setSaid(words.downloaded)
   }
 
   return (
@@ -56,30 +72,40 @@ export function ExactBytes({ session, known }: { session: Session; known: string
       <h2 id="bytes">{words.heading}</h2>
       <p>{words.intro}</p>
       <p>{words.not}</p>
-      <div role="alert">{hasFailed && <p class="banner bad">{words.failed}</p>}</div>
-      {hasFailed && (
-        <button class="button" type="button" onClick={() => setAttempt((count) => count + 1)}>
-          {words.again}
-        </button>
-      )}
-      {text === null ? (
-        !hasFailed && <p role="status">{words.loading}</p>
+      <div role="alert">{failure !== '' && <p class="banner bad">{failure}</p>}</div>
+      {bytes === null ? (
+        isReading && <p role="status">{words.loading}</p>
       ) : (
         <>
-          <pre class="bytes" tabIndex={0} role="region" aria-labelledby="bytes">
-            {text}
+          <pre class="bytes" tabIndex={0} role="region" aria-label={words.label}>
+            {bytes.text}
           </pre>
-          <div class="row">
-            <button class="button" type="button" onClick={() => void copy(text)}>
-              {words.copy}
-            </button>
-            <button class="button" type="button" onClick={() => download(text)}>
-              {words.download}
-            </button>
-            <span role="status">{copied}</span>
-          </div>
+          <p class="note">{fill(words.readAt, { time: clockTime(bytes.readAtMs) })}</p>
         </>
       )}
+      <div class="row">
+        {bytes !== null && (
+          <>
+            <button class="button" type="button" onClick={() => void copy(bytes.text)}>
+              {words.copy}
+            </button>
+            <button class="button" type="button" onClick={() => download(bytes.text)}>
+              {words.download}
+            </button>
+          </>
+        )}
+        {(bytes !== null || failure !== '') && (
+          <button
+            class="button"
+            type="button"
+            aria-disabled={isReading}
+            onClick={() => !isReading && setAttempt((count) => count + 1)}
+          >
+            {isReading ? words.reading : words.again}
+          </button>
+        )}
+        <span role="status">{said}</span>
+      </div>
     </section>
   )
 }

@@ -1,11 +1,10 @@
 import { render } from 'preact'
 import { App } from './app.tsx'
+import { takeCode } from './code.ts'
 
-const { hash, pathname } = window.location
-const code = hash.startsWith('#code=') ? hash.slice('#code='.length) : null
-// The code leaves the address bar and the history before anything else happens.
-if (hash !== '') window.history.replaceState(null, '', pathname)
-
+const code = takeCode()
+// zod, which comes with the contract, tries whether it may compile code: the content security policy would report that.
+Object.assign(globalThis, { __zod_globalConfig: { jitless: true } })
 const main = document.getElementById('main')
 if (main !== null) {
   main.replaceChildren()

@@ -1,19 +1,19 @@
-import { Channel, isOnline, type Unlinks } from '@koko/contract'
+import { Channel, isOnline, type Listing, type Unlinks } from '@koko/contract'
 import type { RefObject } from 'preact'
-import { useEffect, useState } from 'preact/hooks'
+import { useEffect, useMemo, useRef, useState } from 'preact/hooks'
 import type { Stage } from './app.tsx'
 import { ChannelCard } from './channel-card.tsx'
 import { ExactBytes } from './exact-bytes.tsx'
+import { endingOf, type Ending } from './failure.ts'
 import { Profile } from './profile.tsx'
 import type { Session, Snapshot } from './session.ts'
 import { fill, strings } from './strings.ts'
 import { Unregister } from './unregister.tsx'
-import { clockTime, day } from './words.ts'
+import { watch, type Watch } from './watch.ts'
+import { day, minuteTime } from './words.ts'
 
 /** The end of a session is announced this long before it comes. */
 const noticeMs = 5 * 60_000
-/** How long until the page looks again at what is stored. */
-const lookEveryMs = 3_000
 
 interface PanelProps {
   session: Session
@@ -23,92 +23,86 @@ interface PanelProps {
 
 /** What the cloud knows of the agent, live, and the ways to take it back. */
 export function Panel({ session, heading, onStage }: PanelProps) {
-  const now = useNow()
+  const now = useNow(session)
   const isOffline = useOffline()
   const [snapshot, setSnapshot] = useState<Snapshot | null>(null)
   const [isLate, setIsLate] = useState(false)
-  const [attempt, setAttempt] = useState(0)
+  const watching = useRef<Watch | null>(null)
+  const hasLeft = useRef(false)
   const known = snapshot === null ? '' : JSON.stringify(snapshot)
 
-  async function leave(why: 'ended' | 'signedOut') {
-    await session.end()
-    onStage({ name: 'over', why })
+  function leave(next: Stage) {
+    if (hasLeft.current) return
+    hasLeft.current = true
+    void session.end()
+    onStage(next)
   }
 
-  // Looks every few seconds while the page is seen, and at once when asked to.
+  /** True where a failure says that the session is over, which the page then shows. */
+  function endsWith(error: unknown): boolean {
+    const ending: Ending | null = endingOf(error, session.nowMs() >= session.untilMs)
+    if (ending !== null) leave({ name: 'over', why: ending })
+    return ending !== null
+  }
+
   useEffect(() => {
-    const watching = { isOn: true, timer: 0 }
-    const look = async () => {
-      if (!document.hidden) {
-        await session.look().then(
-          (next) => {
-            if (!watching.isOn) return
-            setSnapshot(next)
-            setIsLate(false)
-          },
-          () => {
-            if (watching.isOn) setIsLate(true)
-          },
-        )
-      }
-      if (watching.isOn) watching.timer = window.setTimeout(() => void look(), lookEveryMs)
-    }
-    void look()
-    return () => {
-      watching.isOn = false
-      clearTimeout(watching.timer)
-    }
-  }, [session, attempt])
-  const lookAgain = () => setAttempt((count) => count + 1)
+    const started = watch(
+      session,
+      (next) => {
+        setSnapshot(next)
+        setIsLate(false)
+      },
+      (error) => {
+        if (!endsWith(error)) setIsLate(true)
+      },
+    )
+    watching.current = started
+    return () => started.stop()
+  }, [session])
+  const lookNow = () => watching.current?.lookNow() ?? Promise.resolve()
 
   const isEnded = now >= session.untilMs
   useEffect(() => {
-    if (isEnded) void leave('ended')
+    if (isEnded) leave({ name: 'over', why: 'ended' })
   }, [isEnded])
 
   const isEnding = session.untilMs - now <= noticeMs
-  const until = clockTime(session.untilMs)
+  const until = { time: minuteTime(session.untilMs) }
   return (
     <>
-      <div class="row apart">
-        <p class="note">
-          {strings.session.agent} <code>{session.agentId}</code>
-        </p>
-        <button class="button" type="button" onClick={() => void leave('signedOut')}>
-          {strings.session.signOut}
-        </button>
-      </div>
-      <h1 ref={heading} tabIndex={-1}>
-        {strings.title}
-      </h1>
-      <div role="status">
-        {isEnding && <p class="banner">{fill(strings.session.ending, { time: until })}</p>}
-        {isOffline && <p class="banner">{strings.session.offline}</p>}
-        {!isOffline && snapshot !== null && isLate && <p class="banner">{strings.session.stale}</p>}
-      </div>
-      {!isEnding && <p class="note">{fill(strings.session.until, { time: until })}</p>}
-      {snapshot === null ? (
-        isLate ? (
-          <div role="alert">
-            <p class="banner bad">{strings.session.failed}</p>
-            <button class="button" type="button" onClick={lookAgain}>
-              {strings.session.again}
-            </button>
-          </div>
-        ) : (
-          <p role="status">{strings.session.loading}</p>
-        )
+      <header class="opening">
+        <h1 ref={heading} tabIndex={-1}>
+          {strings.title}
+        </h1>
+        <div class="session">
+          <p class="note">
+            {strings.session.agent} <code class="id">{session.agentId}</code>
+          </p>
+          <p class="note">{fill(strings.session.until, until)}</p>
+          <button class="button" type="button" onClick={() => leave({ name: 'over', why: 'signedOut' })}>
+            {strings.session.signOut}
+          </button>
+        </div>
+        <div role="status">
+          {isEnding && <p class="banner">{fill(strings.session.ending, until)}</p>}
+          {isOffline && <p class="banner">{strings.session.offline}</p>}
+          {!isOffline && snapshot !== null && isLate && <p class="banner">{strings.session.stale}</p>}
+        </div>
+      </header>
+      {snapshot !== null ? (
+        <Known session={session} snapshot={snapshot} now={now} onChanged={lookNow} endsWith={endsWith} />
+      ) : isLate ? (
+        <div role="alert">
+          <p class="banner bad">{strings.session.failed}</p>
+          <button class="button" type="button" onClick={() => void lookNow()}>
+            {strings.session.again}
+          </button>
+        </div>
       ) : (
-        <Known
-          session={session}
-          snapshot={snapshot}
-          now={now}
-          onChanged={lookAgain}
-          onOver={() => void leave('ended')}
-        />
+        <p role="status">{strings.session.loading}</p>
       )}
-      <ExactBytes session={session} known={known} />
-      <Unregister session={session} onStage={onStage} />
+      <ExactBytes session={session} known={known} endsWith={endsWith} />
+      <Unregister session={session} endsWith={endsWith} onGone={leave} />
     </>
   )
 }
@@ -117,83 +111,105 @@ interface KnownProps {
   session: Session
   snapshot: Snapshot
   now: number
-  onChanged: () => void
-  onOver: () => void
+  onChanged: () => Promise<void>
+  endsWith: (error: unknown) => boolean
 }
 
-function Known({ session, snapshot, now, onChanged, onOver }: KnownProps) {
+function Known({ session, snapshot, now, onChanged, endsWith }: KnownProps) {
   const { listing, unlinks } = snapshot
   const listed = listing.state === 'readable' ? listing.value : null
   const taken: Unlinks = unlinks.state === 'readable' ? unlinks.value : {}
-  const online = listed !== null && isOnline(listed, now)
-  const shownChannels =
-    listed === null ? [] : Channel.options.filter((channel) => listed.channels[channel] !== undefined)
+  const isUnreadable = listing.state === 'unreadable' || unlinks.state === 'unreadable'
+  const status = isUnreadable
+    ? 'unreadable'
+    : listed === null
+      ? 'unlisted'
+      : isOnline(listed, now)
+        ? 'online'
+        : 'offline'
+  const shown = listed === null ? [] : Channel.options.filter((channel) => listed.channels[channel] !== undefined)
+  // The picture of the area is drawn from the coasts of the whole world: not again each second.
+  const profile = useMemo(() => <Profile profile={listed?.profile ?? null} />, [listed])
   return (
     <>
-      <p class="lead">
-        {listing.state === 'unreadable'
-          ? strings.status.unreadable
-          : listed === null
-            ? strings.status.unlisted
-            : online
-              ? strings.status.online
-              : strings.status.offline}
-      </p>
-      {listed !== null && (
-        <p class="note">
-          {fill(strings.status.since, { day: day(listed.presence.registeredAtMs) })},{' '}
-          {fill(strings.status.published, { day: day(listed.presence.publishedAtMs) })},{' '}
-          {fill(strings.status.seen, { day: day(listed.presence.lastSeenAtMs) })}.
-        </p>
-      )}
+      <section class="status" aria-labelledby="status">
+        <h2 id="status">{strings.status.heading}</h2>
+        <div role="status">
+          <p class={`light ${status}`}>{strings.status[status].title}</p>
+          <p>{strings.status[status].body}</p>
+        </div>
+        {listed !== null && <Presence presence={listed.presence} />}
+      </section>
       <section aria-labelledby="channels">
         <h2 id="channels">{strings.channels.heading}</h2>
         <p>{strings.channels.intro}</p>
-        <div role="status">
-          {listing.state === 'absent' && Object.keys(taken).length > 0 && (
-            <p class="banner">{strings.channels.notListed}</p>
-          )}
-        </div>
-        {Channel.options.map((channel) => (
-          <ChannelCard
-            key={channel}
-            session={session}
-            channel={channel}
-            handle={listed?.channels[channel]}
-            unlink={taken[channel]}
-            isOnline={online}
-            isLast={shownChannels.length === 1 && shownChannels[0] === channel}
-            isListingUnreadable={listing.state === 'unreadable'}
-            now={now}
-            onChanged={onChanged}
-            onOver={onOver}
-          />
-        ))}
+        <ul class="channels">
+          {Channel.options.map((channel) => (
+            <ChannelCard
+              key={channel}
+              session={session}
+              channel={channel}
+              handle={listed?.channels[channel]}
+              unlink={taken[channel]}
+              status={status}
+              isLast={shown.length === 1 && shown[0] === channel}
+              now={now}
+              onChanged={onChanged}
+              endsWith={endsWith}
+            />
+          ))}
+        </ul>
       </section>
       <section aria-labelledby="whatsapp">
         <h2 id="whatsapp">{strings.whatsapp.heading}</h2>
         <p>{strings.whatsapp.number}</p>
         <p>{strings.whatsapp.readers}</p>
         <p>{strings.whatsapp.without}</p>
-        <ol>
-          {strings.whatsapp.ways.map((way) => (
-            <li key={way}>{way}</li>
+        <ol class="steps">
+          {strings.whatsapp.ways.map(({ what, how }) => (
+            <li key={what}>
+              <strong>{what}</strong> {how}
+            </li>
           ))}
         </ol>
         <p>{strings.whatsapp.after}</p>
         <p>{strings.whatsapp.cannot}</p>
       </section>
-      <Profile profile={listed?.profile ?? null} />
+      {profile}
     </>
   )
 }
 
-function useNow(): number {
-  const [now, setNow] = useState(() => Date.now())
+function Presence({ presence }: { presence: Listing['presence'] }) {
+  const { labels } = strings.status
+  return (
+    <>
+      <dl class="facts">
+        <div>
+          <dt>{labels.registeredAtMs}</dt>
+          <dd>{day(presence.registeredAtMs)}</dd>
+        </div>
+        <div>
+          <dt>{labels.publishedAtMs}</dt>
+          <dd>{day(presence.publishedAtMs)}</dd>
+        </div>
+        <div>
+          <dt>{labels.lastSeenAtMs}</dt>
+          <dd>{day(presence.lastSeenAtMs)}</dd>
+        </div>
+      </dl>
+      <p class="note">{strings.status.days}</p>
+    </>
+  )
+}
+
+/** The directory's clock, each second. */
+function useNow(session: Session): number {
+  const [now, setNow] = useState(() => session.nowMs())
   useEffect(() => {
-    const timer = setInterval(() => setNow(Date.now()), 1_000)
+    const timer = setInterval(() => setNow(session.nowMs()), 1_000)
     return () => clearInterval(timer)
-  }, [])
+  }, [session])
   return now
 }
 

@@ -16,10 +16,10 @@ export function Profile({ profile }: { profile: Listing['profile'] | null }) {
           <p>{words.intro}</p>
           <dl class="facts">
             {fieldNames.map((field) => (
-              <>
+              <div key={field}>
                 <dt>{words.labels[field]}</dt>
                 <dd>{inWords(profile, field)}</dd>
-              </>
+              </div>
             ))}
           </dl>
           <AreaPicture geohash={profile.area} />

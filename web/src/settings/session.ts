@@ -1,11 +1,10 @@
 import { createClient, DirectoryError, Listing, Unlinks, type Client } from '@koko/contract'
-import { initializeApp, deleteApp, type FirebaseApp } from 'firebase/app'
+import { deleteApp, FirebaseError, initializeApp } from 'firebase/app'
 import { connectAuthEmulator, inMemoryPersistence, initializeAuth, signInWithCustomToken } from 'firebase/auth'
-// The full Firestore client listens instead of asking, and weighs four times as much: more than a page may here.
+// The full Firestore client listens instead of asking, and weighs four times as much: more than a page may here. A
+// listener would also outlive its session, since rules look at the time when it begins.
 import { connectFirestoreEmulator, doc, getDoc, getFirestore } from 'firebase/firestore/lite'
-
-/** No spinner without an end: a call that takes longer has failed. */
-const callTimeoutMs = 20_000
+import { patienceMs, unavailable, within } from './within.ts'
 
 /** A document as this page knows it. */
 export type Stored<T> = { state: 'absent' } | { state: 'readable'; value: T } | { state: 'unreadable' }
@@ -15,105 +14,165 @@ export interface Snapshot {
   unlinks: Stored<Unlinks>
 }
 
+/** What an opening has done to its link: nothing, perhaps used it up (no answer came), or used it up. */
+export type LinkState = 'whole' | 'unknown' | 'used'
+
+export interface Opener {
+  code: string
+  /** Redeems the code and signs in, in this tab's memory alone. After a failure it goes on where it stopped. */
+  open: () => Promise<Session>
+  linkState: () => LinkState
+}
+
 export interface Session {
   agentId: string
-  room: string
+  /** When the session ends, by the directory's clock. */
   untilMs: number
+  /** The directory's clock, or a second or two behind it; this machine's may be wrong by hours. */
+  nowMs: () => number
   call: Client['call']
-  /** The listing and the unlinks as they are stored now. Throws where they cannot be read. */
+  /** The listing and the unlinks as they are stored now. Throws `unauthenticated` where the session opens nothing more. */
   look: () => Promise<Snapshot>
-  /** Reads the paths of the agent's documents again: true where something is there. */
+  /** Reads the agent's documents again, by their paths: whether something is there, null where that cannot be told. */
   readAgain: () => Promise<{ path: string; found: boolean | null }[]>
-  /** Forgets everything; the token was only ever in this tab's memory. */
+  /** Forgets everything; the sign-in was only ever in this tab's memory. */
   end: () => Promise<void>
 }
 
-/** Redeems a code and signs in, in this tab's memory alone. Throws `DirectoryError`. */
-export async function openSession(code: string): Promise<Session> {
+export function createOpener(code: string): Opener {
   const { origin } = window.location
-  const fetchInTime = (url: string, init: RequestInit) =>
-    fetch(url, {
-      ...init,
-      signal: AbortSignal.timeout(callTimeoutMs),
-      referrerPolicy: 'no-referrer',
-      cache: 'no-store',
-    })
   const callablesUrl = `${origin}/api/v1/callables`
   const anyone = createClient({ origin, callablesUrl, fetch: fetchInTime })
-  const { projectId, apiKey, emulators, rooms } = await anyone.config()
-  const { token } = await anyone.call('redeemSettingsLink', { code })
+  let token: string | undefined
+  let linkState: LinkState = 'whole'
 
-  const app = initializeApp({ projectId, apiKey })
+  async function redeem(): Promise<string> {
+    linkState = 'unknown'
+    try {
+      const redeemed = await anyone.call('redeemSettingsLink', { code })
+      linkState = 'used'
+      return redeemed.token
+    } catch (error) {
+      if (error instanceof DirectoryError && error.code !== 'unavailable' && error.code !== 'internal') {
+        linkState = 'whole'
+      }
+      throw error
+    }
+  }
+
+  return {
+    code,
+    async open() {
+      const config = await anyone.config()
+      token ??= await redeem()
+      return signIn(config, token)
+    },
+    linkState: () => linkState,
+  }
+}
+
+type Config = Awaited<ReturnType<Client['config']>>
+
+async function signIn({ projectId, apiKey, emulators, rooms }: Config, token: string): Promise<Session> {
+  const { origin } = window.location
+  const app = initializeApp({ projectId, apiKey }, crypto.randomUUID())
   const auth = initializeAuth(app, { persistence: inMemoryPersistence })
   const firestore = getFirestore(app)
   if (emulators !== undefined) {
     connectAuthEmulator(auth, `http://${emulators.auth.host}:${emulators.auth.port}`, { disableWarnings: true })
     connectFirestoreEmulator(firestore, emulators.firestore.host, emulators.firestore.port)
   }
-  const { user } = await signInWithCustomToken(auth, token).catch((cause: unknown) => {
-    throw new DirectoryError('internal', 'The sign-in service refused a fresh token.', { cause })
+  const end = () => deleteApp(app).catch(() => undefined)
+  const opened = await within(
+    signInWithCustomToken(auth, token).then(async ({ user }) => ({ user, result: await user.getIdTokenResult() })),
+  ).catch(async (cause: unknown) => {
+    await end()
+    throw sessionError(cause)
   })
-  const { claims } = await user.getIdTokenResult()
+
+  const { user, result } = opened
   const agentId = user.uid
+  const behindMs = Date.now() - Date.parse(result.issuedAtTime)
+  const room = rooms[0]?.name ?? 'dating'
+  const [badgePath, listingPath, unlinksPath] = [
+    `agents/${agentId}`,
+    `mcpDirectory/${room}/agents/${agentId}`,
+    `unlinks/${agentId}`,
+  ]
   const client = createClient({
     origin,
-    callablesUrl,
+    callablesUrl: `${origin}/api/v1/callables`,
     fetch: fetchInTime,
-    idToken: () => user.getIdToken().catch(() => Promise.reject(sessionOver())),
+    idToken: () => within(user.getIdToken()).catch((cause: unknown) => Promise.reject(sessionError(cause))),
   })
-  const room = rooms[0]?.name ?? 'dating'
-  const paths = [`agents/${agentId}`, `mcpDirectory/${room}/agents/${agentId}`, `unlinks/${agentId}`] as const
 
-  const read = (path: string) => inTime(getDoc(doc(firestore, path)).then((document): unknown => document.data()))
+  const read = (path: string): Promise<unknown> =>
+    within(getDoc(doc(firestore, path)).then((document): unknown => document.data() ?? absent)).catch(
+      (cause: unknown) => {
+        if (cause instanceof FirebaseError && cause.code === 'permission-denied') return refused
+        throw sessionError(cause)
+      },
+    )
 
   return {
     agentId,
-    room,
-    untilMs: Number(claims.untilMs),
+    untilMs: Number(result.claims.untilMs),
+    nowMs: () => Date.now() - behindMs,
     call: client.call,
 
     async look() {
-      const [listing, unlinks] = await Promise.all([read(paths[1]), read(paths[2])])
-      return {
-        listing: storedOf(Listing.safeParse(listing), listing),
-        unlinks: storedOf(Unlinks.safeParse(unlinks), unlinks),
+      const [listing, unlinks] = await Promise.all([read(listingPath), read(unlinksPath)])
+      // A document is refused where it has another form than the rules know; everything is where the session is over.
+      if ([listing, unlinks].includes(refused) || listing === absent) {
+        const badge = await read(badgePath)
+        if (badge === absent) throw new DirectoryError('not-found', 'The agent is not registered any more.')
+        if (badge === refused) throw new DirectoryError('unauthenticated', 'The session opens nothing any more.')
       }
+      return { listing: storedOf(Listing, listing), unlinks: storedOf(Unlinks, unlinks) }
     },
 
-    async readAgain() {
-      return Promise.all(
-        paths.map(async (path) => ({
+    readAgain: () =>
+      Promise.all(
+        [badgePath, listingPath, unlinksPath].map(async (path) => ({
           path,
           found: await read(path).then(
-            (fields) => fields !== undefined,
+            (fields) => (fields === refused ? null : fields !== absent),
             () => null,
           ),
         })),
-      )
-    },
+      ),
 
-    end: () => endApp(app),
+    end,
   }
 }
 
-function storedOf<T>(result: { success: true; data: T } | { success: false }, fields: unknown): Stored<T> {
-  if (fields === undefined) return { state: 'absent' }
+const absent = Symbol('absent')
+const refused = Symbol('refused')
+
+interface Schema<T> {
+  safeParse: (input: unknown) => { success: true; data: T } | { success: false }
+}
+
+function storedOf<T>(schema: Schema<T>, fields: unknown): Stored<T> {
+  if (fields === absent) return { state: 'absent' }
+  const result = schema.safeParse(fields)
   return result.success ? { state: 'readable', value: result.data } : { state: 'unreadable' }
 }
 
-async function inTime<T>(work: Promise<T>): Promise<T> {
-  const { promise, reject } = Promise.withResolvers<never>()
-  const timer = setTimeout(
-    () => reject(new DirectoryError('unavailable', 'The database does not answer.')),
-    callTimeoutMs,
-  )
-  return Promise.race([work, promise]).finally(() => clearTimeout(timer))
+/** A failure of the Firebase SDK: nobody answered, or the sign-in is no good any more. */
+function sessionError(cause: unknown): Error {
+  if (!(cause instanceof FirebaseError)) return cause instanceof Error ? cause : unavailable(cause)
+  const isOver =
+    cause.code === 'unauthenticated' ||
+    /^auth\/(user-|invalid-|id-token-|requires-recent-login|null-user|no-such)/.test(cause.code)
+  return isOver ? new DirectoryError('unauthenticated', 'The sign-in is not accepted any more.') : unavailable(cause)
 }
 
-async function endApp(app: FirebaseApp): Promise<void> {
-  await deleteApp(app).catch(() => undefined)
-}
-
-function sessionOver(): DirectoryError {
-  return new DirectoryError('unauthenticated', 'The session is over.')
+function fetchInTime(url: string, init: RequestInit): Promise<Response> {
+  return fetch(url, {
+    ...init,
+    signal: AbortSignal.timeout(patienceMs),
+    referrerPolicy: 'no-referrer',
+    cache: 'no-store',
+  })
 }

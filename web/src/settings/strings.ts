@@ -9,6 +9,8 @@ export const strings = {
     body: 'There is no account and no password. Ask your agent for its settings link: it works once, for ten minutes, and opens this page for half an hour.',
     how: 'With the command line that is:',
     command: 'koko settings',
+    followed:
+      'You followed a link? Then the part after its # was lost on the way, or this page was reloaded, which ends its session.',
   },
   mangled: {
     heading: 'This link is not whole',
@@ -23,21 +25,39 @@ export const strings = {
   failed: {
     spent:
       'This link does not open any more: it was used, replaced by a newer one, or is older than ten minutes. Ask your agent for a new one.',
-    unreachable: 'The directory cannot be reached. Your link is not used up: check the connection and try again.',
-    limited: 'The directory is busy. Your link is not used up: try again in a moment.',
+    unreachable:
+      'The directory cannot be reached. Your link is not used up: check the connection and try again, or open the link once more.',
+    unanswered:
+      'The directory gave no answer, so this page cannot know whether your link is used up. Try again: if it is, you are told so.',
+    halfOpen:
+      'Your link was accepted, but the sign-in service gave no answer. Try again in this tab, which does not need the link any more.',
+    signInRefused: 'Your link was accepted, but the sign-in was refused. Ask your agent for a new link.',
+    limited: 'The directory is busy. Your link is not used up: try again in {seconds} seconds.',
     other: 'The directory could not open this link. If trying again does not help, ask your agent for a new one.',
     again: 'Try again',
   },
   over: {
-    ended: 'This session is over',
-    endedBody: 'Thirty minutes have passed. Nothing was changed by that: what you took back stays back.',
-    signedOut: 'You are signed out',
-    signedOutBody: 'This tab holds nothing about you any more.',
+    ended: {
+      title: 'This session is over',
+      body: 'Thirty minutes have passed. Nothing was changed by that: what you took back stays back.',
+    },
+    refused: {
+      title: 'This session opens nothing any more',
+      body: 'Its agent has a new secret, which ends every session that began before. What you took back stays back.',
+    },
+    removed: {
+      title: 'This agent is not registered any more',
+      body: 'It was unregistered elsewhere: by your agent, by the host, or in another tab. Its documents are deleted.',
+    },
+    signedOut: { title: 'You are signed out', body: 'This tab holds nothing about you any more.' },
     again: 'To come back, ask your agent for a new settings link.',
   },
   gone: {
     heading: 'Nothing is left',
     body: 'Your agent is unregistered. These are the places where its documents were, read again just now:',
+    headingUnproven: 'Your agent is unregistered',
+    bodyUnproven:
+      'The directory has said so. These are the places where its documents were; not all could be read again:',
     nothing: 'nothing',
     something: 'still there',
     unknown: 'could not be read',
@@ -50,38 +70,48 @@ export const strings = {
   session: {
     agent: 'Agent',
     signOut: 'Sign out',
-    until: 'This page stays open until {time}.',
-    ending: 'This page closes at {time}. What you are doing then is not lost: it is either done or not begun.',
+    until: 'Open until {time}, in this tab only. Closing or reloading it signs you out.',
+    ending:
+      'This page closes at {time}. What you are doing then is either done or not begun. To go on, ask your agent for a new link.',
     offline: 'You are offline. What you see may be old, and nothing can be changed until you are back.',
-    stale: 'Waiting for the directory. What you see may be old.',
+    stale: 'The directory does not answer. What you see may be old; this page keeps asking.',
     loading: 'Reading what is stored …',
-    failed: 'What is stored could not be read.',
+    failed: 'What is stored could not be read. This page keeps asking.',
     again: 'Try again',
   },
 
   status: {
-    online: 'Online: peers of the room can discover your agent.',
-    offline: 'Offline: your agent has not been seen for two and a half days, so peers do not discover it.',
-    unlisted: 'Not listed: peers do not discover your agent.',
-    unreadable: 'The stored listing does not have the form that this page knows. Its exact bytes are below.',
-    since: 'Registered on {day}',
-    published: 'last published on {day}',
-    seen: 'last seen on {day}',
+    heading: 'Status',
+    online: { title: 'Online', body: 'Peers of the room can discover your agent.' },
+    offline: {
+      title: 'Offline',
+      body: 'Your agent is listed but has not been seen for two and a half days, so peers do not discover it.',
+    },
+    unlisted: { title: 'Not listed', body: 'No channel is published, so peers do not discover your agent.' },
+    unreadable: {
+      title: 'Not readable here',
+      body: 'What is stored does not have the form that this page knows. Its exact bytes are below, and every channel can still be taken back.',
+    },
+    labels: { registeredAtMs: 'In the room since', publishedAtMs: 'Last published', lastSeenAtMs: 'Last seen' },
+    days: 'Days as the directory counts them, in UTC. It keeps no finer times.',
   },
 
   channels: {
     heading: 'Channels',
     intro:
       'Peers reach your agent by these. Each handle is shown to every listed agent of your room that discovers yours.',
-    shown: 'Peers see it',
-    listedOffline: 'Published, but offline',
-    none: 'Not published',
-    back: 'Taken back',
-    noHandle: 'No handle is stored.',
-    empty: 'No handle is stored. Taking it back now keeps your agent from ever publishing one, until you allow it.',
+    states: {
+      shown: 'Peers see it',
+      offline: 'Published, but offline',
+      none: 'Not published',
+      back: 'Taken back',
+      unknown: 'Not readable here',
+    },
+    noHandle: 'No handle is stored in the listing.',
+    empty: 'No handle is stored.',
     unlink: 'Take {channel} back',
+    keepOut: 'Keep {channel} out',
     relink: 'Allow {channel} again',
-    notListed: 'All channels are taken back, so your agent is not listed any more.',
   },
 
   names: { whatsapp: 'WhatsApp', telegram: 'Telegram', discord: 'Discord', slack: 'Slack' } satisfies Record<
@@ -97,13 +127,18 @@ export const strings = {
   } satisfies Record<Channel, string>,
 
   progress: {
+    underWay: 'Being taken back.',
+    out: 'No peer is shown it any more. The last copies are being removed.',
+    held: 'No peer is shown it any more. Removing the last copies takes longer than usual: the host may have paused that work.',
+    gone: 'Gone: the directory shows it to nobody and holds no copy for peers.',
+    done: 'Done: ',
+    open: 'Not yet: ',
     listing: 'Out of your listing',
-    listingAt: 'Out of your listing, at {time}',
-    answers: 'Out of every answer, by {time}',
+    listingDone: 'Out of your listing at {time}',
+    answers: 'Out of every answer by {time}',
     answersDone: 'Out of every answer since {time}',
-    shards: 'Gone from every discovery shard: usually within two minutes',
-    shardsDone: 'Gone from every discovery shard, at {time}',
-    gone: 'Gone.',
+    shards: 'Gone from every discovery shard, usually within two minutes',
+    shardsDone: 'Gone from every discovery shard at {time}',
   },
 
   unlinkDialog: {
@@ -114,6 +149,15 @@ export const strings = {
     confirm: 'Take it back',
     working: 'Taking it back …',
     cancel: 'Keep it',
+    done: '{channel} was taken back at {time}.',
+  },
+  keepOutDialog: {
+    heading: 'Keep {channel} out?',
+    what: 'Your agent has published no handle of {channel}. From now on it cannot: only you can allow that, here.',
+    confirm: 'Keep it out',
+    working: 'Keeping it out …',
+    cancel: 'Leave it open',
+    done: '{channel} is kept out since {time}.',
   },
   relinkDialog: {
     heading: 'Allow {channel} again?',
@@ -132,10 +176,10 @@ export const strings = {
       'Every agent of your room that is listed itself can read it, within its daily budget. So can the host of this directory.',
     without: 'Four ways not to show your own:',
     ways: [
-      'Another channel: a Telegram username does not show your number.',
-      'A dedicated number: a second SIM for your agent alone.',
-      'A generated number: a virtual number that you can give up.',
-      'Several channels, with WhatsApp only for those whom you give it later, in a conversation.',
+      { what: 'Another channel.', how: 'A Telegram username does not show your number.' },
+      { what: 'A dedicated number.', how: 'A second SIM, for your agent alone.' },
+      { what: 'A generated number.', how: 'A virtual number that you can give up.' },
+      { what: 'Several channels.', how: 'WhatsApp only for those to whom you give it later, in a conversation.' },
     ],
     after: 'After you take it back, new answers do not show it, and your agent cannot publish it again.',
     cannot: 'What cannot be taken back: a peer that already read the number may have kept it.',
@@ -174,15 +218,19 @@ export const strings = {
 
   bytes: {
     heading: 'Exact bytes',
+    label: 'The exact bytes, as JSON',
     intro: 'Everything that the directory’s database and sign-in service hold about your agent, as it is stored.',
     not: 'Not stored: your name, messages, contacts, position, IP address, device, or whom your agent looked up.',
     copy: 'Copy as JSON',
     copied: 'Copied.',
     copyFailed: 'The browser did not allow copying. Select the text instead.',
     download: 'Download as JSON',
+    downloaded: 'The download has begun.',
     loading: 'Reading the exact bytes …',
     failed: 'The exact bytes could not be read.',
     again: 'Read again',
+    reading: 'Reading …',
+    readAt: 'As stored at {time}.',
   },
 
   unregister: {
@@ -197,11 +245,10 @@ export const strings = {
 
   failure: {
     unreachable:
-      'The directory cannot be reached. Nothing was changed, as far as this page knows. Check the connection and try again.',
-    limited: 'Too many changes at once. Try again in {seconds} s.',
-    conflict: 'Something else changed at the same moment. Try again.',
-    over: 'This session is over. Ask your agent for a new settings link.',
-    other: 'The directory could not do this. Try again.',
+      'The directory gave no answer, so this page cannot know whether that was done. Check the connection and try again: doing it twice does no harm.',
+    limited: 'Too many requests at once. Nothing was changed. Try again in {seconds} seconds.',
+    conflict: 'Something else changed at the same moment, so nothing was done. Try again.',
+    other: 'The directory could not do this. Try again in a moment.',
   },
 }
 

@@ -1,6 +1,6 @@
-import { useState } from 'preact/hooks'
+import { useRef, useState } from 'preact/hooks'
 import type { Stage } from './app.tsx'
-import { inWords, isOver } from './failure.ts'
+import { inWords } from './failure.ts'
 import type { Session } from './session.ts'
 import { strings } from './strings.ts'
 
@@ -9,33 +9,40 @@ const goneWithinMs = 10_000
 
 const words = strings.unregister
 
-export function Unregister({ session, onStage }: { session: Session; onStage: (stage: Stage) => void }) {
+interface UnregisterProps {
+  session: Session
+  /** True where a failure says that the session is over. */
+  endsWith: (error: unknown) => boolean
+  onGone: (stage: Stage) => void
+}
+
+export function Unregister({ session, endsWith, onGone }: UnregisterProps) {
   const [typed, setTyped] = useState('')
   const [failure, setFailure] = useState('')
   const [isWorking, setIsWorking] = useState(false)
+  const isBusy = useRef(false)
+  const input = useRef<HTMLInputElement>(null)
 
   async function unregister() {
-    if (isWorking) return
+    if (isBusy.current) return
     setFailure('')
     if (typed.trim().toLowerCase() !== words.word) {
       setFailure(words.mistyped)
+      input.current?.focus()
       return
     }
+    isBusy.current = true
     setIsWorking(true)
     try {
       await session.call('unregisterAgent', {})
-      const outOfAnswersAtMs = Date.now() + goneWithinMs
-      const left = await session.readAgain()
-      await session.end()
-      onStage({ name: 'gone', left, outOfAnswersAtMs })
+      const outOfAnswersAtMs = session.nowMs() + goneWithinMs
+      onGone({ name: 'gone', left: await session.readAgain(), outOfAnswersAtMs })
     } catch (error) {
-      if (isOver(error)) {
-        await session.end()
-        onStage({ name: 'over', why: 'ended' })
-        return
-      }
+      if (endsWith(error)) return
       setFailure(inWords(error))
       setIsWorking(false)
+    } finally {
+      isBusy.current = false
     }
   }
 
@@ -52,6 +59,7 @@ export function Unregister({ session, onStage }: { session: Session; onStage: (s
         <label for="confirmation">{words.label}</label>
         <div class="row">
           <input
+            ref={input}
             id="confirmation"
             type="text"
             autocomplete="off"

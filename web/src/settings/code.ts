@@ -1,0 +1,17 @@
+const key = '#code='
+
+/**
+ * Takes what follows `#code=` out of the address bar and the history, before anything else happens. Another fragment is
+ * a code that somebody's program has spoilt; null where there is none.
+ */
+export function takeCode(): string | null {
+  const { hash, pathname } = window.location
+  if (hash === '' || hash === '#main') return null
+  window.history.replaceState(null, '', pathname)
+  return hash.startsWith(key) ? hash.slice(key.length) : hash
+}
+
+/** 43 characters of base64url, as `createSettingsLink` mints them. */
+export function isWhole(code: string): boolean {
+  return /^[A-Za-z0-9_-]{43}$/.test(code)
+}
