@@ -13,6 +13,8 @@ export const settingsLinkLifetimeMs = 10 * minute
 export const settingsSessionMs = 30 * minute
 /** A custom token can be exchanged for an hour: https://firebase.google.com/docs/auth/admin/create-custom-tokens */
 export const customTokenLifetimeMs = hour
+/** A removed agent's sign-in is deleted again after the last token's hour, and what calls under way and clocks may differ. */
+export const departureMs = customTokenLifetimeMs + minute
 
 /** Publishing: this many at once, then one a minute. A human edits in bursts; a loop is held. */
 export const publishBurst = 60
@@ -33,6 +35,10 @@ export const retentionBatch = 100
 /** A page token is good for as long as somebody looks at a page. */
 export const pageTokenLifetimeMs = 10 * minute
 export const defaultPageSize = 50
+/** Pages of a walk that are paid for at once, so that later ones cost no write. A walk that is broken off loses them. */
+export const pagesPaidAtOnce = 5
+/** Smaller pages than this are a look, not a walk: each is paid for by itself. */
+export const aheadFromPageSize = 50
 
 /** How discovery is cut into shards and into transactions; tests cut it smaller. */
 export interface RepublishLimits {

@@ -3,7 +3,7 @@ import * as fc from 'fast-check'
 import { histories, races, runHistory } from '../test/history.ts'
 
 /** `PROMISES_RUNS=20000` looks longer. */
-const numRuns = Number(process.env.PROMISES_RUNS ?? 300)
+const numRuns = Number(process.env.PROMISES_RUNS ?? 150)
 
 test(
   'keeps the six promises through any history, and serves what is listed one quiet republish later',

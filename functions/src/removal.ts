@@ -1,7 +1,7 @@
 import type { RoomName } from '@koko/contract'
 import type { Departure } from './documents.ts'
 import { Account, Badge, parseStored, paths } from './documents.ts'
-import { customTokenLifetimeMs } from './limits.ts'
+import { departureMs } from './limits.ts'
 import { readListingState, writeListing } from './listing-change.ts'
 import type { Ports, Transaction } from './ports.ts'
 import { findOwner, unauthenticated, type Session } from './sessions.ts'
@@ -35,7 +35,7 @@ export async function removeAgent(
 ): Promise<boolean> {
   const departure: Departure = {
     sealedAgentId: vault.seal('departure', agentId),
-    dueAtMs: now.getTime() + customTokenLifetimeMs,
+    dueAtMs: now.getTime() + departureMs,
   }
   const departurePath = paths.departure(vault.uuid())
   return store.transaction(async (transaction) => {

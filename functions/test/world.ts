@@ -1,4 +1,4 @@
-import { callables, DiscoverOutput, type CallableName, type DiscoverInput } from '@koko/contract'
+import { callables, DirectoryError, DiscoverOutput, type CallableName, type DiscoverInput } from '@koko/contract'
 import type * as z from 'zod'
 import { codec, createVault } from '../src/adapters/node.ts'
 import { runCallable } from '../src/calls.ts'
@@ -216,4 +216,22 @@ export function profileIn(area: string) {
     maxDistanceKm: null,
     intent: 'open' as const,
   }
+}
+
+/** The refusal that the work ends in; throws where it does not end in one of ours. */
+export async function refusalOf(work: Promise<unknown>): Promise<Pick<DirectoryError, 'code' | 'details' | 'message'>> {
+  const error: unknown = await work.then(
+    () => null,
+    (cause: unknown) => cause,
+  )
+  if (!(error instanceof DirectoryError)) throw new Error('this was not refused', { cause: error })
+  const { code, details, message } = error
+  return { code, details, message }
+}
+
+/** The fields stored at a path; throws where there is nothing. */
+export function storedAt({ store }: World, path: string): Fields {
+  const fields = store.all().get(path)
+  if (fields === undefined) throw new Error('there is nothing at this path')
+  return fields
 }

@@ -1,0 +1,245 @@
+import { describe, expect, test } from '@jest/globals'
+import { Config, Health, maxBodyBytes } from '@koko/contract'
+import * as z from 'zod'
+import { handleHttp, type HttpRequest } from './http.ts'
+import { minute } from './limits.ts'
+import { republishDiscovery } from './republish.ts'
+import { call, createWorld, profileIn, register, type Claims, type World } from '../test/world.ts'
+
+const noon = Date.UTC(2026, 10, 21, 12)
+const discoverUrl = '/api/v1/rooms/dating/agents:discover'
+const batchGetUrl = '/api/v1/rooms/dating/agents:batchGet'
+
+const Problem = z.strictObject({
+  error: z.strictObject({ code: z.int(), status: z.string(), message: z.string(), details: z.unknown().optional() }),
+})
+
+function createApi(world: World) {
+  const faults: unknown[] = []
+  const api = {
+    ports: world.ports,
+    view: world.newInstance(),
+    project: { projectId: 'demo-http', apiKey: 'a key', emulators: undefined },
+    onFault: (error: unknown) => void faults.push(error),
+  }
+  async function send(
+    method: string,
+    url: string,
+    request: Partial<HttpRequest> & { claims?: Claims; json?: unknown } = {},
+  ) {
+    const { claims, json, ...rest } = request
+    const authorization = claims === undefined ? undefined : `Bearer ${JSON.stringify(claims)}`
+    const body = json === undefined ? new Uint8Array() : new TextEncoder().encode(JSON.stringify(json))
+    const contentType = json === undefined ? undefined : 'application/json'
+    const answer = await handleHttp(api, { method, url, authorization, contentType, body, ...rest }, world.clock.now())
+    expect(answer.headers).toMatchObject({ 'cache-control': 'private, no-store' })
+    return answer
+  }
+  async function sendWrong(...request: Parameters<typeof send>) {
+    const { status, headers, body } = await send(...request)
+    const { error } = Problem.parse(body)
+    expect(error.code).toBe(status)
+    return { ...error, headers }
+  }
+  return { send, sendWrong, faults, api }
+}
+
+async function peer(world: World, telegram: string): Promise<Claims> {
+  const { claims } = await register(world)
+  await call(world, 'publishProfile', claims, { channels: { telegram }, profile: profileIn('gcpv') })
+  return claims
+}
+
+describe('the HTTP API', () => {
+  test('gives a client what it needs, the state of the schedule, and its own description', async () => {
+    const world = createWorld(noon)
+    const { send } = createApi(world)
+    const config = await send('GET', '/api/v1/config')
+    expect(config.status).toBe(200)
+    expect(Config.parse(config.body)).toMatchObject({ projectId: 'demo-http', region: 'us-central1' })
+    expect(await send('GET', '/api/v1/openapi.json')).toMatchObject({ status: 200, body: { openapi: '3.1.0' } })
+    expect(await send('GET', '/api/v1/health')).toMatchObject({ status: 503, body: { lastRepublishAtMs: null } })
+    await republishDiscovery(world.ports, world.clock.now)
+    world.clock.advance(3 * minute)
+    const health = await send('GET', '/api/v1/health')
+    expect([health.status, Health.parse(health.body)]).toEqual([200, { lastRepublishAtMs: noon, late: false }])
+    world.clock.advance(1)
+    expect(await send('GET', '/api/v1/health')).toMatchObject({ status: 503, body: { late: true } })
+  })
+
+  test('serves discovery and batchGet to a peer', async () => {
+    const world = createWorld(noon)
+    const { send } = createApi(world)
+    const [alice, bob] = [await peer(world, 'alice_a'), await peer(world, 'bobby_b')]
+    await republishDiscovery(world.ports, world.clock.now)
+    const page = { room: 'dating', agents: [{ agentId: bob.uid }], nextPageToken: null, asOfMs: noon }
+    expect(await send('POST', discoverUrl, { claims: alice, json: { pageSize: 5 } })).toMatchObject({
+      status: 200,
+      body: page,
+    })
+    expect(await send('POST', discoverUrl, { claims: alice })).toMatchObject({ status: 200, body: page })
+    const json = { agentIds: [bob.uid] }
+    expect(await send('POST', batchGetUrl, { claims: alice, json })).toMatchObject({
+      status: 200,
+      body: { agents: [{ agentId: bob.uid, channels: { telegram: 'bobby_b' } }], missing: [] },
+    })
+  })
+
+  test('answers 404 where there is nothing, whatever the method', async () => {
+    const { sendWrong } = createApi(createWorld(noon))
+    for (const url of [
+      '/',
+      '/api/v1',
+      '/api/v1/',
+      '/api/v2/config',
+      '/api/v1/config/',
+      '/api/v1/openapixjson',
+      '/api/v1/rooms/a/b/agents:discover',
+      '/api/v1/rooms/dating/agents',
+    ]) {
+      for (const method of ['GET', 'POST', 'DELETE']) {
+        expect(await sendWrong(method, url)).toMatchObject({ code: 404, status: 'NOT_FOUND' })
+      }
+    }
+  })
+
+  test('answers 404 for an unknown room, to a caller it knows', async () => {
+    const world = createWorld(noon)
+    const { sendWrong } = createApi(world)
+    const claims = await peer(world, 'alice_a')
+    for (const room of ['', 'attic', 'Dating', '%64ating', '__proto__', 'constructor']) {
+      const url = `/api/v1/rooms/${room}/agents:discover`
+      expect(await sendWrong('POST', url, { claims, json: {} })).toMatchObject({ code: 404, status: 'NOT_FOUND' })
+    }
+  })
+
+  test('answers 405 with the method to use, and HEAD as GET', async () => {
+    const { send, sendWrong } = createApi(createWorld(noon))
+    for (const method of ['POST', 'PUT', 'DELETE', 'OPTIONS']) {
+      expect(await sendWrong(method, '/api/v1/config')).toMatchObject({ code: 405, headers: { allow: 'GET' } })
+    }
+    for (const method of ['GET', 'HEAD', 'PUT']) {
+      expect(await sendWrong(method, discoverUrl)).toMatchObject({ code: 405, headers: { allow: 'POST' } })
+    }
+    expect(await send('HEAD', '/api/v1/config')).toMatchObject({ status: 200 })
+  })
+
+  test('answers 400 to parameters in the URL, so that none is in a log', async () => {
+    const world = createWorld(noon)
+    const { sendWrong } = createApi(world)
+    const claims = await peer(world, 'alice_a')
+    for (const url of [`${discoverUrl}?pageSize=5`, `${discoverUrl}?`, `${batchGetUrl}?a=%2B12025550100`]) {
+      const wrong = await sendWrong('POST', url, { claims, json: {} })
+      expect(wrong).toMatchObject({ code: 400, status: 'INVALID_ARGUMENT' })
+      expect(wrong.message).not.toContain('12025550100')
+    }
+    expect(await sendWrong('GET', '/api/v1/config?a=1')).toMatchObject({ code: 400 })
+  })
+
+  test('answers 413 to a body that is too long, and 400 to one that is not JSON of ours', async () => {
+    const world = createWorld(noon)
+    const { sendWrong } = createApi(world)
+    const claims = await peer(world, 'alice_a')
+    const contentType = 'application/json'
+    const tooLong = { claims, contentType, body: new Uint8Array(maxBodyBytes + 1).fill(0x20) }
+    expect(await sendWrong('POST', discoverUrl, tooLong)).toMatchObject({ code: 413 })
+    expect(await sendWrong('POST', discoverUrl, { ...tooLong, body: tooLong.body.subarray(1) })).toMatchObject({
+      code: 400,
+    })
+    const wrong: Partial<HttpRequest>[] = [
+      { contentType: 'text/plain', body: new TextEncoder().encode('{}') },
+      { contentType: undefined, body: new TextEncoder().encode('{}') },
+      { contentType, body: new TextEncoder().encode('{"__proto__":{}}') },
+      { contentType, body: new TextEncoder().encode('[]') },
+      { contentType, body: new TextEncoder().encode('{"pageSize":0}') },
+      { contentType, body: new TextEncoder().encode('{"withinKm":5}') },
+      { contentType, body: new TextEncoder().encode('{"pageToken":"+12025550100"}') },
+    ]
+    for (const each of wrong) {
+      const problem = await sendWrong('POST', discoverUrl, { claims, ...each })
+      expect(problem).toMatchObject({
+        code: 400,
+        status: 'INVALID_ARGUMENT',
+        details: [{ path: expect.any(String) }],
+      })
+      expect(JSON.stringify(problem)).not.toContain('12025550100')
+    }
+  })
+
+  test('answers 401 without a good token, and before it looks into the body', async () => {
+    const world = createWorld(noon)
+    const { sendWrong } = createApi(world)
+    const agent = await register(world)
+    await call(world, 'unregisterAgent', agent.claims)
+    const wrong = [
+      undefined,
+      '',
+      'Bearer',
+      'Bearer x',
+      `Basic ${JSON.stringify(agent.claims)}`,
+      `Bearer ${JSON.stringify({})}`,
+      `Bearer ${JSON.stringify(agent.claims)}`,
+    ]
+    for (const authorization of wrong) {
+      expect(await sendWrong('POST', discoverUrl, { authorization, json: {} })).toMatchObject({
+        code: 401,
+        status: 'UNAUTHENTICATED',
+      })
+    }
+    const nonsense = { contentType: 'application/json', body: new TextEncoder().encode('{') }
+    expect(await sendWrong('POST', batchGetUrl, nonsense)).toMatchObject({ code: 401 })
+  })
+
+  test('answers 403 to an agent that is not listed, in the name of the precondition', async () => {
+    const world = createWorld(noon)
+    const { sendWrong } = createApi(world)
+    const { claims } = await register(world)
+    expect(await sendWrong('POST', discoverUrl, { claims, json: {} })).toMatchObject({
+      code: 403,
+      status: 'FAILED_PRECONDITION',
+    })
+    const settings = { ...claims, settings: true, untilMs: noon + minute }
+    expect(await sendWrong('POST', discoverUrl, { claims: settings, json: {} })).toMatchObject({
+      code: 403,
+      status: 'PERMISSION_DENIED',
+    })
+  })
+
+  test('answers 429 with Retry-After when the budget is spent', async () => {
+    const world = createWorld(noon)
+    const { sendWrong } = createApi(world)
+    const claims = await peer(world, 'alice_a')
+    const path = `accounts/${claims.uid}`
+    const budget = { dayMs: noon - 12 * 60 * minute, discovered: 100, fetched: 2_000 }
+    world.store.put([[path, { ...world.store.all().get(path), budget }]])
+    for (const [url, json] of [
+      [discoverUrl, {}],
+      [batchGetUrl, { agentIds: [claims.uid] }],
+    ] as const) {
+      expect(await sendWrong('POST', url, { claims, json })).toMatchObject({
+        code: 429,
+        status: 'RESOURCE_EXHAUSTED',
+        details: { retryAfterSeconds: 43_200 },
+        headers: { 'retry-after': '43200' },
+      })
+    }
+  })
+
+  test('answers 503 where it cannot know, 500 where it broke, tells only itself why, and no caller', async () => {
+    const world = createWorld(noon)
+    const { sendWrong, faults, api } = createApi(world)
+    const claims = await peer(world, 'alice_a')
+    const broken = world.through(() => Promise.reject(new Error('nobody but +12025550100 may see this')))
+    api.view = world.newInstance(broken)
+    expect(await sendWrong('POST', discoverUrl, { claims, json: {} })).toMatchObject({
+      code: 503,
+      status: 'UNAVAILABLE',
+    })
+    expect(faults).toHaveLength(1)
+    api.ports = broken
+    const wrong = await sendWrong('GET', '/api/v1/health')
+    expect(wrong).toMatchObject({ code: 500, status: 'INTERNAL' })
+    expect(JSON.stringify(wrong)).not.toContain('12025550100')
+    expect(faults).toHaveLength(2)
+  })
+})
