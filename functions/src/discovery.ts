@@ -13,10 +13,10 @@ import * as z from 'zod'
 import { budgetLeft, budgetSpent, chargeBudget } from './budgets.ts'
 import { visibleListing, type DiscoveryView, type View } from './discovery-view.ts'
 import { paths } from './documents.ts'
-import { defaultPageSize, pageTokenLifetimeMs } from './limits.ts'
+import { aheadFromPageSize, defaultPageSize, pagesPaidAtOnce, pageTokenLifetimeMs, viewMaxAgeMs } from './limits.ts'
 import { utcDay } from './listing-change.ts'
 import type { Ports, Reader } from './ports.ts'
-import { assertMayCall, requireOwner, type Owner, type Session } from './sessions.ts'
+import { assertMayCall, ownerOf, ownerPaths, unauthenticated, type Owner, type Session } from './sessions.ts'
 import { startOfRound, walkNear, walkRound, type Placed, type ReadShard } from './walks.ts'
 
 const RoundPlace = z.strictObject({ start: z.string(), after: z.string().nullable() })
@@ -25,19 +25,28 @@ type Place = z.infer<typeof RoundPlace> | z.infer<typeof NearPlace>
 
 /**
  * Where a walk goes on. It sees agents where they were at the manifest's `revision` when it began: one that has moved
- * since could come twice.
+ * since could come twice. What is served from a place on is the same however often it is asked for, so that `credit`
+ * need not be counted again.
  */
 const PageToken = z.strictObject({
   place: z.union([RoundPlace, NearPlace]),
   revision: z.int(),
   expiresAtMs: z.int(),
+  /** Listings beyond this page that the caller's budget has paid for. */
+  credit: z.int(),
+  /** When the caller was last found to be a peer. */
+  verifiedAtMs: z.int(),
 })
 type PageToken = z.infer<typeof PageToken>
 
 /** How often a page is begun anew because shards were rewritten under it, or its view grew old. */
 const attempts = 5
 
-/** One page of the room's agents that are online: nearest first, or in an order that differs for caller and day. */
+/**
+ * One page of the room's agents that are online: nearest first, or in an order that differs for caller and day. The
+ * first page of a walk pays for some of the next; those then cost the caller no read and no write, while it was verified
+ * no longer ago than an unlink may be unknown.
+ */
 export async function discover(
   ports: Ports,
   view: DiscoveryView,
@@ -46,31 +55,42 @@ export async function discover(
   { pageSize = defaultPageSize, pageToken, near, withinKm = Infinity }: DiscoverInput,
   now: Date,
 ): Promise<DiscoverOutput> {
+  assertMayCall(session, 'agent', now)
   const room = roomOf(roomName)
-  const purpose = `page of ${session.agentId} in ${room} near ${near ?? 'anywhere'} within ${withinKm}`
+  const purpose = `page of ${session.agentId} (${session.generation}) in ${room} near ${near ?? 'anywhere'} within ${withinKm}`
   const resumed = pageToken === undefined ? null : openPageToken(ports, purpose, pageToken, now)
-  const owner = await requirePeer(ports.store, session, room, now)
-  if (budgetLeft(owner, 'discovered', now) <= 0) throw budgetSpent(now)
+  const fraction = ports.vault.fraction('walk', `${session.agentId} ${utcDay(now)}`)
 
-  let granted = 0
+  let granted = resumed?.credit ?? 0
+  let verifiedAtMs = resumed?.verifiedAtMs ?? -Infinity
   for (let attempt = 0; attempt < attempts; attempt += 1) {
     const current = await view.current(room, resumed?.revision)
     if (resumed !== null && current.manifest.revision < resumed.revision) continue
     const revision = resumed?.revision ?? current.manifest.revision
-    const fraction = ports.vault.fraction('walk', `${session.agentId} ${utcDay(now)}`)
     const read: ReadShard = (shard) => view.entries(room, shard)
     const walk = await beginWalk(current, read, resumed?.place ?? null, near, withinKm, fraction)
-    const page = walk === null ? null : await collect(walk, current, revision, pageSize, session, now)
+    const isPaid = granted >= pageSize
+    const size = isPaid || pageSize < aheadFromPageSize ? pageSize : pageSize * pagesPaidAtOnce
+    const page = walk === null ? null : await collect(walk, current, revision, size, session, now)
     if (page === null) continue
-    if (page.found.length > granted) granted = await reserve(ports, session, page.found.length, granted, now)
+
+    const isVerified = now.getTime() - verifiedAtMs <= viewMaxAgeMs
+    if (!isVerified || Math.min(page.found.length, pageSize) > granted) {
+      granted = await admit(ports, session, room, page.found.length, granted, now)
+      verifiedAtMs = now.getTime()
+    }
     if (!view.isFresh(current)) continue
-    const served = page.found.slice(0, granted)
+    const served = page.found.slice(0, Math.min(pageSize, granted))
     const last = served.at(-1)
     const hasMore = page.hasMore || served.length < page.found.length
+    const credit = granted - served.length
     return {
       room,
       agents: served.map(({ listing }) => listing),
-      nextPageToken: hasMore && last !== undefined ? sealPageToken(ports, purpose, last.place, revision, now) : null,
+      nextPageToken:
+        hasMore && last !== undefined
+          ? sealPageToken(ports, purpose, { place: last.place, revision, credit, verifiedAtMs }, now)
+          : null,
       asOfMs: now.getTime(),
     }
   }
@@ -86,9 +106,9 @@ export async function batchGet(
   now: Date,
 ): Promise<BatchGetOutput> {
   const room = roomOf(roomName)
-  await requirePeer(ports.store, session, room, now)
+  assertMayCall(session, 'agent', now)
   await ports.store.transaction(async (transaction) => {
-    const owner = await requireOwner(transaction, session)
+    const owner = await requirePeer(transaction, session, room, now)
     if (budgetLeft(owner, 'fetched', now) < agentIds.length) throw budgetSpent(now)
     chargeBudget(transaction, owner.account, session.agentId, 'fetched', agentIds.length, now)
   })
@@ -112,13 +132,13 @@ function roomOf(name: string): RoomName {
 
 /** Who looks can be seen: the caller must be listed and online in the room itself. */
 async function requirePeer(reader: Reader, session: Session, room: RoomName, now: Date): Promise<Owner> {
-  assertMayCall(session, 'agent', now)
-  const owner = await requireOwner(reader, session)
+  const [badge, account, fields] = await reader.get([...ownerPaths(session), paths.listing(room, session.agentId)])
+  const owner = ownerOf(session, badge, account)
+  if (owner === null) throw unauthenticated()
   const category: string = owner.badge.category
   if (category !== room) {
     throw new DirectoryError('permission-denied', "This agent is of another room; it sees its own room's agents only.")
   }
-  const [fields] = await reader.get([paths.listing(room, session.agentId)])
   const listing = Listing.safeParse(fields)
   if (!listing.success || !isOnline(listing.data, now.getTime())) {
     throw new DirectoryError(
@@ -129,12 +149,23 @@ async function requirePeer(reader: Reader, session: Session, room: RoomName, now
   return owner
 }
 
-/** Takes up to `count` listings from the budget, of which `granted` are taken already, and says how many are now. */
-async function reserve({ store }: Ports, session: Session, count: number, granted: number, now: Date): Promise<number> {
+/**
+ * Makes sure that the caller is a peer, and takes up to `count` listings from its budget, of which `granted` are taken
+ * already. Says how many are now. Fails closed: what cannot be written is not served.
+ */
+async function admit(
+  { store }: Ports,
+  session: Session,
+  room: RoomName,
+  count: number,
+  granted: number,
+  now: Date,
+): Promise<number> {
   return store.transaction(async (transaction) => {
-    const owner = await requireOwner(transaction, session)
-    const more = Math.max(0, Math.min(count - granted, budgetLeft(owner, 'discovered', now)))
-    if (granted + more === 0) throw budgetSpent(now)
+    const owner = await requirePeer(transaction, session, room, now)
+    const left = Math.max(0, budgetLeft(owner, 'discovered', now))
+    if (granted + left === 0) throw budgetSpent(now)
+    const more = Math.max(0, Math.min(count - granted, left))
     if (more > 0) chargeBudget(transaction, owner.account, session.agentId, 'discovered', more, now)
     return granted + more
   })
@@ -179,8 +210,8 @@ async function collect(
   return { found, hasMore: false }
 }
 
-function sealPageToken({ vault }: Ports, purpose: string, place: Place, revision: number, now: Date): string {
-  const token: PageToken = { place, revision, expiresAtMs: now.getTime() + pageTokenLifetimeMs }
+function sealPageToken({ vault }: Ports, purpose: string, at: Omit<PageToken, 'expiresAtMs'>, now: Date): string {
+  const token: PageToken = { ...at, expiresAtMs: now.getTime() + pageTokenLifetimeMs }
   return vault.seal(purpose, JSON.stringify(token))
 }
 

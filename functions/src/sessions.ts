@@ -1,7 +1,7 @@
 import { AgentId, DirectoryError, type Caller, type Badge as BadgeType } from '@koko/contract'
 import * as z from 'zod'
 import { Account, Badge, parseStored, paths } from './documents.ts'
-import type { Ports, Reader } from './ports.ts'
+import type { Fields, Ports, Reader } from './ports.ts'
 
 /** Who calls, as a valid ID token says. */
 export interface Session {
@@ -60,7 +60,20 @@ export interface Owner {
 
 /** The agent of this session, or null where it is removed or the session ended with an older secret. */
 export async function findOwner(reader: Reader, session: Session): Promise<Owner | null> {
-  const [badgeFields, accountFields] = await reader.get([paths.badge(session.agentId), paths.account(session.agentId)])
+  const [badge, account] = await reader.get(ownerPaths(session))
+  return ownerOf(session, badge, account)
+}
+
+/** What `ownerOf` is told from. */
+export function ownerPaths({ agentId }: Session): [badge: string, account: string] {
+  return [paths.badge(agentId), paths.account(agentId)]
+}
+
+export function ownerOf(
+  session: Session,
+  badgeFields: Fields | null | undefined,
+  accountFields: Fields | null | undefined,
+): Owner | null {
   const badge = parseStored(Badge, badgeFields ?? null)
   const account = parseStored(Account, accountFields ?? null)
   return badge !== null && account?.generation === session.generation ? { badge, account } : null
