@@ -345,6 +345,33 @@ describe('who discovers', () => {
     expect(await refusalOf(look(world, instance, gone.claims))).toMatchObject({ code: 'unauthenticated' })
   })
 
+  test('is asked for at every page: no walk goes on for who has left, is unlisted, or has another secret', async () => {
+    const ends: [
+      string,
+      'unauthenticated' | 'failed-precondition',
+      (world: World, claims: Claims) => Promise<unknown>,
+    ][] = [
+      ['left', 'unauthenticated', (world, claims) => call(world, 'unregisterAgent', claims)],
+      ['another secret', 'unauthenticated', (world, claims) => call(world, 'rotateSecret', claims)],
+      [
+        'unlisted',
+        'failed-precondition',
+        (world, claims) => call(world, 'unlinkChannel', claims, { channel: 'telegram' }),
+      ],
+    ]
+    for (const pageSize of [1, 50]) {
+      const { world: room, caller } = await roomOf(60)
+      for (const [why, code, end] of ends) {
+        const world = room.fork()
+        const instance = world.newInstance()
+        const { nextPageToken } = await look(world, instance, caller.claims, { pageSize })
+        await end(world, caller.claims)
+        const next = { pageSize, pageToken: nextPageToken ?? '' }
+        expect([why, (await refusalOf(look(world, instance, caller.claims, next))).code]).toEqual([why, code])
+      }
+    }
+  })
+
   test('is told that a room is unknown before anything of an agent', async () => {
     const { world, caller } = await roomOf(2)
     expect(await refusalOf(fetch(world, caller.claims, { agentIds: [] }, 'attic'))).toMatchObject({ code: 'not-found' })

@@ -13,7 +13,7 @@ import * as z from 'zod'
 import { budgetLeft, budgetSpent, chargeBudget } from './budgets.ts'
 import { visibleListing, type DiscoveryView, type View } from './discovery-view.ts'
 import { paths } from './documents.ts'
-import { aheadFromPageSize, defaultPageSize, pagesPaidAtOnce, pageTokenLifetimeMs, viewMaxAgeMs } from './limits.ts'
+import { aheadFromPageSize, defaultPageSize, pagesPaidAtOnce, pageTokenLifetimeMs } from './limits.ts'
 import { utcDay } from './listing-change.ts'
 import type { Ports, Reader } from './ports.ts'
 import { assertMayCall, ownerOf, ownerPaths, unauthenticated, type Owner, type Session } from './sessions.ts'
@@ -34,8 +34,6 @@ const PageToken = z.strictObject({
   expiresAtMs: z.int(),
   /** Listings beyond this page that the caller's budget has paid for. */
   credit: z.int(),
-  /** When the caller was last found to be a peer. */
-  verifiedAtMs: z.int(),
 })
 type PageToken = z.infer<typeof PageToken>
 
@@ -44,8 +42,8 @@ const attempts = 5
 
 /**
  * One page of the room's agents that are online: nearest first, or in an order that differs for caller and day. The
- * first page of a walk pays for some of the next; those then cost the caller no read and no write, while it was verified
- * no longer ago than an unlink may be unknown.
+ * first page of a walk pays for some of the next; those then cost no write. Every page asks whether the caller is still a
+ * peer: the tokens of a removed agent open nothing.
  */
 export async function discover(
   ports: Ports,
@@ -62,7 +60,6 @@ export async function discover(
   const fraction = ports.vault.fraction('walk', `${session.agentId} ${utcDay(now)}`)
 
   let granted = resumed?.credit ?? 0
-  let verifiedAtMs = resumed?.verifiedAtMs ?? -Infinity
   for (let attempt = 0; attempt < attempts; attempt += 1) {
     const current = await view.current(room, resumed?.revision)
     if (resumed !== null && current.manifest.revision < resumed.revision) continue
@@ -74,10 +71,10 @@ export async function discover(
     const page = walk === null ? null : await collect(walk, current, revision, size, session, now)
     if (page === null) continue
 
-    const isVerified = now.getTime() - verifiedAtMs <= viewMaxAgeMs
-    if (!isVerified || Math.min(page.found.length, pageSize) > granted) {
+    if (resumed === null || Math.min(page.found.length, pageSize) > granted) {
       granted = await admit(ports, session, room, page.found.length, granted, now)
-      verifiedAtMs = now.getTime()
+    } else {
+      await requirePeer(ports.store, session, room, now)
     }
     if (!view.isFresh(current)) continue
     const served = page.found.slice(0, Math.min(pageSize, granted))
@@ -89,7 +86,7 @@ export async function discover(
       agents: served.map(({ listing }) => listing),
       nextPageToken:
         hasMore && last !== undefined
-          ? sealPageToken(ports, purpose, { place: last.place, revision, credit, verifiedAtMs }, now)
+          ? sealPageToken(ports, purpose, { place: last.place, revision, credit }, now)
           : null,
       asOfMs: now.getTime(),
     }

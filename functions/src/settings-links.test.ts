@@ -60,6 +60,15 @@ describe('a settings link', () => {
   })
 })
 
+test('a settings session opened after the secret was changed is one of the new secret', async () => {
+  const world = createWorld(noon)
+  const agent = await register(world)
+  const { secret } = await call(world, 'rotateSecret', agent.claims)
+  const { token } = await call(world, 'signInAgent', undefined, { agentId: agent.agentId, secret })
+  const settings = await openSettings(world, { ...agent, claims: world.signIns.exchange(token) })
+  await call(world, 'exportAgent', settings)
+})
+
 describe('a settings session', () => {
   const inputs: Partial<Record<CallableName, unknown>> = {
     publishProfile: { channels: { telegram: 'alice_a' }, profile: profileIn('gcpv') },
