@@ -7,7 +7,7 @@ import { hostingOrigin, ports, root } from './addresses.ts'
 import { reportFailure } from './failure.ts'
 import { runSchedule } from './schedule.ts'
 import { keepSchedule } from './scheduler.ts'
-import { exitCodeOf, Stopped, watchStopSignals } from './signals.ts'
+import { watchStopSignals } from './signals.ts'
 import { startStack } from './stack.ts'
 
 /** How many agents the sample room has: each combination of channels once, and the commonest again. */
@@ -81,5 +81,5 @@ const signal = watchStopSignals()
 try {
   await seed(signal)
 } catch (error) {
-  process.exitCode = error instanceof Stopped ? exitCodeOf(error.signal) : reportFailure(error)
+  process.exitCode = reportFailure(error, signal)
 }

@@ -4,7 +4,7 @@ import { hostingOrigin, ports, project, root } from './addresses.ts'
 import { Failure, reportFailure } from './failure.ts'
 import { bringPresenceUpToDate, sampleSettingsLink } from './presence.ts'
 import { keepSchedule } from './scheduler.ts'
-import { Stopped, watchStopSignals } from './signals.ts'
+import { watchStopSignals } from './signals.ts'
 import { startStack } from './stack.ts'
 
 /** Runs the whole project on this machine, with the sample room in it, until a signal stops it. */
@@ -48,5 +48,5 @@ const signal = watchStopSignals()
 try {
   await start(signal)
 } catch (error) {
-  if (!(error instanceof Stopped)) process.exitCode = reportFailure(error)
+  process.exitCode = reportFailure(error, signal)
 }

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { root } from './addresses.ts'
 import { reportFailure } from './failure.ts'
-import { Stopped, exitCodeOf, watchStopSignals } from './signals.ts'
+import { watchStopSignals } from './signals.ts'
 import { runWithEmulators } from './with-emulators.ts'
 
 const CHECKS: Record<string, [program: string, ...arguments_: string[]]> = {
@@ -77,5 +77,5 @@ const signal = watchStopSignals()
 try {
   process.exitCode = await test(process.argv.slice(2), signal)
 } catch (error) {
-  process.exitCode = error instanceof Stopped ? exitCodeOf(error.signal) : reportFailure(error)
+  process.exitCode = reportFailure(error, signal)
 }

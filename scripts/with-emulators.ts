@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import { environment } from './addresses.ts'
 import { Failure, reportFailure } from './failure.ts'
 import { keepSchedule } from './scheduler.ts'
-import { Stopped, exitCodeOf, watchStopSignals } from './signals.ts'
+import { exitCodeOf, watchStopSignals, type Stopped } from './signals.ts'
 import { startStack } from './stack.ts'
 
 /** How long a command that was told to stop may take; the emulators need the rest of the 15 s of contract section 8. */
@@ -57,6 +57,6 @@ if (import.meta.main) {
       console.error(`with-emulators: ${progress}`),
     )
   } catch (error) {
-    process.exitCode = error instanceof Stopped ? exitCodeOf(error.signal) : reportFailure(error)
+    process.exitCode = reportFailure(error, signal)
   }
 }
