@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals'
 import fc from 'fast-check'
-import { Channel, Channels, handles } from './channels.ts'
+import { Channel, Channels, handleIdentity, handles } from './channels.ts'
 
 const digits = (min: number, max: number) =>
   fc.integer({ min, max }).map((number) => String(number).padStart(String(max).length, '0'))
@@ -94,4 +94,30 @@ describe.each(Channel.options)('%s', (channel) => {
 test('a channel that is present and undefined is no channel', () => {
   expect(Channels.safeParse({ whatsapp: undefined }).success).toBe(false)
   expect(Channels.safeParse({ whatsapp: undefined, slack: 'U012AB3CD' }).success).toBe(true)
+})
+
+describe('the identity of a handle', () => {
+  test.each([
+    ['whatsapp', '+4407700900123', '+447700900123'],
+    ['whatsapp', '+447700900123', '+447700900123'],
+    ['whatsapp', '+12025550123', '+12025550123'],
+    ['telegram', 'Alice_A', 'alice_a'],
+    ['discord', '100000000000000001', '100000000000000001'],
+    ['slack', 'U0FICTION1', 'U0FICTION1'],
+  ] as const)('of %s %s is %s', (channel, handle, identity) => {
+    expect(handleIdentity(channel, handle)).toBe(identity)
+  })
+
+  test('is its own, for whatever number is possible', () => {
+    const number = fc
+      .stringMatching(/^\+[1-9][0-9]{6,14}$/)
+      .filter((candidate) => handles.whatsapp.safeParse(candidate).success)
+    fc.assert(
+      fc.property(number, (spelled) => {
+        const identity = handleIdentity('whatsapp', spelled)
+        expect(handleIdentity('whatsapp', identity)).toBe(identity)
+      }),
+      { numRuns: 3_000, examples: [['+490013921784331'], ['+861165309594819'], ['+2618647497']] },
+    )
+  })
 })

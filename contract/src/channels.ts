@@ -1,4 +1,4 @@
-import { isPossiblePhoneNumber } from 'libphonenumber-js/min'
+import { isPossiblePhoneNumber, parsePhoneNumberFromString } from 'libphonenumber-js/min'
 import * as z from 'zod'
 import { strictObject } from './strict-object.ts'
 
@@ -101,3 +101,33 @@ export const StoredChannels = channelsOf(
     handleRules.whatsapp.filter(({ passes }) => passes instanceof RegExp),
   ),
 )
+
+/**
+ * One text for all spellings of a handle that reach the same account: a number may carry its country's trunk prefix
+ * (+4407700900123 is possible, and is +447700900123) or lack an area code that goes without saying, and Telegram
+ * compares usernames without case (https://core.telegram.org/method/contacts.resolveUsername).
+ */
+export function handleIdentity(channel: Channel, handle: string): string {
+  switch (channel) {
+    case 'whatsapp':
+      return numberIdentity(handle)
+    case 'telegram':
+      return handle.toLowerCase()
+    case 'discord':
+    case 'slack':
+      return handle
+  }
+}
+
+/** libphonenumber takes off one prefix at a time: +4900… is +490…, which is +49…. */
+function numberIdentity(number: string): string {
+  let identity = number
+  for (let step = 0; step < longestNumber; step += 1) {
+    const parsed = parsePhoneNumberFromString(identity)?.number
+    if (parsed === undefined || parsed === identity) break
+    identity = parsed
+  }
+  return identity
+}
+
+const longestNumber = 16

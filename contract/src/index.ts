@@ -16,7 +16,7 @@ export {
   Solution,
 } from './api.ts'
 export type { Callable, CallableName, Caller, Endpoint, EndpointName } from './api.ts'
-export { Channel, Channels, handles } from './channels.ts'
+export { Channel, Channels, handleIdentity, handles, StoredChannels } from './channels.ts'
 export { createClient } from './client.ts'
 export type { Client, ClientOptions } from './client.ts'
 export { DirectoryError, errorCodes, invalidArgument, parse } from './errors.ts'

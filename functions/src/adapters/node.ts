@@ -22,10 +22,12 @@ export function deriveKey(secret: string, purpose: string): Buffer {
 export function createVault(secret: string): Vault {
   const sealKey = deriveKey(secret, 'seal')
   const fractionKey = deriveKey(secret, 'fraction')
+  const hashKey = deriveKey(secret, 'keyed hash')
   return {
     uuid: () => randomUUID(),
     code: () => randomBytes(32).toString('base64url'),
     hash: (text) => createHash('sha256').update(text).digest('base64url'),
+    keyedHash: (purpose, text) => createHmac('sha256', hashKey).update(`${purpose}\n${text}`).digest('hex'),
     fraction: (purpose, text) =>
       createHmac('sha256', fractionKey).update(`${purpose}\n${text}`).digest().readUInt32BE() / 2 ** 32,
 
