@@ -594,6 +594,13 @@ function onlyCodes(...codes: string[]) {
   }
 }
 
+/** An unlink's times begin with the attempt that was committed; everything else is of the moment it was asked for. */
+function momentOf({ operation }: Call, { answer }: Outcome, nowMs: number, endMs: number): number {
+  if (operation.kind !== 'unlink' || typeof answer !== 'object' || answer === null) return nowMs
+  const atMs = 'unlinkedAtMs' in answer ? Number(answer.unlinkedAtMs) : nowMs
+  return atMs >= nowMs && atMs <= endMs ? atMs : nowMs
+}
+
 /** Finds an order of an agent's calls, and of its retirement, that explains every answer and what is stored. */
 function settle(
   history: History,
@@ -621,7 +628,8 @@ function settle(
     let state = actor.state
     const explains = order.every((each) => {
       const actual = outcomes.get(each) ?? {}
-      const next = applyOperation(state, each.operation, each.session, nowMs, actual.minted)
+      const atMs = momentOf(each, actual, nowMs, world.clock.now().getTime())
+      const next = applyOperation(state, each.operation, each.session, atMs, actual.minted)
       state = next.state
       versions.push(state)
       return each === retire || canonical(next.outcome) === canonical(actual)
@@ -970,6 +978,7 @@ function checkDocuments({ world, actors }: History): void {
       case 'accounts':
         presentIn(actor)
         assert.deepEqual(keys, [
+          'area',
           'budget',
           'generation',
           'publishAllowanceFullAtMs',
@@ -982,7 +991,7 @@ function checkDocuments({ world, actors }: History): void {
         break
       case 'changes':
         assert.ok(actor)
-        assert.deepEqual(keys, ['areas', 'revision', 'room', 'unlinked'])
+        assert.deepEqual(keys, ['from', 'revision', 'room', 'to', 'unlinked'])
         break
       case 'removals':
         assert.ok(actor)
