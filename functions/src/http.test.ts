@@ -241,5 +241,12 @@ describe('the HTTP API', () => {
     expect(wrong).toMatchObject({ code: 500, status: 'INTERNAL' })
     expect(JSON.stringify(wrong)).not.toContain('12025550100')
     expect(faults).toHaveLength(2)
+    api.ports = world.ports
+    world.store.put([['runs/republishDiscovery', { finishedAtMs: 'by +12025550100' }]])
+    expect(await sendWrong('GET', '/api/v1/health')).toMatchObject({
+      code: 500,
+      status: 'INTERNAL',
+      message: 'Something went wrong on our side. Try again later.',
+    })
   })
 })
