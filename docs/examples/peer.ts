@@ -11,7 +11,7 @@ import { connectFirestoreEmulator, doc, getDoc, getFirestore } from 'firebase/fi
 import { connectFunctionsEmulator, getFunctions, httpsCallable } from 'firebase/functions'
 
 /** What the directory answers is what its contract says; an example does not check it. */
-type Answer = Record<string, unknown>;
+type Answer = Record<string, unknown>
 
 interface Config {
   projectId: string

@@ -16,7 +16,7 @@ export function budgetLeft(
   const { discoverNewcomer, discover, batchGet, newcomerMs } = rooms[badge.category].budgets
   const isNewcomer = now.getTime() - badge.registeredAtMs < newcomerMs
   const total = counter === 'fetched' ? batchGet : isNewcomer ? discoverNewcomer : discover
-  return total - (account.budget.dayMs >= utcDay(now) ? account.budget[counter] : 0)
+  return total - countsOf(account, now)[counter]
 }
 
 /** Takes from the budget inside a transaction, before anything is served. It fails closed: no write, no answer. */
@@ -28,13 +28,21 @@ export function chargeBudget(
   count: number,
   now: Date,
 ): void {
-  // A clock that went back must not give a second budget.
-  const dayMs = Math.max(account.budget.dayMs, utcDay(now))
-  const budget = account.budget.dayMs === dayMs ? account.budget : { dayMs, discovered: 0, fetched: 0 }
+  const counts = countsOf(account, now)
   transaction.set(paths.account(agentId), {
     ...account,
-    budget: { ...budget, [counter]: budget[counter] + count },
+    budget: { ...counts, [counter]: counts[counter] + count },
   } satisfies Account)
+}
+
+/**
+ * What counts today. A clock that went back gives no second budget: a day that was begun goes on. One that is more than
+ * a day ahead was begun by a clock that was wrong, and ends with today.
+ */
+function countsOf({ budget }: Account, now: Date): Account['budget'] {
+  const today = utcDay(now)
+  if (budget.dayMs < today) return { dayMs: today, discovered: 0, fetched: 0 }
+  return budget.dayMs > today + day ? { ...budget, dayMs: today } : budget
 }
 
 export function budgetSpent(now: Date): DirectoryError {

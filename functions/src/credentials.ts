@@ -21,6 +21,8 @@ export async function signInAgent(
 /** A new secret. Sessions begun under the old one, and the open settings link, end. */
 export async function rotateSecret({ store, signIns, vault }: Ports, session: Session) {
   const secret = vault.code()
+  // First: after the transaction a failure would lose the only copy of the new secret. The generation ends sessions.
+  await signIns.revoke(session.agentId)
   await store.transaction(async (transaction) => {
     const { account } = await requireOwner(transaction, session)
     if (account.settingsLinkHash !== null) transaction.delete(paths.settingsLink(account.settingsLinkHash))
@@ -31,6 +33,5 @@ export async function rotateSecret({ store, signIns, vault }: Ports, session: Se
       settingsLinkHash: null,
     } satisfies Account)
   })
-  await signIns.revoke(session.agentId)
   return { secret }
 }

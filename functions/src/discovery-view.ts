@@ -1,6 +1,6 @@
 import { Channel, DirectoryError, type Listing, type RoomName } from '@koko/contract'
-import { Manifest, parseStored, paths, readDocument, Removal, Shard, type Entry } from './documents.ts'
-import { shardCacheBytes, viewMaxAgeMs, viewRefreshAgeMs } from './limits.ts'
+import { Manifest, paths, readDocument, Removal, Shard, type Entry } from './documents.ts'
+import { mostRemovals, shardCacheBytes, viewMaxAgeMs, viewRefreshAgeMs } from './limits.ts'
 import type { Ports } from './ports.ts'
 import { emptyManifest, unpackEntries, type ShardInfo } from './shards.ts'
 
@@ -39,10 +39,12 @@ export function createDiscoveryView({
     const readAtMs = monotonicMs()
     try {
       const removals = new Map<string, Removal>()
-      for (const { path, fields } of await readRemovals()) {
-        const removal = parseStored(Removal, fields)
-        if (removal?.room === room) removals.set(path.slice(path.lastIndexOf('/') + 1), removal)
+      for (const { path, fields } of await store.query({ collection: 'removals', limit: mostRemovals })) {
+        const removal = Removal.safeParse(fields).data ?? { room, ...everything }
+        const of: string = removal.room
+        if (of === room) removals.set(path.slice(path.lastIndexOf('/') + 1), removal)
       }
+      if (removals.size >= mostRemovals) throw new Error('there are more removals than an instance reads')
       const manifest = (await readDocument(store, paths.manifest(room), Manifest)) ?? emptyManifest
       const view: View = { manifest, removals, readAtMs }
       views.set(room, view)
@@ -52,18 +54,11 @@ export function createDiscoveryView({
     }
   }
 
-  async function readRemovals() {
-    const all = []
-    let afterId: string | undefined
-    for (;;) {
-      const page = await store.query({
-        collection: 'removals',
-        limit: 1_000,
-        ...(afterId === undefined ? {} : { afterId }),
-      })
-      all.push(...page)
-      if (page.length < 1_000) return all
-      afterId = page.at(-1)?.path.split('/').at(-1)
+  function unpack(packed: Uint8Array): Entry[] {
+    try {
+      return unpackEntries(codec, packed)
+    } catch (cause) {
+      throw unavailable(cause)
     }
   }
 
@@ -111,7 +106,7 @@ export function createDiscoveryView({
         views.delete(room)
         return null
       }
-      const entries = unpackEntries(codec, stored.entries)
+      const entries = unpack(stored.entries)
       keep(key, info, entries)
       return entries
     },
@@ -121,6 +116,9 @@ export function createDiscoveryView({
 function unavailable(cause: unknown): DirectoryError {
   return new DirectoryError('unavailable', 'Discovery cannot be brought up to date. Try again.', { cause })
 }
+
+/** A removal in some other form than ours hides all there is of the agent. */
+const everything = { revision: Infinity, channels: [...Channel.options] }
 
 /** What peers may see of an entry; null for nothing. */
 export function visibleListing({ revision, listing }: Entry, removals: View['removals']): Listing | null {

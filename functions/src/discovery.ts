@@ -4,6 +4,7 @@ import {
   isOnline,
   Listing,
   RoomName,
+  rooms,
   type BatchGetInput,
   type BatchGetOutput,
   type DiscoverInput,
@@ -13,10 +14,11 @@ import * as z from 'zod'
 import { budgetLeft, budgetSpent, chargeBudget } from './budgets.ts'
 import { visibleListing, type DiscoveryView, type View } from './discovery-view.ts'
 import { paths } from './documents.ts'
-import { aheadFromPageSize, defaultPageSize, pagesPaidAtOnce, pageTokenLifetimeMs } from './limits.ts'
+import { aheadFromPageSize, defaultPageSize, pagesPaidAtOnce, pageTokenLifetimeMs, viewMaxAgeMs } from './limits.ts'
 import { utcDay } from './listing-change.ts'
 import type { Ports, Reader } from './ports.ts'
 import { assertMayCall, ownerOf, ownerPaths, unauthenticated, type Owner, type Session } from './sessions.ts'
+import type { ShardInfo } from './shards.ts'
 import { startOfRound, walkNear, walkRound, type Placed, type ReadShard } from './walks.ts'
 
 const RoundPlace = z.strictObject({ start: z.string(), after: z.string().nullable() })
@@ -55,17 +57,19 @@ export async function discover(
 ): Promise<DiscoverOutput> {
   assertMayCall(session, 'agent', now)
   const room = roomOf(roomName)
-  const purpose = `page of ${session.agentId} (${session.generation}) in ${room} near ${near ?? 'anywhere'} within ${withinKm}`
+  const purpose = `page of ${session.agentId} in ${room} near ${near ?? 'anywhere'} within ${withinKm}`
   const resumed = pageToken === undefined ? null : openPageToken(ports, purpose, pageToken, now)
   const fraction = ports.vault.fraction('walk', `${session.agentId} ${utcDay(now)}`)
 
+  const onlineSinceMs = now.getTime() - rooms[room].onlineWindowMs
   let granted = resumed?.credit ?? 0
   for (let attempt = 0; attempt < attempts; attempt += 1) {
     const current = await view.current(room, resumed?.revision)
     if (resumed !== null && current.manifest.revision < resumed.revision) continue
     const revision = resumed?.revision ?? current.manifest.revision
     const read: ReadShard = (shard) => view.entries(room, shard)
-    const walk = await beginWalk(current, read, resumed?.place ?? null, near, withinKm, fraction)
+    const shards = current.manifest.shards.filter(({ newestSeenAtMs }) => (newestSeenAtMs ?? 0) >= onlineSinceMs)
+    const walk = await beginWalk(shards, read, resumed?.place ?? null, near, withinKm, fraction)
     const isPaid = granted >= pageSize
     const size = isPaid || pageSize < aheadFromPageSize ? pageSize : pageSize * pagesPaidAtOnce
     const page = walk === null ? null : await collect(walk, current, revision, size, session, now)
@@ -109,7 +113,11 @@ export async function batchGet(
     if (budgetLeft(owner, 'fetched', now) < agentIds.length) throw budgetSpent(now)
     chargeBudget(transaction, owner.account, session.agentId, 'fetched', agentIds.length, now)
   })
+  const readAtMs = ports.monotonicMs()
   const stored = await ports.store.get(agentIds.map((agentId) => paths.listing(room, agentId)))
+  if (ports.monotonicMs() - readAtMs > viewMaxAgeMs) {
+    throw new DirectoryError('unavailable', 'The listings took too long to read. Try again.')
+  }
   const agents: Listing[] = []
   const missing: string[] = []
   agentIds.forEach((agentId, index) => {
@@ -170,7 +178,7 @@ async function admit(
 
 /** A walk from its beginning or from a place in it; null where the view is out of date. */
 async function beginWalk(
-  { manifest: { shards } }: View,
+  shards: readonly ShardInfo[],
   read: ReadShard,
   place: Place | null,
   near: string | undefined,

@@ -14,13 +14,16 @@ export const paths = {
   settingsLink: (codeHash: string) => `settingsLinks/${codeHash}`,
   proof: (challengeHash: string) => `proofs/${challengeHash}`,
   departure: (id: string) => `departures/${id}`,
+  takedown: (handleHash: string) => `takedowns/${handleHash}`,
   manifest: (room: RoomName) => `discovery/${room}`,
   shard: (room: RoomName, shardId: string) => `discovery/${room}/shards/${shardId}`,
   republishRun: 'runs/republishDiscovery',
 }
 
+// Server-only documents are read without regard to fields that another version of the server may have added.
+
 /** `accounts/{agentId}`: what the server alone knows of an agent. */
-export const Account = z.strictObject({
+export const Account = z.object({
   /** SHA-256 of the secret. */
   secretHash: z.string(),
   /** Raised when the secret changes; a session carries the one it began under. */
@@ -30,62 +33,71 @@ export const Account = z.strictObject({
   /** When the publishing allowance will be whole again (generic cell rate algorithm, ATM Forum TM 4.0). */
   publishAllowanceFullAtMs: Milliseconds,
   /** The UTC day that the counts belong to, and the listings and ids served on it. */
-  budget: z.strictObject({ dayMs: Milliseconds, discovered: z.int(), fetched: z.int() }),
+  budget: z.object({ dayMs: Milliseconds, discovered: z.int(), fetched: z.int() }),
   /** The settings link that is open, by the hash of its code. */
   settingsLinkHash: z.string().nullable(),
   /** Since which UTC day the agent has no listing; null while it has one. */
   unlistedSinceMs: Milliseconds.nullable(),
+  /** The area of the agent's listing; null where it has none. */
+  area: Area.nullable().default(null),
 })
 export type Account = z.infer<typeof Account>
 
 /** `changes/{agentId}`: the republish owes this agent a visit. */
-export const Change = z.strictObject({
+export const Change = z.object({
   room: RoomName,
   revision: z.int(),
-  /** Every area that the agent may have in a shard, or has now. */
-  areas: z.array(Area),
+  /** The area that the agent has in a shard; null for none. */
+  from: Area.nullable(),
+  /** The area that the agent has now; null for none. */
+  to: Area.nullable(),
   /** An unlink waits for its `goneAtMs`. */
   unlinked: z.boolean(),
 })
 export type Change = z.infer<typeof Change>
 
 /** `removals/{agentId}`: entries of shards below `revision` must not show these channels. */
-export const Removal = z.strictObject({ room: RoomName, revision: z.int(), channels: z.array(Channel) })
+export const Removal = z.object({ room: RoomName, revision: z.int(), channels: z.array(Channel) })
 export type Removal = z.infer<typeof Removal>
 
 /** `settingsLinks/{hash of the code}`. */
-export const SettingsLink = z.strictObject({ agentId: AgentId, expiresAt: z.date() })
+export const SettingsLink = z.object({ agentId: AgentId, expiresAt: z.date() })
 export type SettingsLink = z.infer<typeof SettingsLink>
 
 /** `departures/{random id}`: a removed agent whose sign-in is deleted again when its last token has run out. */
-export const Departure = z.strictObject({ sealedAgentId: z.string(), dueAtMs: Milliseconds })
+export const Departure = z.object({ sealedAgentId: z.string(), dueAtMs: Milliseconds })
 export type Departure = z.infer<typeof Departure>
 
+/** `takedowns/{keyed hash of a handle}`: since which UTC day nobody may publish that handle. */
+export const Takedown = z.object({ sinceMs: Milliseconds })
+export type Takedown = z.infer<typeof Takedown>
+
 /** `discovery/{room}`: the shards, in the order of their keys. Each holds the keys from its start to the next one's. */
-export const Manifest = z.strictObject({
+export const Manifest = z.object({
   revision: z.int(),
   shards: z.array(
-    z.strictObject({
+    z.object({
       id: z.string(),
       start: z.string(),
       revision: z.int(),
       agents: z.int(),
       bytes: z.int(),
-      /** The oldest `lastSeenAtMs` of its entries; null for none. */
+      /** The oldest and the newest `lastSeenAtMs` of its entries; null for none. */
       oldestSeenAtMs: Milliseconds.nullable(),
+      newestSeenAtMs: Milliseconds.nullable(),
     }),
   ),
 })
 export type Manifest = z.infer<typeof Manifest>
 
 /** `discovery/{room}/shards/{id}`: entries as compressed JSON. */
-export const Shard = z.strictObject({
+export const Shard = z.object({
   revision: z.int(),
   entries: z.custom<Uint8Array>((value) => value instanceof Uint8Array),
 })
 export type Shard = z.infer<typeof Shard>
 
-export const Entry = z.strictObject({
+export const Entry = z.object({
   revision: z.int(),
   /** The manifest's revision since which the agent is at this place in the shards. */
   placedAt: z.int().default(0),
@@ -94,7 +106,7 @@ export const Entry = z.strictObject({
 export type Entry = z.infer<typeof Entry>
 
 /** `runs/republishDiscovery`. */
-export const Run = z.strictObject({ finishedAtMs: Milliseconds })
+export const Run = z.object({ finishedAtMs: Milliseconds })
 export type Run = z.infer<typeof Run>
 
 export { Badge, Listing, Unlinks }
@@ -109,7 +121,19 @@ export function parseStored<T>(schema: z.ZodType<T>, fields: Fields | null): T |
   if (fields === null) return null
   const result = schema.safeParse(fields)
   if (result.success) return result.data
-  throw new DirectoryError('internal', 'A stored document does not have the shape that this version writes.', {
-    cause: result.error.issues.map(({ code, path }) => `${code} at ${path.join('.')}`).join(', '),
-  })
+  throw new DirectoryError('internal', 'A stored document does not have the shape that this version writes.')
+}
+
+const Unlink = Unlinks.shape.whatsapp.unwrap()
+
+/** The unlinks as they are stored. What is there in some other form is an unlink all the same, of this moment. */
+export function unlinksOf(fields: Fields | null | undefined, now: Date): Unlinks {
+  const unlinks: Unlinks = {}
+  for (const channel of Channel.options) {
+    const value = fields?.[channel]
+    if (value === undefined) continue
+    const unlink = Unlink.safeParse(value)
+    unlinks[channel] = unlink.success ? unlink.data : { unlinkedAtMs: now.getTime(), goneAtMs: null }
+  }
+  return unlinks
 }

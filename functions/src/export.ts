@@ -1,4 +1,5 @@
-import { Change, Manifest, parseStored, paths, readDocument, Shard } from './documents.ts'
+import { Change, Manifest, paths, readDocument, Shard } from './documents.ts'
+import { areaOf } from './listing-change.ts'
 import type { Fields, Ports } from './ports.ts'
 import { requireOwner, type Session } from './sessions.ts'
 import { emptyManifest, keyOf, shardAt, unpackEntries } from './shards.ts'
@@ -27,9 +28,9 @@ export async function exportAgent({ store, signIns, codec }: Ports, session: Ses
     if (fields !== null && fields !== undefined) documents[path] = jsonOf(fields)
   })
 
-  const areas = new Set(parseStored(Change, stored[4] ?? null)?.areas)
-  const area = areaOf(stored[1])
-  if (area !== undefined) areas.add(area)
+  const change = Change.safeParse(stored[4]).data
+  const places = [change?.from, change?.to, account.area, areaOf(stored[1])]
+  const areas = new Set(places.filter((area) => typeof area === 'string'))
   const { shards } = (await readDocument(store, paths.manifest(room), Manifest)) ?? emptyManifest
   for (const shard of new Set([...areas].map((each) => shards[shardAt(shards, keyOf(each, agentId))]))) {
     if (shard === undefined) continue
@@ -40,12 +41,6 @@ export async function exportAgent({ store, signIns, codec }: Ports, session: Ses
     }
   }
   return { documents, signIn: jsonOf(await signIns.record(agentId)) }
-}
-
-function areaOf(listing: Fields | null | undefined): string | undefined {
-  const profile = listing?.profile
-  const area = typeof profile === 'object' && profile !== null && 'area' in profile ? profile.area : undefined
-  return typeof area === 'string' ? area : undefined
 }
 
 function jsonOf(fields: Fields): Fields {

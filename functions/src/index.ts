@@ -16,8 +16,8 @@ import { claimsOf } from './sessions.ts'
 
 const secret = defineSecret('KOKO_SECRET')
 const registrationCost = defineInt('REGISTRATION_COST', {
-  default: 12_000,
-  description: 'PBKDF2 iterations of one attempt at a registration; 12000 is about a second of one core.',
+  default: 26_000,
+  description: 'PBKDF2 iterations of one attempt at a registration; 26000 is about a second of one core.',
 })
 const webOrigin = defineString('WEB_ORIGIN', {
   default: '',
@@ -35,6 +35,7 @@ const hostingOrigins = [`https://${projectId}.web.app`, `https://${projectId}.fi
 const allowedOrigins = [process.env.WEB_ORIGIN ?? '', ...hostingOrigins].filter((origin) => origin !== '')
 
 const getApi = once(async (): Promise<Api> => {
+  if (secret.value().length < 32) throw new Error('KOKO_SECRET must have at least 32 characters')
   const [{ createFirestoreStore }, { Firestore }, { createSignIns }, { createProofs }] = await Promise.all([
     import('./adapters/firestore.ts'),
     import('@google-cloud/firestore'),
@@ -113,7 +114,7 @@ export const republishDiscovery = onSchedule(
   async () => {
     try {
       const { ports } = await getApi()
-      logger.info('republished', { ...(await runRepublish(ports, () => new Date())) })
+      logger.info('republished', { ...(await runRepublish(ports, () => new Date(), undefined, logFault)) })
     } catch (error) {
       logFault(error)
       // The platform logs the message of what is thrown, so that it must be ours.
@@ -181,7 +182,7 @@ function httpsErrorOf(error: unknown): HttpsError {
 
 /** What went wrong and where in the code; never the message, which can quote what somebody sent or stored. */
 function logFault(error: unknown): void {
-  const cause = error instanceof DirectoryError && error.cause !== undefined ? error.cause : error
+  const cause = error instanceof DirectoryError && error.cause instanceof Error ? error.cause : error
   const { name, code, stack } = (cause instanceof Error ? cause : {}) as {
     name?: string
     code?: unknown

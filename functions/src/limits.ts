@@ -63,8 +63,13 @@ export const republishBudgetMs = 45 * second
 /** Without a finished run for this long, the directory says that discovery is late. */
 export const republishLateMs = 3 * minute
 
-/** Bytes of shards, as stored, that an instance keeps; it holds them parsed, at about six times the size. */
-export const shardCacheBytes = 16_000_000
+/** Bytes of shards, as stored, that an instance keeps; it holds them parsed, at about 14 times the size. */
+export const shardCacheBytes = 8_000_000
 
 /** Nesting that a request's body may have; the deepest of ours has six. */
 export const maxBodyDepth = 12
+
+/** More removals than this at once, and an instance no longer knows what must not be shown: it answers 503. */
+export const mostRemovals = 100_000
+/** The republish reads so many changes at most before it plans; the rest is for the next round. */
+export const mostChanges = 20_000

@@ -1,8 +1,9 @@
-import { Channel, type AgentId, type RoomName } from '@koko/contract'
+import { Area, Channel, type AgentId, type RoomName } from '@koko/contract'
+import * as z from 'zod'
 import type { Account } from './documents.ts'
-import { Change, Listing, parseStored, paths, Removal } from './documents.ts'
+import { Change, Listing, paths, Removal } from './documents.ts'
 import { day } from './limits.ts'
-import type { Transaction } from './ports.ts'
+import type { Fields, Transaction } from './ports.ts'
 
 /** What a transaction must have read before it may change an agent's listing. */
 export interface ListingState {
@@ -10,6 +11,8 @@ export interface ListingState {
   room: RoomName
   /** Null where there is none. A stored listing that does not parse is `'unreadable'`, and can only be replaced. */
   listing: Listing | 'unreadable' | null
+  /** The area of the listing, even of one that is unreadable otherwise. */
+  area: Area | null
   change: Change | null
   removal: Removal | null
 }
@@ -29,9 +32,16 @@ export async function readListingState(
     agentId,
     room,
     listing: (listing ?? null) === null ? null : parsed.success ? parsed.data : 'unreadable',
-    change: parseStored(Change, change ?? null),
-    removal: parseStored(Removal, removal ?? null),
+    area: areaOf(listing),
+    // Neither may stand in the way of taking back; what they said is said again by the write.
+    change: Change.safeParse(change).data ?? null,
+    removal: Removal.safeParse(removal).data ?? null,
   }
+}
+
+/** The area of stored fields of a listing, whatever else they are. */
+export function areaOf(listing: Fields | null | undefined): Area | null {
+  return z.object({ profile: z.object({ area: Area }) }).safeParse(listing).data?.profile.area ?? null
 }
 
 /** The channels whose handle is in `before` and no longer in `after`. */
@@ -45,46 +55,39 @@ export function removedChannels(before: ListingState['listing'], after: Listing 
 
 /**
  * Writes a listing (null deletes it), the change that the republish will find, and, where a handle went, the removal
- * that every instance honours until then. `revision` is above every earlier one of the agent.
+ * that every instance honours until then. Returns the account as it is to be stored, with a revision above every
+ * earlier one. Where the agent's entry is in the shards follows from the account, not from the listing.
  */
 export function writeListing(
   transaction: Transaction,
-  { agentId, room, listing: before, change, removal }: ListingState,
+  { agentId, room, listing: before, area, change, removal }: ListingState,
   after: Listing | null,
-  revision: number,
-  { unlinked = false }: { unlinked?: boolean } = {},
-): void {
+  account: Account,
+  now: Date,
+  unlinked?: Channel,
+): Account {
+  const revision = account.revision + 1
   if (after !== null) transaction.set(paths.listing(room, agentId), after)
   else if (before !== null) transaction.delete(paths.listing(room, agentId))
 
-  const areas = new Set(change?.areas)
-  if (before !== null && before !== 'unreadable') areas.add(before.profile.area)
-  if (after !== null) areas.add(after.profile.area)
-  if (after !== null || before !== null || change !== null || unlinked) {
-    transaction.set(paths.change(agentId), {
-      room,
-      revision,
-      areas: [...areas].sort(),
-      unlinked: unlinked || (change?.unlinked ?? false),
-    } satisfies Change)
+  const from = change === null ? (account.area ?? area) : change.from
+  const to = after?.profile.area ?? null
+  if (after !== null || before !== null || change !== null || from !== null || unlinked !== undefined) {
+    const waiting = unlinked !== undefined || (change?.unlinked ?? false)
+    transaction.set(paths.change(agentId), { room, revision, from, to, unlinked: waiting } satisfies Change)
   }
 
-  const removed = removedChannels(before, after)
+  // What is taken back is hidden by name, even if somebody changed the stored listing by hand.
+  const isGone = after === null && (before !== null || from !== null)
+  const removed = isGone ? Channel.options : [...removedChannels(before, after), ...(unlinked ? [unlinked] : [])]
   if (removed.length > 0) {
     const channels = Channel.options.filter(
       (channel) => removed.includes(channel) || removal?.channels.includes(channel),
     )
     transaction.set(paths.removal(agentId), { room, revision, channels } satisfies Removal)
   }
-}
-
-/** The account after a change of the listing to `after`. */
-export function nextAccount(account: Account, after: Listing | null, now: Date): Account {
-  return {
-    ...account,
-    revision: account.revision + 1,
-    unlistedSinceMs: after !== null ? null : (account.unlistedSinceMs ?? utcDay(now)),
-  }
+  const unlistedSinceMs = after !== null ? null : (account.unlistedSinceMs ?? utcDay(now))
+  return { ...account, revision, area: to, unlistedSinceMs }
 }
 
 /** The beginning of the UTC day, in milliseconds since the epoch. */

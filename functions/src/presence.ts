@@ -1,6 +1,6 @@
 import { DirectoryError, rooms, type Listing } from '@koko/contract'
 import { paths } from './documents.ts'
-import { nextAccount, readListingState, utcDay, writeListing } from './listing-change.ts'
+import { readListingState, utcDay, writeListing } from './listing-change.ts'
 import type { Ports } from './ports.ts'
 import { requireOwner, type Session } from './sessions.ts'
 
@@ -16,9 +16,7 @@ export async function heartbeat({ store }: Ports, session: Session, now: Date) {
     const lastSeenAtMs = Math.max(utcDay(now), state.listing.presence.lastSeenAtMs)
     if (lastSeenAtMs > state.listing.presence.lastSeenAtMs) {
       const seen: Listing = { ...state.listing, presence: { ...state.listing.presence, lastSeenAtMs } }
-      const next = nextAccount(account, seen, now)
-      writeListing(transaction, state, seen, next.revision)
-      transaction.set(paths.account(badge.agentId), next)
+      transaction.set(paths.account(badge.agentId), writeListing(transaction, state, seen, account, now))
     }
     return { lastSeenAtMs, onlineUntilMs: lastSeenAtMs + rooms[badge.category].onlineWindowMs }
   })

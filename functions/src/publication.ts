@@ -8,17 +8,19 @@ import {
   type Listing,
   type Unlinks,
 } from '@koko/contract'
-import { parseStored, paths, Unlinks as StoredUnlinks } from './documents.ts'
+import { paths, unlinksOf } from './documents.ts'
 import { publishBurst, publishIntervalMs, second } from './limits.ts'
-import { nextAccount, readListingState, utcDay, writeListing } from './listing-change.ts'
+import { readListingState, utcDay, writeListing } from './listing-change.ts'
 import type { Ports } from './ports.ts'
 import { requireOwner, type Session } from './sessions.ts'
+import { assertNotTakenDown } from './takedown.ts'
 
 /**
  * Replaces the agent's whole listing. Channels that were unlinked are withheld; where that is all of them, no listing
- * remains. Throws `invalid-argument` for what the room's schema refuses, `resource-exhausted` above the allowance.
+ * remains. Throws `invalid-argument` for what the room's schema refuses and for handles that the host has taken down,
+ * `resource-exhausted` above the allowance.
  */
-export async function publishProfile({ store }: Ports, session: Session, input: unknown, now: Date) {
+export async function publishProfile({ store, vault }: Ports, session: Session, input: unknown, now: Date) {
   return store.transaction(async (transaction) => {
     const { badge, account } = await requireOwner(transaction, session)
     const { channels, profile } = parse(publishInput(badge.category), input)
@@ -26,11 +28,11 @@ export async function publishProfile({ store }: Ports, session: Session, input: 
 
     const state = await readListingState(transaction, badge.category, badge.agentId)
     const [unlinkFields] = await transaction.get([paths.unlinks(badge.agentId)])
-    const unlinks = parseStored(StoredUnlinks, unlinkFields ?? null) ?? {}
+    await assertNotTakenDown(transaction, vault, channels)
+    const unlinks = unlinksOf(unlinkFields, now)
     const { published, withheld } = decidePublication(badge, channels, profile, unlinks, now)
-    const next = nextAccount({ ...account, publishAllowanceFullAtMs }, published, now)
-    writeListing(transaction, state, published, next.revision)
-    transaction.set(paths.account(badge.agentId), next)
+    const changed = writeListing(transaction, state, published, account, now)
+    transaction.set(paths.account(badge.agentId), { ...changed, publishAllowanceFullAtMs })
     return { published, withheld }
   })
 }

@@ -51,6 +51,7 @@ export async function registerAgent(
       budget: { dayMs: utcDay(now), discovered: 0, fetched: 0 },
       settingsLinkHash: null,
       unlistedSinceMs: utcDay(now),
+      area: null,
     } satisfies Account)
   })
   return { ...badge, secret, token }

@@ -1,6 +1,6 @@
 import type { RoomName } from '@koko/contract'
 import type { Departure } from './documents.ts'
-import { Account, Badge, parseStored, paths } from './documents.ts'
+import { Account, Badge, paths } from './documents.ts'
 import { departureMs } from './limits.ts'
 import { readListingState, writeListing } from './listing-change.ts'
 import type { Ports, Transaction } from './ports.ts'
@@ -27,7 +27,7 @@ export async function unregisterAgent(ports: Ports, session: Session, now: Date)
  * badge is missing is removed from `room`.
  */
 export async function removeAgent(
-  { store, vault }: Ports,
+  { store, vault }: Pick<Ports, 'store' | 'vault'>,
   agentId: string,
   now: Date,
   stillDue: (transaction: Transaction) => Promise<boolean>,
@@ -45,18 +45,32 @@ export async function removeAgent(
       paths.account(agentId),
       paths.unlinks(agentId),
     ])
-    const category = parseStored(Badge, badgeFields ?? null)?.category ?? room
+    // Whatever form they are in, they go.
+    const category = Badge.safeParse(badgeFields).data?.category ?? room
     if (category === undefined) return false
-    const account = parseStored(Account, accountFields ?? null)
+    const account = Account.safeParse(accountFields).data
     const state = await readListingState(transaction, category, agentId)
-    writeListing(transaction, state, null, (account?.revision ?? state.change?.revision ?? 0) + 1)
+    const { area, change } = state
+    writeListing(transaction, state, null, account ?? { ...lostAccount, revision: change?.revision ?? 0, area }, now)
     transaction.delete(paths.badge(agentId))
     transaction.delete(paths.account(agentId))
     if (unlinks !== null) transaction.delete(paths.unlinks(agentId))
-    if (account !== null && account.settingsLinkHash !== null) {
+    if (account !== undefined && account.settingsLinkHash !== null) {
       transaction.delete(paths.settingsLink(account.settingsLinkHash))
     }
     transaction.set(departurePath, departure)
     return true
   })
+}
+
+/** Stands in for an account that is missing or cannot be read. */
+const lostAccount: Account = {
+  secretHash: '',
+  generation: 0,
+  revision: 0,
+  publishAllowanceFullAtMs: 0,
+  budget: { dayMs: 0, discovered: 0, fetched: 0 },
+  settingsLinkHash: null,
+  unlistedSinceMs: null,
+  area: null,
 }

@@ -1,27 +1,23 @@
-import { Channel, isOnline, Presence, RoomName, rooms } from '@koko/contract'
+import { Channel, DirectoryError, isOnline, RoomName, rooms } from '@koko/contract'
 import type { Entry, Run } from './documents.ts'
+import { Change, Departure, Listing, Manifest, paths, parseStored, Shard, Unlinks, readDocument } from './documents.ts'
 import {
-  Account,
-  Change,
-  Departure,
-  Listing,
-  Manifest,
-  paths,
-  parseStored,
-  Shard,
-  Unlinks,
-  readDocument,
-} from './documents.ts'
-import { republishBudgetMs, republishLimits, retentionBatch, retentionMs, type RepublishLimits } from './limits.ts'
+  mostChanges,
+  republishBudgetMs,
+  republishLimits,
+  retentionBatch,
+  retentionMs,
+  type RepublishLimits,
+} from './limits.ts'
 import type { Fields, Ports, Stored, Transaction } from './ports.ts'
 import { removeAgent } from './removal.ts'
 import {
   emptyManifest,
   entryKey,
   keyOf,
-  oldestSeen,
   packStretch,
   planMerges,
+  seenBetween,
   shardAt,
   unpackEntries,
   type ShardInfo,
@@ -34,6 +30,8 @@ export interface RepublishReport {
   agents: number
   shardsWritten: number
   removedForRetention: number
+  /** Agents, or rooms, that a document in a form that is not ours kept from being brought up to date. */
+  failed: number
   /** False where the run stopped with work left; the next one goes on. */
   finished: boolean
 }
@@ -46,40 +44,72 @@ export async function republishDiscovery(
   ports: Ports,
   now: () => Date,
   limits: RepublishLimits = republishLimits,
+  onFault: (error: unknown) => void = () => undefined,
 ): Promise<RepublishReport> {
   const startedMs = ports.monotonicMs()
   const hasTime = () => ports.monotonicMs() - startedMs < republishBudgetMs
-  const report: RepublishReport = { agents: 0, shardsWritten: 0, removedForRetention: 0, finished: true }
+  const report: RepublishReport = { agents: 0, shardsWritten: 0, removedForRetention: 0, failed: 0, finished: true }
 
-  report.removedForRetention = await retire(ports, now())
-  await forgetDepartures(ports, now())
-
-  let afterId: string | undefined
-  for (;;) {
-    const stored = await ports.store.query({
-      collection: 'changes',
-      limit: limits.batchAgents * 5,
-      ...(afterId === undefined ? {} : { afterId }),
-    })
-    for (const batch of await planBatches(ports, stored, limits)) {
-      if (!hasTime()) return { ...report, finished: false }
+  /** A document in a form that is not ours stands in nobody else's way; the run is then not said to have finished. */
+  const isolate = async (work: () => Promise<void>): Promise<boolean> => {
+    try {
+      await work()
+      return true
+    } catch (error) {
+      if (!(error instanceof DirectoryError) || error.code !== 'internal') throw error
+      onFault(error)
+      return false
+    }
+  }
+  const apply = async (batch: Batch): Promise<void> => {
+    const isApplied = await isolate(async () => {
       const applied = await applyBatch(ports, batch, now(), limits)
       report.agents += applied.agents
       report.shardsWritten += applied.shards
+    })
+    const { room, agentIds } = batch
+    const half = agentIds.length >>> 1
+    if (isApplied) return
+    if (half === 0) {
+      report.failed += 1
+      return
     }
-    const last = stored.at(-1)
-    if (last === undefined) break
-    afterId = idOf(last)
+    await apply({ room, agentIds: agentIds.slice(0, half) })
+    await apply({ room, agentIds: agentIds.slice(half) })
   }
 
-  for (const room of roomNames) {
-    report.shardsWritten += await tidy(ports, room, now(), hasTime, limits)
+  const applyChanges = async () => {
+    let afterId: string | undefined
+    for (;;) {
+      const after = afterId === undefined ? {} : { afterId }
+      const stored = await ports.store.query({ collection: 'changes', limit: mostChanges, ...after })
+      for (const batch of await planBatches(ports, stored, limits)) {
+        if (!hasTime()) return
+        await apply(batch)
+      }
+      const last = stored.at(-1)
+      if (last === undefined) return
+      afterId = idOf(last)
+    }
   }
-  if (!hasTime()) return { ...report, finished: false }
-  await ports.store.transaction((transaction) => {
-    transaction.set(paths.republishRun, { finishedAtMs: now().getTime() } satisfies Run)
-    return Promise.resolve()
-  })
+  await applyChanges()
+  for (const room of roomNames) {
+    const isTidy = await isolate(async () => {
+      report.shardsWritten += await tidy(ports, room, now(), hasTime, limits)
+    })
+    if (!isTidy) report.failed += 1
+  }
+  report.finished = hasTime() && report.failed === 0
+  if (report.finished) {
+    await ports.store.transaction((transaction) => {
+      transaction.set(paths.republishRun, { finishedAtMs: now().getTime() } satisfies Run)
+      return Promise.resolve()
+    })
+  }
+  // Last, and with what time is left: nobody waits for it.
+  report.removedForRetention = await retire(ports, now(), hasTime, onFault)
+  if (report.removedForRetention > 0) await applyChanges()
+  await forgetDepartures(ports, now(), hasTime, onFault)
   return report
 }
 
@@ -111,7 +141,7 @@ export function planRoomBatches(
   const placed = changes
     .map(({ agentId, change }) => ({
       agentId,
-      shards: [...new Set(change.areas.map((area) => shardAt(manifest.shards, keyOf(area, agentId))))].sort(
+      shards: [...new Set(areasOf(change).map((area) => shardAt(manifest.shards, keyOf(area, agentId))))].sort(
         (a, b) => a - b,
       ),
     }))
@@ -154,10 +184,11 @@ async function applyBatch(ports: Ports, { room, agentIds }: Batch, now: Date, li
     const visits = changes.map(({ agentId, change }, index): Visit => {
       // A listing that cannot be read is not served.
       const listing = Listing.safeParse(listings[index])
-      const entry = listing.success
-        ? { revision: change.revision, placedAt: manifest.revision + 1, listing: listing.data }
-        : null
-      return { agentId, areas: change.areas, entry }
+      const entry =
+        listing.success && listing.data.profile.area === change.to
+          ? { revision: change.revision, placedAt: manifest.revision + 1, listing: listing.data }
+          : null
+      return { agentId, areas: areasOf(change), entry }
     })
     const touched = new Set(
       visits.flatMap(({ agentId, areas }) => areas.map((area) => shardAt(manifest.shards, keyOf(area, agentId)))),
@@ -172,6 +203,11 @@ async function applyBatch(ports: Ports, { room, agentIds }: Batch, now: Date, li
     unlinked.forEach(({ agentId }, index) => settleUnlinks(transaction, agentId, unlinks[index] ?? null, now))
     return { agents: changes.length, shards }
   })
+}
+
+/** Where the agent's entry may be, and where it is to be. */
+function areasOf({ from, to }: Change): string[] {
+  return [...new Set([from, to])].filter((area) => area !== null)
 }
 
 /** An agent's place in the shards: out of every area named, and in again with its entry, if it has one. */
@@ -243,10 +279,12 @@ async function rewrite(
   const sources = stretches.flat()
   const stored = await transaction.get(sources.map(({ id }) => paths.shard(room, id)))
   const left = new Map<string, Entry>()
-  stored.forEach((fields) => {
+  for (const fields of stored) {
     const shard = parseStored(Shard, fields)
-    for (const entry of shard === null ? [] : unpackEntries(codec, shard.entries)) left.set(entryKey(entry), entry)
-  })
+    // Taken for empty, it would lose everybody else who is in it.
+    if (shard === null) throw new DirectoryError('internal', 'A shard that the manifest names is missing.')
+    for (const entry of unpackEntries(codec, shard.entries)) left.set(entryKey(entry), entry)
+  }
   for (const { agentId, areas, entry } of visits) {
     const kept = entry === null ? undefined : left.get(entryKey(entry))
     for (const area of areas) left.delete(keyOf(area, agentId))
@@ -281,7 +319,7 @@ async function rewrite(
         revision,
         agents: shard.entries.length,
         bytes: shard.bytes.length,
-        oldestSeenAtMs: oldestSeen(shard.entries),
+        ...seenBetween(shard.entries),
       }
     })
     infos.forEach(({ id }, index) => {
@@ -301,50 +339,64 @@ async function rewrite(
 }
 
 /** Removes agents that have not been seen for the retention's length, listed or not. */
-async function retire({ store, signIns, ...ports }: Ports, now: Date): Promise<number> {
+async function retire(
+  ports: Ports,
+  now: Date,
+  hasTime: () => boolean,
+  onFault: (error: unknown) => void,
+): Promise<number> {
   const cutoffMs = now.getTime() - retentionMs
+  const isDue = (value: unknown) => typeof value === 'number' && value <= cutoffMs
   let removed = 0
-  const remove = async (agentId: string, path: string, due: (fields: Fields) => boolean, room?: RoomName) => {
+  const remove = async ({ path }: Stored, lastSeen: (fields: Fields) => unknown, room?: RoomName) => {
+    if (!hasTime()) return
+    const agentId = idOf({ path })
     const stillDue = async (transaction: Transaction) => {
       const [fields] = await transaction.get([path])
-      return fields !== null && fields !== undefined && due(fields)
+      return fields !== null && fields !== undefined && isDue(lastSeen(fields))
     }
-    if (!(await removeAgent({ store, signIns, ...ports }, agentId, now, stillDue, room))) return
-    await signIns.remove(agentId)
+    if (!(await removeAgent(ports, agentId, now, stillDue, room))) return
     removed += 1
+    // Where this fails, the departure deletes it later.
+    await ports.signIns.remove(agentId).catch(onFault)
   }
   for (const room of roomNames) {
-    const collection = paths.listings(room)
     const where = { field: 'presence.lastSeenAtMs', atMost: cutoffMs }
-    for (const document of await store.query({ collection, where, limit: retentionBatch })) {
-      await remove(
-        idOf(document),
-        document.path,
-        ({ presence }) => {
-          const seen = Presence.safeParse(presence)
-          return seen.success && seen.data.lastSeenAtMs <= cutoffMs
-        },
-        room,
-      )
-    }
+    const query = { collection: paths.listings(room), where, limit: retentionBatch }
+    for (const document of await ports.store.query(query)) await remove(document, lastSeenOf, room)
   }
   const where = { field: 'unlistedSinceMs', atMost: cutoffMs }
-  for (const document of await store.query({ collection: 'accounts', where, limit: retentionBatch })) {
-    await remove(idOf(document), document.path, (fields) => {
-      const account = Account.safeParse(fields)
-      return account.success && account.data.unlistedSinceMs !== null && account.data.unlistedSinceMs <= cutoffMs
-    })
+  for (const document of await ports.store.query({ collection: 'accounts', where, limit: retentionBatch })) {
+    await remove(document, ({ unlistedSinceMs }) => unlistedSinceMs)
   }
   return removed
 }
 
+function lastSeenOf({ presence }: Fields): unknown {
+  return typeof presence === 'object' && presence !== null && 'lastSeenAtMs' in presence
+    ? presence.lastSeenAtMs
+    : undefined
+}
+
 /** Deletes again the sign-ins of removed agents whose last token has run out: it may have recreated them. */
-async function forgetDepartures({ store, signIns, vault }: Ports, now: Date): Promise<void> {
+async function forgetDepartures(
+  { store, signIns, vault }: Ports,
+  now: Date,
+  hasTime: () => boolean,
+  onFault: (error: unknown) => void,
+): Promise<void> {
   const where = { field: 'dueAtMs', atMost: now.getTime() }
   for (const { path, fields } of await store.query({ collection: 'departures', where, limit: retentionBatch })) {
+    if (!hasTime()) return
     const departure = Departure.safeParse(fields)
     const agentId = departure.success ? vault.open('departure', departure.data.sealedAgentId) : null
-    if (agentId !== null) await signIns.remove(agentId)
+    try {
+      if (agentId !== null) await signIns.remove(agentId)
+    } catch (error) {
+      // The next run tries again.
+      onFault(error)
+      continue
+    }
     await store.transaction((transaction) => {
       transaction.delete(path)
       return Promise.resolve()
@@ -356,6 +408,6 @@ function isOf(room: string, change: Change): boolean {
   return change.room === room
 }
 
-function idOf({ path }: Stored): string {
+function idOf({ path }: Pick<Stored, 'path'>): string {
   return path.slice(path.lastIndexOf('/') + 1)
 }

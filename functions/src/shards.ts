@@ -1,3 +1,4 @@
+import { DirectoryError } from '@koko/contract'
 import * as z from 'zod'
 import { Entry, type Manifest } from './documents.ts'
 import type { RepublishLimits } from './limits.ts'
@@ -32,9 +33,15 @@ export function shardAt(shards: readonly ShardInfo[], key: string): number {
   return low - 1
 }
 
-/** Whether a stored shard holds what is needed to say so: it is parsed once, when it is read. */
+/** The entries of a stored shard. One that cannot be read is not served, and stands in nobody else's way. */
 export function unpackEntries(codec: Codec, bytes: Uint8Array): Entry[] {
-  return z.array(Entry).parse(JSON.parse(codec.unpack(bytes)))
+  let stored: unknown[]
+  try {
+    stored = z.array(z.unknown()).parse(JSON.parse(codec.unpack(bytes)))
+  } catch (cause) {
+    throw new DirectoryError('internal', 'A shard cannot be unpacked.', { cause })
+  }
+  return stored.flatMap((each) => Entry.safeParse(each).data ?? [])
 }
 
 export function packEntries(codec: Codec, entries: readonly Entry[]): Uint8Array {
@@ -76,11 +83,16 @@ function startOf(entry: Entry, before: Entry): string {
   return key.slice(0, length)
 }
 
-export function oldestSeen(entries: readonly Entry[]): number | null {
-  return entries.reduce<number | null>((oldest, { listing }) => {
-    const { lastSeenAtMs } = listing.presence
-    return oldest === null ? lastSeenAtMs : Math.min(oldest, lastSeenAtMs)
-  }, null)
+/** When the entries that were seen longest ago and last were seen. */
+export function seenBetween(entries: readonly Entry[]): Pick<ShardInfo, 'oldestSeenAtMs' | 'newestSeenAtMs'> {
+  let [oldest, newest] = [Infinity, -Infinity]
+  for (const { listing } of entries) {
+    oldest = Math.min(oldest, listing.presence.lastSeenAtMs)
+    newest = Math.max(newest, listing.presence.lastSeenAtMs)
+  }
+  return entries.length === 0
+    ? { oldestSeenAtMs: null, newestSeenAtMs: null }
+    : { oldestSeenAtMs: oldest, newestSeenAtMs: newest }
 }
 
 /** Neighbours that are worth merging: pairs, from the left, that together are small. */

@@ -1,7 +1,7 @@
 import type { Channel, Listing } from '@koko/contract'
-import { parseStored, paths, Unlinks } from './documents.ts'
+import { paths, unlinksOf } from './documents.ts'
 import { goneWithinMs } from './limits.ts'
-import { nextAccount, readListingState, writeListing, type ListingState } from './listing-change.ts'
+import { readListingState, writeListing, type ListingState } from './listing-change.ts'
 import type { Ports } from './ports.ts'
 import { requireOwner, type Session } from './sessions.ts'
 
@@ -9,19 +9,24 @@ import { requireOwner, type Session } from './sessions.ts'
  * Takes a channel out of the listing and keeps it out. Idempotent: the first unlink's times stay. It has no allowance
  * of its own: taking back is never refused, and a repeated unlink writes nothing.
  */
-export async function unlinkChannel({ store }: Ports, session: Session, { channel }: { channel: Channel }, now: Date) {
+export async function unlinkChannel(
+  { store }: Ports,
+  session: Session,
+  { channel }: { channel: Channel },
+  clock: () => Date,
+) {
   return store.transaction(async (transaction) => {
+    // Read at each attempt: the times that are promised begin with the one that is committed.
+    const now = clock()
     const { badge, account } = await requireOwner(transaction, session)
     const state = await readListingState(transaction, badge.category, badge.agentId)
     const [fields] = await transaction.get([paths.unlinks(badge.agentId)])
-    const unlinks = parseStored(Unlinks, fields ?? null) ?? {}
+    const unlinks = unlinksOf(fields, now)
     const unlinkedAtMs = unlinks[channel]?.unlinkedAtMs ?? now.getTime()
     if (unlinks[channel] === undefined) {
       transaction.set(paths.unlinks(badge.agentId), { ...unlinks, [channel]: { unlinkedAtMs, goneAtMs: null } })
       const after = withoutChannel(state.listing, channel)
-      const next = nextAccount(account, after, now)
-      writeListing(transaction, state, after, next.revision, { unlinked: true })
-      transaction.set(paths.account(badge.agentId), next)
+      transaction.set(paths.account(badge.agentId), writeListing(transaction, state, after, account, now, channel))
     }
     return { channel, unlinkedAtMs, goneByMs: unlinkedAtMs + goneWithinMs }
   })
@@ -35,12 +40,12 @@ export function withoutChannel(listing: ListingState['listing'], channel: Channe
 }
 
 /** Lifts an unlink. The handle returns with the agent's next publish. */
-export async function relinkChannel({ store }: Ports, session: Session, { channel }: { channel: Channel }) {
+export async function relinkChannel({ store }: Ports, session: Session, { channel }: { channel: Channel }, now: Date) {
   await store.transaction(async (transaction) => {
     await requireOwner(transaction, session)
     const [fields] = await transaction.get([paths.unlinks(session.agentId)])
-    const unlinks = parseStored(Unlinks, fields ?? null)
-    if (unlinks?.[channel] === undefined) return
+    const unlinks = unlinksOf(fields, now)
+    if (unlinks[channel] === undefined) return
     const { [channel]: lifted, ...left } = unlinks
     if (Object.keys(left).length === 0) transaction.delete(paths.unlinks(session.agentId))
     else transaction.set(paths.unlinks(session.agentId), left)

@@ -60,7 +60,15 @@ function shardsOf(entries: readonly Entry[], size: number) {
   const shards = stretches.map((stretch, index): ShardInfo => {
     const [first] = stretch
     const start = index === 0 || first === undefined ? '' : entryKey(first)
-    return { id: String(index), start, revision: 1, agents: stretch.length, bytes: 0, oldestSeenAtMs: 0 }
+    return {
+      id: String(index),
+      start,
+      revision: 1,
+      agents: stretch.length,
+      bytes: 0,
+      oldestSeenAtMs: 0,
+      newestSeenAtMs: 0,
+    }
   })
   const reads = new Map<string, number>()
   const read = (shard: ShardInfo) => {

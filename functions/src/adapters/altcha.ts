@@ -3,13 +3,15 @@ import { createChallenge, randomInt, verifySolution } from 'altcha-lib'
 import { deriveKey } from 'altcha-lib/algorithms/pbkdf2'
 import type { Proofs } from '../ports.ts'
 
-/** The solver tries the counters from 1; which one it is, is known to the server alone. */
-const firstCounter = 192
-const lastCounter = 320
+/**
+ * The solver tries the counters from 1; which one it is, is known to the server alone. Every one is as likely: a range
+ * that began further on would spare the attempts before it to those who know.
+ */
+const lastCounter = 512
 
 /**
  * Proofs of work by ALTCHA v2 (https://altcha.org). `cost` is the PBKDF2 iterations of one attempt; a proof takes 256
- * attempts on average and never more than 320.
+ * attempts on average and at most 512.
  */
 export function createProofs(keys: { signature: string; solution: string }, cost: number): Proofs {
   return {
@@ -17,7 +19,7 @@ export function createProofs(keys: { signature: string; solution: string }, cost
       const challenge = await createChallenge({
         algorithm: 'PBKDF2/SHA-256',
         cost,
-        counter: randomInt(firstCounter, lastCounter),
+        counter: randomInt(lastCounter),
         deriveKey,
         expiresAt: new Date(expiresAtMs),
         hmacSignatureSecret: keys.signature,

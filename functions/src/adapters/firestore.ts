@@ -59,6 +59,7 @@ function plainValue(value: unknown): unknown {
 }
 
 /** gRPC's status numbers, as https://grpc.io/docs/guides/status-codes/ names them. */
+const invalidArgument = 3
 const aborted = 10
 const unavailable = [4, 8, 14]
 
@@ -68,6 +69,7 @@ async function named<T>(work: () => Promise<T>): Promise<T> {
     return await work()
   } catch (cause) {
     const code = typeof cause === 'object' && cause !== null && 'code' in cause ? cause.code : undefined
+    if (code === invalidArgument) throw new DirectoryError('internal', 'The database refuses this.', { cause })
     if (code === aborted)
       throw new DirectoryError('aborted', 'Somebody else changed the same thing. Try again.', { cause })
     if (unavailable.some((each) => each === code)) {

@@ -1,0 +1,165 @@
+import { expect, test } from '@jest/globals'
+import { codec } from './adapters/node.ts'
+import { day, hour, minute, second } from './limits.ts'
+import { republishDiscovery } from './republish.ts'
+import { call, createWorld, look, profileIn, register, type TestAgent, type World } from '../test/world.ts'
+
+const startMs = Date.UTC(2026, 10, 21, 12)
+const channels = { whatsapp: '+447700900123', telegram: 'somebody_s' }
+
+async function listed(world: World, area = 'gcpv'): Promise<TestAgent> {
+  const agent = await register(world)
+  await call(world, 'publishProfile', agent.claims, { channels, profile: profileIn(area) })
+  return agent
+}
+
+/** Two listed agents, in the shards; the first is the one that something happens to. */
+async function pair() {
+  const world = createWorld(startMs)
+  const victim = await listed(world)
+  const peer = await listed(world)
+  await republishDiscovery(world.ports, world.clock.now)
+  const seen = async () => {
+    world.clock.advance(11 * second)
+    const { agents } = await look(world, world.newInstance(), peer.claims)
+    return agents.find(({ agentId }) => agentId === victim.agentId)?.channels
+  }
+  return { world, victim, peer, seen }
+}
+
+/** Changes a stored document by hand, as a host can. */
+function tamper({ store }: World, path: string, change: (fields: Record<string, unknown>) => Record<string, unknown>) {
+  const fields = store.all().get(path)
+  if (fields === undefined) throw new Error('there is such a document')
+  store.put([[path, change(fields)]])
+}
+
+test.each([
+  ['holds a field that is not ours', (fields: Record<string, unknown>) => ({ ...fields, note: 'planted' })],
+  ['has no channels', (fields: Record<string, unknown>) => ({ ...fields, channels: {} })],
+  ['has lost its profile', (fields: Record<string, unknown>) => ({ ...fields, profile: {} })],
+  [
+    'lacks the channel that peers still see',
+    (fields: Record<string, unknown>) => ({ ...fields, channels: { telegram: channels.telegram } }),
+  ],
+])('an unlink holds, before and after the republish, though the stored listing %s', async (_, change) => {
+  const { world, victim, seen } = await pair()
+  expect(await seen()).toEqual(channels)
+  tamper(world, `mcpDirectory/dating/agents/${victim.agentId}`, change)
+  await call(world, 'unlinkChannel', victim.claims, { channel: 'whatsapp' })
+  expect((await seen()) ?? {}).not.toHaveProperty('whatsapp')
+  await republishDiscovery(world.ports, world.clock.now)
+  expect((await seen()) ?? {}).not.toHaveProperty('whatsapp')
+})
+
+test('unregistering leaves nothing, though the stored listing cannot be read', async () => {
+  const { world, victim, seen } = await pair()
+  tamper(world, `mcpDirectory/dating/agents/${victim.agentId}`, (fields) => ({ ...fields, profile: 'gone' }))
+  await call(world, 'unregisterAgent', victim.claims)
+  expect(await seen()).toBeUndefined()
+  await republishDiscovery(world.ports, world.clock.now)
+  expect(await seen()).toBeUndefined()
+  expect(JSON.stringify([...world.store.all().keys()])).not.toContain(victim.agentId)
+})
+
+test('an unlink that is stored in some other form holds its channel back all the same', async () => {
+  const { world, victim } = await pair()
+  await call(world, 'unlinkChannel', victim.claims, { channel: 'whatsapp' })
+  tamper(world, `unlinks/${victim.agentId}`, () => ({ whatsapp: 'yes' }))
+  const { published } = await call(world, 'publishProfile', victim.claims, { channels, profile: profileIn('gcpv') })
+  expect(published?.channels).toEqual({ telegram: channels.telegram })
+})
+
+test('an account with a field of another version can still be taken back from', async () => {
+  const { world, victim, seen } = await pair()
+  tamper(world, `accounts/${victim.agentId}`, (fields) => ({ ...fields, addedLater: 1 }))
+  await call(world, 'unlinkChannel', victim.claims, { channel: 'whatsapp' })
+  expect(await seen()).toEqual({ telegram: channels.telegram })
+})
+
+test('a removal in some other form hides its agent, and nobody else', async () => {
+  const { world, victim, seen } = await pair()
+  await listed(world)
+  await republishDiscovery(world.ports, world.clock.now)
+  world.store.put([[`removals/${victim.agentId}`, { what: 'is this' }]])
+  expect(await seen()).toBeUndefined()
+})
+
+test('an entry that cannot be read is not served, and stands in nobody else’s way', async () => {
+  const { world, victim, peer } = await pair()
+  const third = await listed(world, 'u173')
+  await republishDiscovery(world.ports, world.clock.now)
+  for (const [path, fields] of world.store.all()) {
+    if (!path.includes('/shards/') || !(fields.entries instanceof Uint8Array)) continue
+    const text = codec.unpack(fields.entries).replace('"age":30', '"age":"thirty"')
+    world.store.put([[path, { ...fields, entries: codec.pack(text) }]])
+  }
+  world.clock.advance(11 * second)
+  const { agents } = await look(world, world.newInstance(), peer.claims)
+  const ids = agents.map(({ agentId }) => agentId)
+  expect(ids.length).toBeLessThan(3)
+  expect([victim.agentId, third.agentId]).toEqual(expect.arrayContaining(ids))
+  expect(await republishDiscovery(world.ports, world.clock.now)).toMatchObject({ finished: true })
+})
+
+test('a change that cannot be applied keeps no other from being applied, and the run says so', async () => {
+  const { world, victim, seen } = await pair()
+  const shard = [...world.store.all().keys()].find((path) => path.includes('/shards/')) ?? ''
+  const faults: unknown[] = []
+  const late = await listed(world, 'u173')
+  world.store.put([[shard, { revision: 1, entries: new Uint8Array([1, 2, 3]) }]])
+  const report = await republishDiscovery(world.ports, world.clock.now, undefined, (error) => faults.push(error))
+  expect(report).toMatchObject({ finished: false, failed: 1 })
+  expect(faults.length).toBeGreaterThan(0)
+  await call(world, 'unlinkChannel', victim.claims, { channel: 'whatsapp' })
+  await expect(seen()).rejects.toMatchObject({ code: 'unavailable' })
+  expect(world.store.all().has(`changes/${late.agentId}`)).toBe(true)
+})
+
+test('a sign-in service that fails keeps no shard from being rewritten, and is asked again', async () => {
+  const { world, victim, seen } = await pair()
+  await call(world, 'unregisterAgent', victim.claims)
+  world.clock.advance(2 * hour)
+  const late = await listed(world)
+  const failing = { ...world.ports, signIns: { ...world.signIns, remove: () => Promise.reject(new Error('busy')) } }
+  expect(await republishDiscovery(failing, world.clock.now)).toMatchObject({ agents: 2, finished: true })
+  expect(await seen()).toBeUndefined()
+  expect([...world.store.all().keys()].some((path) => path.startsWith('departures/'))).toBe(true)
+  await republishDiscovery(world.ports, world.clock.now)
+  expect([...world.store.all().keys()].some((path) => path.startsWith('departures/'))).toBe(false)
+  expect(world.store.all().has(paths(late))).toBe(true)
+})
+
+test('a publish does not wait for a crowd that is due for retention', async () => {
+  const world = createWorld(startMs)
+  for (let count = 0; count < 20; count += 1) await listed(world)
+  await republishDiscovery(world.ports, world.clock.now)
+  world.clock.advance(31 * day)
+  const peer = await listed(world)
+  let isListed = false
+  const slow = {
+    ...world.ports,
+    signIns: {
+      ...world.signIns,
+      remove: (agentId: string) => {
+        isListed ||= [...world.store.all().keys()].every((path) => !path.startsWith(`changes/${peer.agentId}`))
+        world.clock.advance(minute)
+        return world.signIns.remove(agentId)
+      },
+    },
+  }
+  const report = await republishDiscovery(slow, world.clock.now)
+  expect(isListed).toBe(true)
+  expect(report.removedForRetention).toBeLessThan(20)
+})
+
+test('a secret that could not be changed is the old one still', async () => {
+  const { world, victim } = await pair()
+  const failing = { ...world.ports, signIns: { ...world.signIns, revoke: () => Promise.reject(new Error('busy')) } }
+  await expect(call({ ...world, ports: failing }, 'rotateSecret', victim.claims)).rejects.toThrow('busy')
+  await call(world, 'heartbeat', victim.claims)
+})
+
+function paths({ agentId }: TestAgent): string {
+  return `mcpDirectory/dating/agents/${agentId}`
+}
