@@ -62,8 +62,11 @@ export async function startOfRound(
       skip -= shard.agents
       continue
     }
-    const entry = (await read(shard))?.[skip]
-    return entry === undefined ? null : { start: entryKey(entry), after: null }
+    const entries = await read(shard)
+    if (entries === null) return null
+    // Entries that cannot be read are counted, and are not here.
+    const entry = entries[Math.min(skip, entries.length - 1)]
+    return { start: entry === undefined ? shard.start : entryKey(entry), after: null }
   }
   return { start: '', after: null }
 }
