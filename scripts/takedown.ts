@@ -1,0 +1,151 @@
+import { AgentId, Channel } from '@koko/contract'
+import { Firestore } from '@google-cloud/firestore'
+import { execFile } from 'node:child_process'
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { text } from 'node:stream/consumers'
+import { parseArgs, promisify } from 'node:util'
+import { createFirestoreStore } from '../functions/src/adapters/firestore.ts'
+import { createVault } from '../functions/src/adapters/node.ts'
+import { channelsOf, liftTakedown, takeDownAgent, takeDownHandle, takeDownListing } from '../functions/src/takedown.ts'
+import { environment, ports, project as localProject, root } from './addresses.ts'
+import { Failure, reportFailure } from './failure.ts'
+import { isTaken } from './ports.ts'
+
+const USAGE = `usage: npm run takedown                      takes down the handle on standard input
+       npm run takedown -- --lift            lets it be published again
+       npm run takedown -- --agent <id>      takes down an agent's listing and its handles
+                           --listing-only    with --agent: its handles may be published again
+                           --channel <name>  where the handle could be of several
+                           --project <id>    a deployed project; otherwise the stack on this machine`
+
+interface Options {
+  agent?: string | undefined
+  listingOnly: boolean
+  lift: boolean
+  channel?: string | undefined
+  project?: string | undefined
+}
+
+/** Takes a handle or an agent down, or lifts that. The answer is for people, and never holds a handle. */
+export async function runTakedown(options: Options, readHandle: () => Promise<string>): Promise<string> {
+  const { agent, listingOnly, lift, channel: named, project } = options
+  if (agent !== undefined && (lift || named !== undefined)) {
+    throw new Failure('--lift and --channel go with a handle on standard input, not with --agent')
+  }
+  if (agent === undefined && listingOnly) throw new Failure('--listing-only goes with --agent')
+  if (agent !== undefined && !AgentId.safeParse(agent).success) throw new Failure("--agent takes an agent's UUID")
+
+  const handle = agent === undefined ? toHandle(await readHandle(), named) : undefined
+  await using firestore = await connect(project)
+  const takedownPorts = {
+    store: createFirestoreStore(firestore),
+    vault: createVault(await readSecret(project)),
+  }
+  if (handle === undefined && agent !== undefined) {
+    if (listingOnly) {
+      const isRemoved = await takeDownListing(takedownPorts, agent, new Date())
+      return `${isRemoved ? 'The listing is gone.' : 'The agent has no listing.'} The agent may publish again.`
+    }
+    const { listings, handles } = await takeDownAgent(takedownPorts, agent, new Date())
+    return [
+      `${count(listings, 'listing')} changed; ${count(handles, 'handle')} of the agent refused from now on.`,
+      'The agent is still registered, and may publish other handles. To end that, disable its sign-in in the Firebase',
+      "console (Authentication, by this id): no new session begins, and the last one ends within the token's hour.",
+    ].join('\n')
+  }
+  if (handle === undefined) throw new Failure(USAGE)
+  if (lift) {
+    const isLifted = await liftTakedown(takedownPorts, handle)
+    return isLifted ? 'The handle may be published again.' : 'The handle was not taken down.'
+  }
+  const { listings } = await takeDownHandle(takedownPorts, handle, new Date())
+  return [
+    `${count(listings, 'listing')} changed; the handle is refused from now on.`,
+    ...(listings === 0 ? ['No listing held it: compare it with the report, digit by digit.'] : []),
+    'It is out of every answer that begins more than 10 s from now.',
+  ].join('\n')
+}
+
+/** The handle in what was sent, which no message quotes. */
+function toHandle(input: string, named: string | undefined) {
+  const handle = input.trim()
+  const wanted = Channel.safeParse(named)
+  if (named !== undefined && !wanted.success) throw new Failure(`--channel is one of ${Channel.options.join(', ')}`)
+  if (handle === '' || /\s/.test(handle)) throw new Failure('one handle is read from standard input, without spaces')
+  const fitting = channelsOf(handle).filter((channel) => !wanted.success || channel === wanted.data)
+  const [channel] = fitting
+  if (channel === undefined) {
+    throw new Failure(
+      'what is on standard input is no handle in its canonical form, such as +447700900123 or a Telegram name without @',
+    )
+  }
+  if (fitting.length > 1) throw new Failure(`it could be of ${fitting.join(' or ')}: say which with --channel`)
+  return { channel, handle }
+}
+
+function count(number: number, noun: string): string {
+  return `${number} ${noun}${number === 1 ? '' : 's'}`
+}
+
+/** The database of a project, by the credentials of this machine, or of the stack. */
+async function connect(project: string | undefined): Promise<Firestore & AsyncDisposable> {
+  if (project === undefined && !(await isTaken(ports.Firestore))) {
+    throw new Failure('No stack runs on this machine: run "npm start", or name a deployed project with --project <id>')
+  }
+  // The client takes the emulator's address from there alone.
+  if (project === undefined) process.env.FIRESTORE_EMULATOR_HOST = environment.FIRESTORE_EMULATOR_HOST
+  else delete process.env.FIRESTORE_EMULATOR_HOST
+  const firestore = new Firestore({ projectId: project ?? localProject, ignoreUndefinedProperties: true })
+  return Object.assign(firestore, { [Symbol.asyncDispose]: () => firestore.terminate() })
+}
+
+/** The server's key, without which the hash would refuse nothing. */
+async function readSecret(project: string | undefined): Promise<string> {
+  if (project === undefined) {
+    const path = join(root, 'functions', '.secret.local')
+    const secret = /^KOKO_SECRET=(.+)$/m.exec(await readFile(path, 'utf8'))?.[1]
+    if (secret === undefined) throw new Failure(`${path} has no KOKO_SECRET`)
+    return secret
+  }
+  if (process.env.KOKO_SECRET) return process.env.KOKO_SECRET
+  const arguments_ = ['secrets', 'versions', 'access', 'latest', '--secret=KOKO_SECRET', `--project=${project}`]
+  try {
+    // Encoded, because otherwise a line's end is added.
+    const { stdout } = await promisify(execFile)('gcloud', [...arguments_, '--format=get(payload.data)'])
+    return Buffer.from(stdout.trim(), 'base64url').toString('utf8')
+  } catch (cause) {
+    throw new Failure(`KOKO_SECRET cannot be read; try: gcloud ${arguments_.join(' ')} > /dev/null`, { cause })
+  }
+}
+
+async function readStandardInput(): Promise<string> {
+  if (process.stdin.isTTY) console.error('The handle, then Enter and Ctrl-D:')
+  return text(process.stdin)
+}
+
+function readOptions(): Options {
+  try {
+    const { values } = parseArgs({
+      options: {
+        agent: { type: 'string' },
+        'listing-only': { type: 'boolean', default: false },
+        lift: { type: 'boolean', default: false },
+        channel: { type: 'string' },
+        project: { type: 'string' },
+      },
+    })
+    return { ...values, listingOnly: values['listing-only'] }
+  } catch {
+    // Its message would quote an argument, which may be the handle.
+    throw new Failure(USAGE)
+  }
+}
+
+if (import.meta.main) {
+  try {
+    console.log(await runTakedown(readOptions(), readStandardInput))
+  } catch (error) {
+    process.exitCode = reportFailure(error)
+  }
+}
