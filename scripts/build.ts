@@ -5,6 +5,7 @@ import { root } from './addresses.ts'
 import { cutLock } from './cut-lock.ts'
 import type { Lock, Manifest } from './cut-lock.ts'
 import { Failure, reportFailure } from './failure.ts'
+import { webSizes } from './web-sizes.ts'
 
 /** The runtime in firebase.json. */
 const NODE_MAJOR = '24'
@@ -85,6 +86,10 @@ async function buildWeb(folder: string): Promise<void> {
   })
 }
 
+function kilobytes(bytes: number): string {
+  return `${(bytes / 1000).toFixed(1)} kB`
+}
+
 async function writeJson(path: string, value: unknown): Promise<void> {
   await writeFile(path, `${JSON.stringify(value, null, 2)}\n`)
 }
@@ -97,7 +102,8 @@ if (import.meta.main) {
       console.log(`functions/dist/${name}`.padEnd(40), `${Math.ceil(bytes / 1024)} kB`.padStart(8))
     }
     console.log(`functions/dist  besides ${names.join(', ')}`)
-    console.log('web/dist')
+    const { before, after } = await webSizes(join(root, 'web', 'dist'))
+    console.log(`web/dist  settings: ${kilobytes(before)} gzipped before a link is opened, ${kilobytes(after)} after`)
   } catch (error) {
     process.exitCode = reportFailure(error)
   }

@@ -1,5 +1,5 @@
 import type { ComponentChildren, RefObject } from 'preact'
-import { useEffect, useRef, useState } from 'preact/hooks'
+import { useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks'
 import { isWhole, takeCode } from './code.ts'
 import { openingInWords, type Ending } from './failure.ts'
 import type { Panel as LoadedPanel } from './panel.tsx'
@@ -30,7 +30,7 @@ export function App({ code }: { code: string | null }) {
   // What is under way, or open: a second click or a link pasted later must know before anything is rendered again.
   const current = useRef<{ code: string; session: Session | null } | null>(null)
 
-  useEffect(() => {
+  useLayoutEffect(() => {
     document.title = `${heading.current?.textContent ?? strings.title} · Koko Directory`
     if (!isFirst.current) heading.current?.focus()
     isFirst.current = false

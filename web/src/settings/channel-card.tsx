@@ -60,7 +60,7 @@ export function ChannelCard(props: ChannelCardProps) {
       : status === 'unreadable'
         ? 'unknown'
         : 'none'
-  const isNoteTrue = note !== null && (note.of !== 'relink' || (handle === undefined && !isBack))
+  const isNoteTrue = note !== null && (note.of !== 'relink' || handle === undefined)
   const question: Question = isBack ? 'relink' : state === 'none' ? 'keepOut' : 'unlink'
   return (
     <li class="channel">
@@ -74,10 +74,7 @@ export function ChannelCard(props: ChannelCardProps) {
         {handle === undefined && status !== 'unreadable' && (
           <p class="note">{isBack ? strings.channels.noHandle : strings.channels.empty}</p>
         )}
-        {unlink !== undefined && <Progress unlink={unlink} isListed={handle !== undefined} now={now} />}
-        <p class="said" role="status">
-          {isNoteTrue && note.text}
-        </p>
+        <Progress unlink={unlink} isListed={handle !== undefined} note={isNoteTrue ? note.text : ''} now={now} />
         <button
           class={question === 'unlink' ? 'button danger' : 'button'}
           type="button"
@@ -107,41 +104,60 @@ export function ChannelCard(props: ChannelCardProps) {
 }
 
 interface ProgressProps {
-  unlink: { unlinkedAtMs: number; goneAtMs: number | null }
+  unlink: Unlinks[Channel]
   isListed: boolean
+  /** What this page has just done, while nothing stored says more. */
+  note: string
   now: number
 }
 
-/** Where an unlink stands, from what is stored. A screen reader hears each step once. */
-function Progress({ unlink, isListed, now }: ProgressProps) {
-  const { unlinkedAtMs, goneAtMs } = unlink
-  const outAtMs = unlinkedAtMs + goneWithinMs
-  const isOut = now >= outAtMs
-  const isGone = goneAtMs !== null
-  const words = strings.progress
-  const steps = [
-    { isDone: !isListed, text: isListed ? words.listing : fill(words.listingDone, { time: clockTime(unlinkedAtMs) }) },
-    { isDone: isOut, text: fill(isOut ? words.answersDone : words.answers, { time: clockTime(outAtMs) }) },
-    { isDone: isGone, text: isGone ? fill(words.shardsDone, { time: clockTime(goneAtMs) }) : words.shards },
-  ]
-  const reached = steps.every(({ isDone }) => isDone)
-    ? words.gone
-    : isOut && !isListed
-      ? now >= unlinkedAtMs + usuallyGoneWithinMs
-        ? words.held
-        : words.out
-      : words.underWay
+/** Where an unlink stands, from what is stored. The line above the steps changes with each of them, and is heard once. */
+function Progress({ unlink, isListed, note, now }: ProgressProps) {
+  const steps = unlink === undefined ? [] : stepsOf(unlink, isListed, now)
   return (
-    <div class="progress">
-      <p role="status">{reached}</p>
-      <ol>
-        {steps.map(({ isDone, text }, index) => (
-          <li key={index} class={isDone ? 'done' : ''}>
-            <span class="unseen">{isDone ? words.done : words.open}</span>
-            {text}
-          </li>
-        ))}
-      </ol>
+    <div class={unlink === undefined ? '' : 'progress'}>
+      <p class="said" role="status">
+        {unlink !== undefined ? reachedOf(unlink, steps, now) : note !== '' && note}
+      </p>
+      {unlink !== undefined && (
+        <ol>
+          {steps.map(({ isDone, text }, index) => (
+            <li key={index} class={isDone ? 'done' : ''}>
+              <span class="unseen">{isDone ? strings.progress.done : strings.progress.open}</span>
+              {text}
+            </li>
+          ))}
+        </ol>
+      )}
     </div>
   )
 }
+
+interface Step {
+  isDone: boolean
+  text: string
+}
+
+function stepsOf({ unlinkedAtMs, goneAtMs }: Unlink, isListed: boolean, now: number): Step[] {
+  const words = strings.progress
+  const outAtMs = unlinkedAtMs + goneWithinMs
+  const isOut = now >= outAtMs
+  return [
+    { isDone: !isListed, text: isListed ? words.listing : fill(words.listingDone, { time: clockTime(unlinkedAtMs) }) },
+    { isDone: isOut, text: fill(isOut ? words.answersDone : words.answers, { time: clockTime(outAtMs) }) },
+    {
+      isDone: goneAtMs !== null,
+      text: goneAtMs === null ? words.shards : fill(words.shardsDone, { time: clockTime(goneAtMs) }),
+    },
+  ]
+}
+
+function reachedOf({ unlinkedAtMs }: Unlink, steps: readonly Step[], now: number): string {
+  const words = strings.progress
+  const left = steps.filter(({ isDone }) => !isDone).length
+  if (left === 0) return words.gone
+  if (left > 1 || steps.at(-1)?.isDone) return words.underWay
+  return now >= unlinkedAtMs + usuallyGoneWithinMs ? words.held : words.out
+}
+
+type Unlink = NonNullable<Unlinks[Channel]>

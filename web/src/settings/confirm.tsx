@@ -1,5 +1,5 @@
 import type { ComponentChildren } from 'preact'
-import { useEffect, useId, useRef, useState } from 'preact/hooks'
+import { useId, useLayoutEffect, useRef, useState } from 'preact/hooks'
 
 /** The second half of a double click must not answer a question that nobody has read. */
 const armedAfterMs = 400
@@ -32,13 +32,16 @@ export function Confirm(props: ConfirmProps) {
   const [failure, setFailure] = useState<string | null>(null)
   const id = useId()
 
-  useEffect(() => {
+  useLayoutEffect(() => {
     const opener = document.activeElement
-    dialog.current?.showModal()
+    const element = dialog.current
+    element?.showModal()
     keep.current?.focus()
     const timer = setTimeout(() => setIsArmed(true), armedAfterMs)
     return () => {
       clearTimeout(timer)
+      // What is behind an open dialog takes no focus.
+      element?.close()
       if (opener instanceof HTMLElement) opener.focus()
     }
   }, [])

@@ -104,7 +104,7 @@ export function ExactBytes({ session, known, endsWith }: ExactBytesProps) {
             {isReading ? words.reading : words.again}
           </button>
         )}
-        <span role="status">{said}</span>
+        <span role="status">{said !== '' && said}</span>
       </div>
     </section>
   )

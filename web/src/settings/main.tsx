@@ -5,6 +5,8 @@ import { takeCode } from './code.ts'
 const code = takeCode()
 // zod, which comes with the contract, tries whether it may compile code: the content security policy would report that.
 Object.assign(globalThis, { __zod_globalConfig: { jitless: true } })
+// The Firebase SDK would note there on which days it ran; nothing of this page is to stay in the browser.
+Object.defineProperty(window, 'indexedDB', { value: undefined })
 const main = document.getElementById('main')
 if (main !== null) {
   main.replaceChildren()

@@ -1,5 +1,5 @@
 import { createClient, DirectoryError, Listing, Unlinks, type Client } from '@koko/contract'
-import { deleteApp, FirebaseError, initializeApp } from 'firebase/app'
+import { deleteApp, FirebaseError, initializeApp, setLogLevel } from 'firebase/app'
 import { connectAuthEmulator, inMemoryPersistence, initializeAuth, signInWithCustomToken } from 'firebase/auth'
 // The full Firestore client listens instead of asking, and weighs four times as much: more than a page may here. A
 // listener would also outlive its session, since rules look at the time when it begins.
@@ -75,6 +75,8 @@ type Config = Awaited<ReturnType<Client['config']>>
 
 async function signIn({ projectId, apiKey, emulators, rooms }: Config, token: string): Promise<Session> {
   const { origin } = window.location
+  // What fails is said on the page; the SDK would log the agent's paths as well.
+  setLogLevel('silent')
   const app = initializeApp({ projectId, apiKey }, crypto.randomUUID())
   const auth = initializeAuth(app, { persistence: inMemoryPersistence })
   const firestore = getFirestore(app)
@@ -168,11 +170,19 @@ function sessionError(cause: unknown): Error {
   return isOver ? new DirectoryError('unauthenticated', 'The sign-in is not accepted any more.') : unavailable(cause)
 }
 
-function fetchInTime(url: string, init: RequestInit): Promise<Response> {
-  return fetch(url, {
-    ...init,
-    signal: AbortSignal.timeout(patienceMs),
-    referrerPolicy: 'no-referrer',
-    cache: 'no-store',
-  })
+async function fetchInTime(url: string, init: RequestInit): Promise<Response> {
+  const controller = new AbortController()
+  const timer = setTimeout(() => controller.abort(), patienceMs)
+  try {
+    const response = await fetch(url, {
+      ...init,
+      signal: controller.signal,
+      referrerPolicy: 'no-referrer',
+      cache: 'no-store',
+    })
+    // The body may come late as well.
+    return new Response(await response.blob(), response)
+  } finally {
+    clearTimeout(timer)
+  }
 }

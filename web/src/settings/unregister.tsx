@@ -75,7 +75,7 @@ export function Unregister({ session, endsWith, onGone }: UnregisterProps) {
           </button>
         </div>
         <p id="confirmation-failure" class="error" role="alert">
-          {failure}
+          {failure !== '' && failure}
         </p>
       </form>
     </section>

@@ -1,0 +1,275 @@
+import { Firestore } from '@google-cloud/firestore'
+import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals'
+import type { Browser, Page } from 'playwright-core'
+import { project } from '../../scripts/addresses.ts'
+import { runSchedule } from '../../scripts/schedule.ts'
+import { launchChromium, openTab } from './browser.ts'
+import { registerAgent } from './room.ts'
+import { channel, confirm, expectSound, focused, openSettings } from './settings.ts'
+
+jest.setTimeout(120_000)
+
+const firestore = new Firestore({ projectId: project })
+let browser: Browser
+beforeAll(async () => {
+  browser = await launchChromium()
+})
+afterAll(async () => {
+  await browser.close()
+  await firestore.terminate()
+  await runSchedule('resume', undefined)
+})
+
+const number = '+447700900321'
+
+function stored(agentId: string, kind: 'listing' | 'unlinks') {
+  return firestore.doc(kind === 'listing' ? `mcpDirectory/dating/agents/${agentId}` : `unlinks/${agentId}`)
+}
+
+function waitForState(page: Page, name: 'WhatsApp' | 'Telegram' | 'Discord' | 'Slack', state: string): Promise<void> {
+  return channel(page, name).locator('.state', { hasText: state }).waitFor()
+}
+
+describe('seeing', () => {
+  test('shows all four channels in each of their states, the profile in words, and a publish as it happens', async () => {
+    await using ada = await registerAgent()
+    await ada.unlink('slack')
+    await using tab = await openTab(browser)
+    const { page } = tab
+    await openSettings(tab, ada)
+    await page.getByText('Not listed').waitFor()
+    await waitForState(page, 'WhatsApp', 'Not published')
+    await waitForState(page, 'Slack', 'Taken back')
+    await page.getByText('No profile is stored.').waitFor()
+    await expectSound(tab)
+
+    await ada.publish({ whatsapp: number, telegram: 'ada_of_the_page' })
+    await page.getByText('Online', { exact: true }).waitFor()
+    await waitForState(page, 'WhatsApp', 'Peers see it')
+    await waitForState(page, 'Telegram', 'Peers see it')
+    await waitForState(page, 'Discord', 'Not published')
+    await waitForState(page, 'Slack', 'Taken back')
+    expect(await channel(page, 'WhatsApp').locator('.handle').textContent()).toBe(number)
+    expect(await page.locator('.channel').count()).toBe(4)
+    expect(await page.getByText('Gives away your').count()).toBe(4)
+    await page.locator('.bytes', { hasText: number }).waitFor()
+
+    const facts = await page.locator('section', { has: page.getByRole('heading', { name: 'Profile' }) }).textContent()
+    for (const word of ['a woman', 'women and men', '34 years', '28 years', '45 years', 'up to 100 km', 'lasting']) {
+      expect(facts).toContain(word)
+    }
+    expect(facts).toContain('Somewhere in a cell of about 24 × 20 km around 51.6° N, 0.2° W (gcpv).')
+    await page.getByRole('img', { name: 'The cell gcpv on a plain map' }).waitFor()
+    for (const way of ['Another channel.', 'A dedicated number.', 'A generated number.', 'Several channels.']) {
+      await page.getByText(way).waitFor()
+    }
+    expect(await page.locator('main').innerText()).not.toMatch(/\d{4}-\d\d-\d\dT(?!.*")/)
+    await expectSound(tab)
+  })
+
+  test('says offline of an agent that is listed and was not seen for three days', async () => {
+    await using ada = await registerAgent()
+    await ada.publish({ whatsapp: number })
+    const day = 86_400_000
+    const seen = (Math.floor(Date.now() / day) - 3) * day
+    await stored(ada.agentId, 'listing').update({ 'presence.lastSeenAtMs': seen })
+    await using tab = await openTab(browser)
+    await openSettings(tab, ada)
+    await tab.page.getByText('Offline', { exact: true }).waitFor()
+    await waitForState(tab.page, 'WhatsApp', 'Published, but offline')
+    await expectSound(tab)
+  })
+
+  test('says that a listing of another form is not readable, and shows its bytes all the same', async () => {
+    await using ada = await registerAgent()
+    await ada.publish({ whatsapp: number })
+    await stored(ada.agentId, 'listing').update({ surprise: 'of another version' })
+    await using tab = await openTab(browser, { failedLoads: true })
+    await openSettings(tab, ada)
+    await tab.page.getByText('Not readable here').first().waitFor()
+    await waitForState(tab.page, 'WhatsApp', 'Not readable here')
+    await tab.page.locator('.bytes', { hasText: 'of another version' }).waitFor()
+    await expectSound(tab)
+  })
+})
+
+describe('unlinking', () => {
+  test('goes from the listing over every answer to gone, as a second agent sees it, with the republish paused at first', async () => {
+    await using ada = await registerAgent()
+    await using bea = await registerAgent()
+    await ada.publish({ whatsapp: number, telegram: 'ada_of_the_page' })
+    await bea.publish({ telegram: 'bea_of_the_page' })
+    await runSchedule('run', undefined)
+    await expect(discovered(() => bea.channelsOf(ada.agentId))).resolves.toHaveProperty('whatsapp', number)
+    await runSchedule('pause', undefined)
+
+    await using tab = await openTab(browser)
+    const { page } = tab
+    await page.clock.install()
+    await openSettings(tab, ada)
+    const whatsApp = channel(page, 'WhatsApp')
+    const said = whatsApp.getByRole('status')
+    await countAnnouncements(page)
+    await page.getByRole('button', { name: 'Take WhatsApp back' }).click()
+    const question = await page.getByRole('dialog').textContent()
+    expect(question).toContain('is in no answer that starts more than ten seconds later')
+    expect(question).toContain('A peer that already read it may keep it.')
+    expect(question).not.toContain('only channel')
+    await confirm(page, 'Take it back')
+
+    await said.filter({ hasText: 'Being taken back.' }).waitFor()
+    await whatsApp.getByText('Out of your listing at').waitFor()
+    expect((await stored(ada.agentId, 'listing').get()).get('channels')).toEqual({ telegram: 'ada_of_the_page' })
+    await waitForState(page, 'WhatsApp', 'Taken back')
+    expect(await page.getByRole('dialog').count()).toBe(0)
+    expect(await focused(page)).toBe('Allow WhatsApp again')
+    await expectSound(tab)
+
+    await said.filter({ hasText: 'No peer is shown it any more.' }).waitFor()
+    await whatsApp.getByText('Out of every answer since').waitFor()
+    expect(await bea.channelsOf(ada.agentId)).toEqual({ telegram: 'ada_of_the_page' })
+    expect((await runSchedule('status', undefined)).state).toBe('PAUSED')
+    expect(await whatsApp.getByText('Gone from every discovery shard, usually within two minutes').count()).toBe(1)
+    expect(await page.locator('.bytes').textContent()).toContain('"goneAtMs": null')
+    await page.clock.fastForward('04:00')
+    await said.filter({ hasText: 'the host may have paused that work' }).waitFor()
+    await expectSound(tab)
+
+    await runSchedule('resume', undefined)
+    await runSchedule('run', undefined)
+    await said.filter({ hasText: 'Gone: the directory shows it to nobody' }).waitFor()
+    await whatsApp.getByText('Gone from every discovery shard at').waitFor()
+    expect(await bea.channelsOf(ada.agentId)).toEqual({ telegram: 'ada_of_the_page' })
+    expect(await announcements(page)).toEqual([
+      expect.stringMatching(/^WhatsApp was taken back at/),
+      'Being taken back.',
+      'No peer is shown it any more. The last copies are being removed.',
+      expect.stringMatching(/^No peer is shown it any more. Removing the last copies takes longer/),
+      expect.stringMatching(/^Gone/),
+    ])
+    await expectSound(tab)
+  })
+
+  test('of the last channel says beforehand and afterwards that the agent is not listed', async () => {
+    await using ada = await registerAgent()
+    await ada.publish({ whatsapp: number })
+    await using tab = await openTab(browser)
+    await openSettings(tab, ada)
+    await tab.page.getByRole('button', { name: 'Take WhatsApp back' }).click()
+    await tab.page.getByText('Without it your agent is not listed at all.').waitFor()
+    await expectSound(tab)
+    await confirm(tab.page, 'Take it back')
+    await tab.page.getByRole('status').filter({ hasText: 'Not listed' }).waitFor()
+    expect((await stored(ada.agentId, 'listing').get()).exists).toBe(false)
+    await tab.page.getByRole('heading', { name: 'Profile' }).waitFor()
+    await tab.page.getByText('No profile is stored.').waitFor()
+  })
+
+  test('of a channel that another tab took back meanwhile changes nothing, and is never turned into its opposite', async () => {
+    await using ada = await registerAgent()
+    await ada.publish({ whatsapp: number, telegram: 'ada_of_the_page' })
+    await using first = await openTab(browser)
+    await using second = await openTab(browser)
+    await openSettings(first, ada)
+    await openSettings(second, ada)
+    await second.page.getByRole('button', { name: 'Take WhatsApp back' }).click()
+
+    await first.page.getByRole('button', { name: 'Take WhatsApp back' }).click()
+    await confirm(first.page, 'Take it back')
+    await waitForState(first.page, 'WhatsApp', 'Taken back')
+    const before = (await stored(ada.agentId, 'unlinks').get()).get('whatsapp.unlinkedAtMs') as number
+
+    // The other tab has seen it too: its question stays the one that was asked.
+    await second.page.locator('.channel .state.back').waitFor({ state: 'attached' })
+    await expectSound(second)
+    await confirm(second.page, 'Take it back')
+    await second.page.getByRole('dialog').waitFor({ state: 'detached' })
+    await waitForState(second.page, 'WhatsApp', 'Taken back')
+    expect(second.callsOf('relinkChannel')).toBe(0)
+    expect((await stored(ada.agentId, 'unlinks').get()).get('whatsapp.unlinkedAtMs')).toBe(before)
+    expect([...first.offences(), ...second.offences()]).toEqual([])
+  })
+
+  test('a double click asks once, and a double click on yes sends one call', async () => {
+    await using ada = await registerAgent()
+    await ada.publish({ whatsapp: number, telegram: 'ada_of_the_page' })
+    await using tab = await openTab(browser)
+    const { page } = tab
+    await openSettings(tab, ada)
+    await page.getByRole('button', { name: 'Take WhatsApp back' }).dblclick()
+    await page.getByRole('dialog').waitFor()
+    expect(tab.callsOf('unlinkChannel')).toBe(0)
+    await page.getByRole('dialog').getByRole('button', { name: 'Take it back' }).dblclick()
+    await waitForState(page, 'WhatsApp', 'Taken back')
+    expect(tab.callsOf('unlinkChannel')).toBe(1)
+    expect(tab.callsOf('relinkChannel')).toBe(0)
+  })
+
+  test('Enter pressed again and again does nothing by itself', async () => {
+    await using ada = await registerAgent()
+    await ada.publish({ whatsapp: number, telegram: 'ada_of_the_page' })
+    await using tab = await openTab(browser)
+    await openSettings(tab, ada)
+    await tab.page.getByRole('button', { name: 'Take WhatsApp back' }).focus()
+    for (let press = 0; press < 21; press += 1) await tab.page.keyboard.press('Enter')
+    expect(tab.callsOf('unlinkChannel')).toBe(0)
+    await tab.page.keyboard.press('Escape')
+    await waitForState(tab.page, 'WhatsApp', 'Peers see it')
+  })
+
+  test('a channel that was never published can be kept out, and is allowed again by a relink alone', async () => {
+    await using ada = await registerAgent()
+    await ada.publish({ telegram: 'ada_of_the_page' })
+    await using tab = await openTab(browser)
+    const { page } = tab
+    await openSettings(tab, ada)
+    await page.getByRole('button', { name: 'Keep WhatsApp out' }).click()
+    await expectSound(tab)
+    await confirm(page, 'Keep it out')
+    await waitForState(page, 'WhatsApp', 'Taken back')
+    await ada.publish({ whatsapp: number, telegram: 'ada_of_the_page' })
+    await page.locator('.bytes', { hasText: 'ada_of_the_page' }).waitFor()
+    expect((await stored(ada.agentId, 'listing').get()).get('channels')).toEqual({ telegram: 'ada_of_the_page' })
+
+    await page.getByRole('button', { name: 'Allow WhatsApp again' }).click()
+    expect(await page.getByRole('dialog').textContent()).toContain("returns with your agent's next publish")
+    await expectSound(tab)
+    await confirm(page, 'Allow it again')
+    const said = channel(page, 'WhatsApp').getByRole('status')
+    await said.filter({ hasText: "The handle returns with your agent's next publish." }).waitFor()
+    await waitForState(page, 'WhatsApp', 'Not published')
+    await expectSound(tab)
+    await ada.publish({ whatsapp: number, telegram: 'ada_of_the_page' })
+    await waitForState(page, 'WhatsApp', 'Peers see it')
+    expect(await said.textContent()).toBe('')
+  })
+})
+
+/** Discovery follows its shards within a few seconds; a peer's budget is spared. */
+async function discovered<T>(look: () => Promise<T | undefined>): Promise<T | undefined> {
+  for (let attempt = 0; attempt < 6; attempt += 1) {
+    const found = await look()
+    if (found !== undefined) return found
+    await new Promise((resolve) => setTimeout(resolve, 2_000))
+  }
+  return undefined
+}
+
+/** Notes what a screen reader hears of the channel of WhatsApp from now on. */
+async function countAnnouncements(page: Page): Promise<void> {
+  await page.evaluate(() => {
+    const heard: string[] = []
+    Object.assign(window, { heard })
+    const region = document.querySelector('.channel [role=status]')
+    if (region === null) throw new Error('there is no live region')
+    new MutationObserver(() => heard.push(region.textContent)).observe(region, {
+      childList: true,
+      characterData: true,
+      subtree: true,
+    })
+  })
+}
+
+function announcements(page: Page): Promise<string[]> {
+  return page.evaluate(() => (window as unknown as { heard: string[] }).heard.filter((text) => text !== ''))
+}

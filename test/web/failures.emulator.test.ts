@@ -1,0 +1,214 @@
+import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals'
+import type { Browser, Route } from 'playwright-core'
+import { firestoreOrigin } from '../../scripts/addresses.ts'
+import { launchChromium, openTab, type Tab } from './browser.ts'
+import { registerAgent } from './room.ts'
+import { channel, confirm, expectSound, openSettings } from './settings.ts'
+
+jest.setTimeout(60_000)
+
+let browser: Browser
+beforeAll(async () => {
+  browser = await launchChromium()
+})
+afterAll(() => browser.close())
+
+const number = '+447700900654'
+const unlink = '**/callables/unlinkChannel'
+const database = `${firestoreOrigin}/**`
+
+function refuse(status: number, error: object): (route: Route) => Promise<void> {
+  return (route) => route.fulfill({ status, contentType: 'application/json', body: JSON.stringify({ error }) })
+}
+
+/** A tab in which the settings of an agent with two channels are open. */
+async function openTwoChannels(): Promise<{ tab: Tab } & AsyncDisposable> {
+  const agent = await registerAgent()
+  await agent.publish({ whatsapp: number, telegram: 'ada_of_the_page' })
+  const tab = await openTab(browser, { failedLoads: true })
+  await tab.page.clock.install()
+  await openSettings(tab, agent)
+  return {
+    tab,
+    async [Symbol.asyncDispose]() {
+      await tab[Symbol.asyncDispose]()
+      await agent[Symbol.asyncDispose]()
+    },
+  }
+}
+
+describe('taking a channel back', () => {
+  const failures: [what: string, answer: (route: Route) => Promise<void>, said: string][] = [
+    ['down', refuse(503, { status: 'UNAVAILABLE', message: 'down' }), 'cannot know whether that was done'],
+    ['cut', (route) => route.abort(), 'cannot know whether that was done'],
+    [
+      'limited',
+      refuse(429, { status: 'RESOURCE_EXHAUSTED', message: 'wait', details: { retryAfterSeconds: 9 } }),
+      'Nothing was changed. Try again in 9 seconds.',
+    ],
+    ['conflict', refuse(409, { status: 'ABORTED', message: 'again' }), 'so nothing was done. Try again.'],
+    ['fault', refuse(500, { status: 'INTERNAL', message: 'fault' }), 'could not do this. Try again in a moment.'],
+    ['no answer of ours', (route) => route.fulfill({ status: 200, body: '<html>' }), 'could not do this.'],
+  ]
+
+  test('down, cut off, limited, in conflict, at fault: the question stays, says what to do, and a later yes does it', async () => {
+    await using opened = await openTwoChannels()
+    const { page } = opened.tab
+    const dialog = page.getByRole('dialog')
+    await page.getByRole('button', { name: 'Take WhatsApp back' }).click()
+    for (const [what, answer, said] of failures) {
+      await page.route(unlink, answer, { times: 1 })
+      const asked = page.waitForRequest(unlink)
+      await confirm(page, 'Take it back')
+      await asked
+      await dialog.getByRole('alert').filter({ hasText: said }).waitFor()
+      expect(await channel(page, 'WhatsApp').locator('.state').textContent()).toBe('Peers see it')
+      if (what === 'limited') await expectSound(opened.tab)
+    }
+    await confirm(page, 'Take it back')
+    await channel(page, 'WhatsApp').locator('.state.back').waitFor()
+    expect(opened.tab.callsOf('unlinkChannel')).toBe(failures.length + 1)
+    expect(opened.tab.offences()).toEqual([])
+  })
+
+  test('no answer at all: it stops waiting, and while it waits neither Esc nor a click is lost on it', async () => {
+    await using opened = await openTwoChannels()
+    const { page } = opened.tab
+    await page.route(unlink, () => undefined, { times: 1 })
+    await page.getByRole('button', { name: 'Take WhatsApp back' }).click()
+    const asked = page.waitForRequest(unlink)
+    await confirm(page, 'Take it back')
+    await asked
+    const working = page.getByRole('dialog').getByRole('button', { name: 'Taking it back …' })
+    await working.waitFor()
+    await page.keyboard.press('Escape')
+    await page.keyboard.press('Escape')
+    await working.waitFor()
+    await expectSound(opened.tab)
+    await page.clock.fastForward('00:21')
+    await page.getByRole('dialog').getByRole('alert').filter({ hasText: 'doing it twice does no harm' }).waitFor()
+    await confirm(page, 'Take it back')
+    await channel(page, 'WhatsApp').locator('.state.back').waitFor()
+  })
+
+  test('done, but what is stored cannot be read: says that it was done, and that what is shown may be old', async () => {
+    await using opened = await openTwoChannels()
+    const { page } = opened.tab
+    await page.route(database, (route) => route.abort())
+    await page.getByRole('button', { name: 'Take WhatsApp back' }).click()
+    await confirm(page, 'Take it back')
+    await channel(page, 'WhatsApp').getByRole('status').filter({ hasText: 'WhatsApp was taken back at' }).waitFor()
+    await page.getByRole('status').filter({ hasText: 'What you see may be old' }).waitFor()
+    await expectSound(opened.tab)
+    await page.unroute(database)
+    await channel(page, 'WhatsApp').locator('.state.back').waitFor()
+    expect(await page.getByText('What you see may be old').count()).toBe(0)
+  })
+})
+
+test('offline with the page open: says so, and catches up when the connection is back', async () => {
+  await using ada = await registerAgent()
+  await using tab = await openTab(browser, { failedLoads: true })
+  await openSettings(tab, ada)
+  await tab.context.setOffline(true)
+  await tab.page.getByRole('status').filter({ hasText: 'You are offline.' }).waitFor()
+  await expectSound(tab)
+  await ada.publish({ telegram: 'ada_of_the_page' })
+  await tab.context.setOffline(false)
+  await channel(tab.page, 'Telegram').locator('.state.shown').waitFor()
+  expect(await tab.page.getByText('You are offline.').count()).toBe(0)
+})
+
+test('what is stored cannot be read at first: says so, keeps asking, and takes a click', async () => {
+  await using ada = await registerAgent()
+  await using tab = await openTab(browser, { failedLoads: true })
+  await tab.page.clock.install()
+  await tab.page.route(database, (route) => route.abort())
+  await tab.page.goto(await ada.settingsLink())
+  await tab.page.getByRole('button', { name: 'Open my settings' }).click()
+  await tab.page.getByRole('alert').filter({ hasText: 'What is stored could not be read.' }).waitFor()
+  await tab.page.locator('.bytes').waitFor()
+  await expectSound(tab)
+  await tab.page.unroute(database)
+  await tab.page.getByRole('button', { name: 'Try again' }).click()
+  await tab.page.getByRole('heading', { name: 'Channels' }).waitFor()
+})
+
+test('a database that never answers is waited for no longer than twenty seconds', async () => {
+  await using ada = await registerAgent()
+  await using tab = await openTab(browser, { failedLoads: true })
+  await tab.page.clock.install()
+  await tab.page.route(database, () => undefined)
+  await tab.page.goto(await ada.settingsLink())
+  await tab.page.getByRole('button', { name: 'Open my settings' }).click()
+  await tab.page.getByText('Reading what is stored …').waitFor()
+  await expectSound(tab)
+  await tab.page.clock.fastForward('00:21')
+  await tab.page.getByRole('alert').filter({ hasText: 'What is stored could not be read.' }).waitFor()
+})
+
+test('the exact bytes cannot be read: says so, and reads them again on a click', async () => {
+  await using ada = await registerAgent()
+  await using tab = await openTab(browser, { failedLoads: true })
+  const answer = refuse(429, { status: 'RESOURCE_EXHAUSTED', message: 'wait', details: { retryAfterSeconds: 3 } })
+  await tab.page.route('**/callables/exportAgent', answer, { times: 1 })
+  await tab.page.goto(await ada.settingsLink())
+  // The bytes are read again when what is stored changes: here it is known before they are read at all.
+  await tab.page.getByRole('button', { name: 'Open my settings' }).click()
+  const alert = tab.page.getByRole('alert').filter({ hasText: 'The exact bytes could not be read.' })
+  await alert.waitFor()
+  expect(await alert.textContent()).toContain('Try again in 3 seconds.')
+  await expectSound(tab)
+  await tab.page.getByRole('button', { name: 'Read again' }).click()
+  await tab.page.locator('.bytes', { hasText: ada.agentId }).waitFor()
+  await alert.waitFor({ state: 'detached' })
+})
+
+describe('the token has to be refreshed', () => {
+  /** Hands out sign-ins that want a refresh after four seconds: the SDK asks for one half a minute ahead. */
+  async function openShortLived(tab: Tab, refresh: (route: Route) => unknown): Promise<void> {
+    await tab.page.route(/accounts:signInWithCustomToken/, async (route) => {
+      const response = await route.fetch()
+      const answer = (await response.json()) as object
+      await route.fulfill({ response, json: { ...answer, expiresIn: '34' } })
+    })
+    await tab.page.route(/securetoken\.googleapis\.com/, refresh)
+  }
+
+  test('nobody answers: it keeps asking, and goes on when somebody does', async () => {
+    await using ada = await registerAgent()
+    await using tab = await openTab(browser, { failedLoads: true })
+    let isDown = true
+    await openShortLived(tab, (route) => (isDown ? route.abort() : route.continue()))
+    await openSettings(tab, ada)
+    const stale = tab.page.getByRole('status').filter({ hasText: 'What you see may be old' })
+    await stale.waitFor()
+    isDown = false
+    await stale.getByText('What you see may be old').waitFor({ state: 'detached' })
+    expect(tab.offences()).toEqual([])
+  })
+
+  test('the sign-in is refused: the session is over, and says so', async () => {
+    await using ada = await registerAgent()
+    await using tab = await openTab(browser, { failedLoads: true })
+    await openShortLived(tab, (route) =>
+      route.fulfill({
+        status: 400,
+        json: { error: { code: 400, message: 'TOKEN_EXPIRED', status: 'INVALID_ARGUMENT' } },
+      }),
+    )
+    await openSettings(tab, ada)
+    await tab.page.getByRole('heading', { name: 'This session opens nothing any more' }).waitFor()
+    await expectSound(tab)
+  })
+})
+
+test('a new secret ends the session, and the page says why', async () => {
+  await using ada = await registerAgent()
+  await using tab = await openTab(browser, { failedLoads: true })
+  await openSettings(tab, ada)
+  await ada.rotateSecret()
+  await tab.page.getByRole('heading', { name: 'This session opens nothing any more' }).waitFor()
+  expect(await tab.page.locator('main').textContent()).toContain('a new secret')
+  expect(tab.offences()).toEqual([])
+})

@@ -1,0 +1,210 @@
+import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals'
+import { readFile } from 'node:fs/promises'
+import type { Browser, Page } from 'playwright-core'
+import { authOrigin, hostingOrigin, project } from '../../scripts/addresses.ts'
+import { runSchedule } from '../../scripts/schedule.ts'
+import { wholeDatabase } from '../whole-database.ts'
+import { launchChromium, openTab } from './browser.ts'
+import { registerAgent } from './room.ts'
+import { channel, expectSound, focused, heading, openSettings } from './settings.ts'
+
+jest.setTimeout(60_000)
+
+let browser: Browser
+beforeAll(async () => {
+  browser = await launchChromium()
+})
+afterAll(() => browser.close())
+
+const number = '+447700900777'
+
+describe('exact bytes', () => {
+  test('are what exportAgent answers, byte for byte: on the page, in the clipboard, in the file', async () => {
+    await using ada = await registerAgent()
+    await ada.publish({ whatsapp: number, telegram: 'ada_of_the_page' })
+    await runSchedule('run', undefined)
+    await using tab = await openTab(browser)
+    const { page } = tab
+    await tab.context.grantPermissions(['clipboard-read', 'clipboard-write'], { origin: hostingOrigin })
+    await openSettings(tab, ada)
+    const exact = JSON.stringify(await ada.exportedBytes(), null, 2)
+    expect(exact).toContain('discovery/dating/shards/')
+    expect(exact).toContain('signIn')
+    const shown = () => page.locator('.bytes').textContent()
+    await page.getByRole('button', { name: 'Read again' }).click()
+    await page.getByRole('button', { name: 'Read again' }).and(page.locator('[aria-disabled=false]')).waitFor()
+    expect(await shown()).toBe(exact)
+
+    await page.getByRole('button', { name: 'Copy as JSON' }).click()
+    await page.getByRole('status').filter({ hasText: 'Copied.' }).waitFor()
+    expect(await page.evaluate(() => navigator.clipboard.readText())).toBe(exact)
+
+    const downloading = page.waitForEvent('download')
+    await page.getByRole('button', { name: 'Download as JSON' }).click()
+    const download = await downloading
+    expect(download.suggestedFilename()).toBe(`koko-${ada.agentId}.json`)
+    expect(await readFile(await download.path(), 'utf8')).toBe(exact)
+    await page.getByText('Not stored: your name, messages, contacts, position').waitFor()
+    await expectSound(tab)
+  })
+
+  test('say so where the browser does not let them be copied', async () => {
+    await using ada = await registerAgent()
+    await using tab = await openTab(browser)
+    await tab.page.addInitScript(() => {
+      navigator.clipboard.writeText = () => Promise.reject(new Error('not allowed'))
+    })
+    await openSettings(tab, ada)
+    await tab.page.getByRole('button', { name: 'Copy as JSON' }).click()
+    await tab.page.getByRole('status').filter({ hasText: 'Select the text instead.' }).waitFor()
+  })
+})
+
+describe('unregistering', () => {
+  test('wants the typed word, ends on a page that shows nothing is left, and nothing is', async () => {
+    await using ada = await registerAgent()
+    await ada.publish({ whatsapp: number, telegram: 'ada_of_the_page' })
+    await ada.unlink('slack')
+    await runSchedule('run', undefined)
+    await using tab = await openTab(browser)
+    await using other = await openTab(browser)
+    const { page } = tab
+    await openSettings(other, ada)
+    await openSettings(tab, ada)
+    for (const wrong of ['', 'delet', 'yes']) {
+      await page.getByLabel('Type “delete” to confirm').fill(wrong)
+      await page.getByRole('button', { name: 'Delete everything' }).click()
+      await page.getByRole('alert').filter({ hasText: 'Type the word delete to confirm.' }).waitFor()
+    }
+    expect(tab.callsOf('unregisterAgent')).toBe(0)
+    await expectSound(tab)
+
+    await page.getByLabel('Type “delete” to confirm').fill('delete')
+    await page.getByRole('button', { name: 'Delete everything' }).dblclick()
+    await page.getByRole('heading', { name: 'Nothing is left' }).waitFor()
+    expect(await focused(page)).toBe('Nothing is left')
+    expect(tab.callsOf('unregisterAgent')).toBe(1)
+    expect(await page.locator('dd').allTextContents()).toEqual(['nothing', 'nothing', 'nothing'])
+    await expectSound(tab)
+
+    // Another tab that was open says what has happened.
+    await other.page.getByRole('heading', { name: 'This agent is not registered any more' }).waitFor()
+    await expectSound(other)
+
+    await runSchedule('run', undefined)
+    const left = await wholeDatabase(project)
+    expect(left.size).toBeGreaterThan(0)
+    for (const [path, text] of left) {
+      for (const trace of [ada.agentId, number]) {
+        expect([path, path.includes(trace) || text.includes(trace)]).toEqual([path, false])
+      }
+    }
+    const accounts = await fetch(`${authOrigin}/identitytoolkit.googleapis.com/v1/projects/${project}/accounts:query`, {
+      method: 'POST',
+      headers: { authorization: 'Bearer owner', 'content-type': 'application/json' },
+      body: '{}',
+    })
+    expect(await accounts.text()).not.toContain(ada.agentId)
+  })
+
+  test('that fails deletes nothing and says what to do', async () => {
+    await using ada = await registerAgent()
+    await using tab = await openTab(browser, { failedLoads: true })
+    const { page } = tab
+    await page.route('**/callables/unregisterAgent', (route) => route.abort(), { times: 1 })
+    await openSettings(tab, ada)
+    await page.getByLabel('Type “delete” to confirm').fill('delete')
+    await page.getByRole('button', { name: 'Delete everything' }).click()
+    await page.getByRole('alert').filter({ hasText: 'doing it twice does no harm' }).waitFor()
+    expect(await heading(page)).toBe('Your settings')
+    await expectSound(tab)
+    await page.getByRole('button', { name: 'Delete everything' }).click()
+    await page.getByRole('heading', { name: 'Nothing is left' }).waitFor()
+  })
+})
+
+describe('the keyboard alone', () => {
+  /** Goes on with Tab until the named control has the focus, which has to show. */
+  async function tabTo(page: Page, name: string): Promise<void> {
+    for (let press = 0; press < 40; press += 1) {
+      await page.keyboard.press('Tab')
+      const at = await page.evaluate(() => {
+        const element = document.activeElement
+        if (element === null) return { name: '', isSeen: false }
+        const { outlineStyle, outlineWidth } = getComputedStyle(element)
+        return {
+          name: element.getAttribute('aria-label') ?? (element.id === '' ? element.textContent.trim() : element.id),
+          isSeen: outlineStyle !== 'none' && outlineWidth !== '0px',
+        }
+      })
+      if (at.name !== '') expect(at).toMatchObject({ isSeen: true })
+      if (at.name === name) return
+    }
+    throw new Error(`Tab does not come to ${name}`)
+  }
+
+  test('opens, unlinks, relinks, copies and unregisters, and the focus is always where the eye is', async () => {
+    await using ada = await registerAgent()
+    await ada.publish({ whatsapp: number, telegram: 'ada_of_the_page' })
+    await using tab = await openTab(browser)
+    const { page } = tab
+    const { keyboard } = page
+    await tab.context.grantPermissions(['clipboard-read', 'clipboard-write'], { origin: hostingOrigin })
+    await page.goto(await ada.settingsLink())
+    await tabTo(page, 'Skip to content')
+    await keyboard.press('Enter')
+    await tabTo(page, 'Open my settings')
+    await keyboard.press('Enter')
+    await page.locator('.bytes').waitFor()
+    expect(await focused(page)).toBe('Your settings')
+
+    await tabTo(page, 'Take WhatsApp back')
+    await keyboard.press('Space')
+    expect(await focused(page)).toBe('Keep it')
+    await keyboard.press('Escape')
+    await page.getByRole('dialog').waitFor({ state: 'detached' })
+    expect(await focused(page)).toBe('Take WhatsApp back')
+    await keyboard.press('Enter')
+    await page.getByRole('button', { name: 'Take it back' }).and(page.locator('[aria-disabled=false]')).waitFor()
+    await keyboard.press('Shift+Tab')
+    expect(await focused(page)).toBe('Take it back')
+    await keyboard.press('Enter')
+    await channel(page, 'WhatsApp').locator('.state.back').waitFor()
+    await page.getByRole('dialog').waitFor({ state: 'detached' })
+    expect(await focused(page)).toBe('Allow WhatsApp again')
+
+    await keyboard.press('Enter')
+    await page.getByRole('button', { name: 'Allow it again' }).and(page.locator('[aria-disabled=false]')).waitFor()
+    await tabTo(page, 'Allow it again')
+    await keyboard.press('Enter')
+    await page.getByRole('dialog').waitFor({ state: 'detached' })
+    expect(await focused(page)).toBe('Keep WhatsApp out')
+
+    await tabTo(page, 'The exact bytes, as JSON')
+    await tabTo(page, 'Copy as JSON')
+    await keyboard.press('Enter')
+    await page.getByText('Copied.').waitFor()
+    expect(await page.evaluate(() => navigator.clipboard.readText())).toContain(ada.agentId)
+
+    await tabTo(page, 'confirmation')
+    await keyboard.type('no')
+    await keyboard.press('Enter')
+    await page.getByRole('alert').filter({ hasText: 'Type the word' }).waitFor()
+    expect(await page.evaluate(() => document.activeElement?.id)).toBe('confirmation')
+    await keyboard.press('ControlOrMeta+a')
+    await keyboard.type('delete')
+    await keyboard.press('Enter')
+    await page.getByRole('heading', { name: 'Nothing is left' }).waitFor()
+    expect(await focused(page)).toBe('Nothing is left')
+    expect(tab.offences()).toEqual([])
+  })
+
+  test('signs out', async () => {
+    await using ada = await registerAgent()
+    await using tab = await openTab(browser)
+    await openSettings(tab, ada)
+    await tabTo(tab.page, 'Sign out')
+    await tab.page.keyboard.press('Enter')
+    await tab.page.getByRole('heading', { name: 'You are signed out' }).waitFor()
+  })
+})

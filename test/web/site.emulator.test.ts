@@ -1,0 +1,232 @@
+import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals'
+import { readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { gzipSync } from 'node:zlib'
+import type { Browser } from 'playwright-core'
+import firebase from '../../firebase.json' with { type: 'json' }
+import { authOrigin, firestoreOrigin, hostingOrigin, root } from '../../scripts/addresses.ts'
+import { webSizes } from '../../scripts/web-sizes.ts'
+import { launchChromium, openTab, scrollsSideways } from './browser.ts'
+import { registerAgent } from './room.ts'
+import { expectSound, heading, openSettings } from './settings.ts'
+
+jest.setTimeout(60_000)
+
+let browser: Browser
+beforeAll(async () => {
+  browser = await launchChromium()
+})
+afterAll(() => browser.close())
+
+const pages = {
+  '/': 'An introduction, and nothing else.',
+  '/terms': 'Terms of use',
+  '/disclaimer': 'Disclaimer',
+  '/privacy': 'Privacy',
+  '/report': 'Somebody published my number',
+  '/settings': 'This page opens with a link from your agent',
+  '/nothing-here': 'There is no such page',
+}
+const dist = join(root, 'web', 'dist')
+
+describe.each(Object.entries(pages))('%s', (path, title) => {
+  test('is served under headers that let nothing in and nothing out', async () => {
+    const response = await fetch(hostingOrigin + path)
+    expect(response.status).toBe(title === 'There is no such page' ? 404 : 200)
+    const policy = response.headers.get('content-security-policy') ?? ''
+    expect(policy).toContain("default-src 'none'; script-src 'self'; style-src 'self'")
+    expect(policy).toContain("frame-ancestors 'none'")
+    expect(policy).not.toMatch(/unsafe|data:|blob:|\*/)
+    expect(Object.fromEntries(response.headers)).toMatchObject({
+      'referrer-policy': 'no-referrer',
+      'x-frame-options': 'DENY',
+      'x-content-type-options': 'nosniff',
+      'cross-origin-opener-policy': 'same-origin',
+      'cross-origin-resource-policy': 'same-origin',
+    })
+    expect(response.headers.get('cache-control')).toMatch(/^no-(cache|store)$/)
+  })
+
+  test('is sound: axe, both schemes, phone and desktop, one first heading, headings in order, no foreign request', async () => {
+    await using tab = await openTab(browser, { failedLoads: path === '/nothing-here' })
+    await tab.page.goto(hostingOrigin + path)
+    expect(await heading(tab.page)).toBe(title)
+    expect(await tab.page.locator('h1').count()).toBe(1)
+    expect(await tab.page.locator('main').count()).toBe(1)
+    expect(await tab.page.title()).toMatch(/Koko Directory$/)
+    await tab.page.setViewportSize({ width: 320, height: 640 })
+    expect(await scrollsSideways(tab.page)).toBe(false)
+    await expectSound(tab)
+  })
+})
+
+test('the first page speaks to operators, agents and hosts, and gives the six promises', async () => {
+  await using tab = await openTab(browser)
+  await tab.page.goto(hostingOrigin)
+  expect(await tab.page.locator('h2').allTextContents()).toEqual([
+    'For operators',
+    'For agents',
+    'For hosts',
+    'Six promises',
+  ])
+  expect(await tab.page.locator('section', { hasText: 'Six promises' }).locator('li').count()).toBe(6)
+})
+
+test.each(['/terms', '/disclaimer', '/privacy'])(
+  '%s is a version that registration can ask consent to',
+  async (path) => {
+    const { termsVersion } = (await (await fetch(`${hostingOrigin}/api/v1/config`)).json()) as { termsVersion: string }
+    const text = await (await fetch(hostingOrigin + path)).text()
+    expect(text).toContain(termsVersion)
+    expect(text).toMatch(/Hosts:/)
+  },
+)
+
+describe('the settings page', () => {
+  test('reflows at 320 px, as at 400 % zoom, and at 640 px, as at 200 %, without scrolling sideways', async () => {
+    await using ada = await registerAgent()
+    await ada.publish({
+      whatsapp: '+447700900222',
+      telegram: 'a_name_that_is_as_long_as_can_be',
+      slack: 'U0123456789ABCDEFGHIJ',
+    })
+    await using tab = await openTab(browser)
+    await openSettings(tab, ada)
+    for (const width of [320, 640]) {
+      await tab.page.setViewportSize({ width, height: 512 })
+      expect(await scrollsSideways(tab.page)).toBe(false)
+    }
+    await tab.page.setViewportSize({ width: 320, height: 512 })
+    await tab.page.getByRole('button', { name: 'Take WhatsApp back' }).click()
+    const box = await tab.page.getByRole('dialog').boundingBox()
+    expect(box?.x).toBeGreaterThanOrEqual(0)
+    expect(box?.y).toBeGreaterThanOrEqual(0)
+    expect((box?.x ?? 0) + (box?.width ?? 0)).toBeLessThanOrEqual(320)
+    expect((box?.y ?? 0) + (box?.height ?? 0)).toBeLessThanOrEqual(512)
+    await tab.page.setViewportSize({ width: 1280, height: 900 })
+    const { x = 0, y = 0, width = 0, height = 0 } = (await tab.page.getByRole('dialog').boundingBox()) ?? {}
+    expect(Math.abs(x + width / 2 - 640)).toBeLessThan(2)
+    expect(Math.abs(y + height / 2 - 450)).toBeLessThan(2)
+  })
+
+  test('is sound in forced colours, where a state shows by more than its colour', async () => {
+    await using ada = await registerAgent()
+    await ada.publish({ whatsapp: '+447700900223' })
+    await using tab = await openTab(browser, { forcedColors: 'active' })
+    await openSettings(tab, ada)
+    await tab.page.getByText('Peers see it', { exact: true }).waitFor()
+    const border = await tab.page
+      .getByRole('button', { name: 'Sign out' })
+      .evaluate((button) => getComputedStyle(button).borderTopStyle)
+    expect(border).toBe('solid')
+    await expectSound(tab)
+  })
+
+  test('moves nothing where less motion is asked for, and no more than a colour otherwise', async () => {
+    for (const reducedMotion of ['reduce', 'no-preference'] as const) {
+      await using tab = await openTab(browser, { reducedMotion })
+      await tab.page.goto(`${hostingOrigin}/settings#code=${'A'.repeat(43)}`)
+      const moving = await tab.page.locator('*').evaluateAll((elements) =>
+        elements
+          .map((element) => getComputedStyle(element))
+          .filter(({ animationName, transitionDuration }) => animationName !== 'none' || transitionDuration !== '0s')
+          .map(({ transitionProperty }) => transitionProperty),
+      )
+      expect(moving).toEqual(reducedMotion === 'reduce' ? [] : ['background-color'])
+    }
+  })
+
+  test('has headings in order, landmarks, and no sound that repeats each second', async () => {
+    await using ada = await registerAgent()
+    await ada.publish({ whatsapp: '+447700900224' })
+    await using tab = await openTab(browser)
+    await openSettings(tab, ada)
+    const levels = await tab.page
+      .locator('h1, h2, h3')
+      .evaluateAll((all) => all.map(({ tagName }) => Number(tagName[1])))
+    expect(levels[0]).toBe(1)
+    expect(levels.every((level, index) => index === 0 || level - (levels[index - 1] ?? 0) <= 1)).toBe(true)
+    for (const landmark of ['banner', 'main', 'contentinfo', 'navigation'] as const) {
+      expect(await tab.page.getByRole(landmark).count()).toBe(1)
+    }
+    const heard = await tab.page.evaluate(async () => {
+      let count = 0
+      const observer = new MutationObserver((records) => {
+        count += records.length
+      })
+      for (const region of document.querySelectorAll('[role=status], [role=alert]')) {
+        observer.observe(region, { childList: true, characterData: true, subtree: true, attributes: true })
+      }
+      await new Promise((resolve) => setTimeout(resolve, 3_500))
+      return count
+    })
+    expect(heard).toBe(0)
+  })
+})
+
+describe('what is built', () => {
+  const files = readdirSync(dist, { recursive: true, encoding: 'utf8' }).filter((file) =>
+    /\.(html|js|css|svg)$/.test(file),
+  )
+  const read = (file: string) => readFileSync(join(dist, file), 'utf8')
+
+  test('has no inline script, style or event handler', () => {
+    const documents = files.filter((file) => file.endsWith('.html'))
+    expect(documents).toHaveLength(7)
+    for (const file of documents) {
+      expect([file, read(file).match(/<script(?![^>]* src=)|<style|\sstyle=|\son\w+=|javascript:/gi)]).toEqual([
+        file,
+        null,
+      ])
+    }
+  })
+
+  test('names no emulator, and no address of a third party as a source', () => {
+    const ports = [hostingOrigin, authOrigin, firestoreOrigin].map((origin) => new URL(origin).host)
+    for (const file of files) {
+      const text = read(file)
+      for (const host of [...ports, '127.0.0.1', 'demo-koko'])
+        expect([file, host, text.includes(host)]).toEqual([file, host, false])
+      if (file.endsWith('.html')) expect([file, /(src|href)="(https?:)?\/\//.exec(text)]).toEqual([file, null])
+    }
+  })
+
+  test('stays within 50 kB before a link is opened, and 200 kB after', async () => {
+    const { before, after } = await webSizes(dist)
+    expect(before).toBeLessThanOrEqual(50_000)
+    expect(after).toBeLessThanOrEqual(200_000)
+
+    // The same as counted, and no more, is what a browser asks for.
+    await using ada = await registerAgent()
+    await using tab = await openTab(browser)
+    const loaded = () =>
+      new Set(
+        tab.requests
+          .map((request) => new URL(request.split(' ')[1] ?? '').pathname)
+          .filter((path) => !path.startsWith('/api')),
+      )
+    const weightOf = (paths: Set<string>) =>
+      [...paths]
+        .map((path) => (path === '/settings' ? 'settings.html' : path.slice(1)))
+        .filter((path) => files.includes(path))
+        .reduce((sum, path) => sum + gzipSync(readFileSync(join(dist, path)), { level: 9 }).length, 0)
+    await tab.page.goto(await ada.settingsLink())
+    await tab.page.getByRole('button', { name: 'Open my settings' }).waitFor()
+    expect(weightOf(loaded())).toBeLessThanOrEqual(before)
+    await tab.page.getByRole('button', { name: 'Open my settings' }).click()
+    await tab.page.locator('.bytes').waitFor()
+    expect(weightOf(loaded())).toBeGreaterThan(before)
+    expect(weightOf(loaded())).toBeLessThanOrEqual(after)
+  })
+})
+
+test('emulators are in the emulators’ copy of the configuration alone', async () => {
+  const policyOf = (headers: { source: string; headers: { key: string; value: string }[] }[]) =>
+    headers.flatMap((each) => each.headers).find(({ key }) => key === 'Content-Security-Policy')?.value ?? ''
+  const production = policyOf(firebase.hosting.headers)
+  expect(production).not.toMatch(/127\.0\.0\.1|localhost|http:/)
+  expect(production).toContain("connect-src 'self' https://identitytoolkit.googleapis.com")
+  const served = (await fetch(hostingOrigin)).headers.get('content-security-policy') ?? ''
+  expect(served).toContain(`connect-src 'self' ${authOrigin} ${firestoreOrigin} `)
+  expect(served.replace(` ${authOrigin} ${firestoreOrigin}`, '')).toBe(production)
+})
