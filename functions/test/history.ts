@@ -353,7 +353,7 @@ async function runStep(history: History, each: Step): Promise<void> {
       const account = actor && world.store.all().get(`accounts/${actor.state.agentId}`)
       if (!actor || !account) return
       const nowMs = world.clock.now().getTime()
-      const dayMs = Math.max(actor.served.dayMs, dayOf(nowMs))
+      const { dayMs } = countsAt(actor.served, nowMs)
       actor.served = { dayMs, discovered: budgetOf(actor, nowMs) - 2, fetched: 1_997 }
       world.store.put([[`accounts/${actor.state.agentId}`, { ...account, budget: actor.served }]])
       return
@@ -750,12 +750,11 @@ function budgetLeft(history: History, { who }: Looker): number {
   const actor = pickActor(history, who)
   if (actor === undefined) return 0
   const nowMs = history.world.clock.now().getTime()
-  const isToday = actor.served.dayMs >= dayOf(nowMs)
   const account = history.world.store.all().get(`accounts/${actor.state.agentId}`)
-  const stored = (account?.budget as { discovered: number } | undefined)?.discovered ?? 0
-  assert.ok(!account || !isToday || stored >= actor.served.discovered, 'a budget counts less than was served')
-  const storedDay = (account?.budget as { dayMs: number } | undefined)?.dayMs ?? 0
-  return budgetOf(actor, nowMs) - (storedDay >= dayOf(nowMs) ? stored : 0)
+  if (account === undefined) return budgetOf(actor, nowMs)
+  const { discovered } = countsAt(account.budget as Actor['served'], nowMs)
+  assert.ok(discovered >= countsAt(actor.served, nowMs).discovered, 'a budget counts less than was served')
+  return budgetOf(actor, nowMs) - discovered
 }
 
 /** An answer holds peers only, only what they published, and nothing that was taken back more than 10 s ago. */
@@ -795,7 +794,7 @@ async function batchGetAs(history: History, { who, of }: { who: number; of: numb
   const agentIds = asked.map(({ state }) => state.agentId)
   const nowMs = world.clock.now().getTime()
   const { served, state } = actor
-  const left = 2_000 - (served.dayMs >= dayOf(nowMs) ? served.fetched : 0)
+  const left = 2_000 - countsAt(served, nowMs).fetched
   const expected =
     state.removed || session.generation !== state.generation
       ? 'unauthenticated'
@@ -824,10 +823,16 @@ async function batchGetAs(history: History, { who, of }: { who: number; of: numb
 }
 
 function charge(actor: Actor, counter: 'discovered' | 'fetched', count: number, most: number, nowMs: number): void {
-  const dayMs = Math.max(actor.served.dayMs, dayOf(nowMs))
-  const served = dayMs === actor.served.dayMs ? actor.served : { dayMs, discovered: 0, fetched: 0 }
+  const served = countsAt(actor.served, nowMs)
   actor.served = { ...served, [counter]: served[counter] + count }
   assert.ok(count === 0 || actor.served[counter] <= most, 'more was served than the budget has')
+}
+
+/** What counts today. A day begun ahead of a clock that went back goes on; one that no clock can be ahead ends today. */
+function countsAt(counts: Actor['served'], nowMs: number): Actor['served'] {
+  const today = dayOf(nowMs)
+  if (counts.dayMs < today) return { dayMs: today, discovered: 0, fetched: 0 }
+  return counts.dayMs > today + day ? { ...counts, dayMs: today } : counts
 }
 
 function budgetOf({ state }: Actor, nowMs: number): number {
