@@ -85,7 +85,7 @@ test('is deployed as the contract has it, before any secret is there', async () 
   expect(triggersOf(endpoints.republishDiscovery)).toEqual(['scheduleTrigger'])
   expect(params).toEqual([
     expect.objectContaining({ name: 'KOKO_SECRET', type: 'secret' }),
-    expect.objectContaining({ name: 'REGISTRATION_COST', type: 'int', default: 12_000 }),
+    expect.objectContaining({ name: 'REGISTRATION_COST', type: 'int', default: 26_000 }),
     expect.objectContaining({ name: 'WEB_ORIGIN', type: 'string', default: '' }),
     expect.objectContaining({ name: 'WEB_API_KEY', type: 'string', default: '' }),
   ])
