@@ -104,7 +104,10 @@ export async function accessibilityProblems(page: Page): Promise<string[]> {
       const where = `${viewport.width}px ${colorScheme}`
       if (await scrollsSideways(page)) problems.push(`${where}: scrolls sideways`)
       // Legacy mode looks at this page alone and opens no other; there are no frames here.
-      const { violations, incomplete } = await new AxeBuilder({ page }).setLegacyMode(true).analyze()
+      const { violations, incomplete } = await new AxeBuilder({ page })
+        .setLegacyMode(true)
+        .options({ resultTypes: ['violations', 'incomplete'] })
+        .analyze()
       const unsure = incomplete.filter(({ id }) => id !== 'color-contrast')
       for (const { id, nodes } of [...violations, ...unsure]) {
         problems.push(`${where}: ${id} at ${nodes.map(({ target }) => target.join(' ')).join(', ')}`)

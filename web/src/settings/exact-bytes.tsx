@@ -5,7 +5,7 @@ import { fill, strings } from './strings.ts'
 import { clockTime } from './words.ts'
 
 /** Changes come in bursts; the bytes are read again when one has settled. */
-const settleMs = 700
+const settleMs = 300
 
 const words = strings.bytes
 
