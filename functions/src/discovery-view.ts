@@ -2,6 +2,7 @@ import { Channel, DirectoryError, type Listing, type RoomName } from '@koko/cont
 import { Manifest, paths, readDocument, Removal, Shard, type Entry } from './documents.ts'
 import { mostRemovals, shardCacheBytes, viewMaxAgeMs, viewRefreshAgeMs } from './limits.ts'
 import type { Ports } from './ports.ts'
+import { createPrepaid, type Prepaid } from './prepaid.ts'
 import { emptyManifest, unpackEntries, type ShardInfo } from './shards.ts'
 
 /** What an instance knew at one moment: which shards there are, and what must not be shown of them. */
@@ -23,6 +24,7 @@ export interface DiscoveryView {
   isFresh: (view: View) => boolean
   /** The entries of a shard as the view names it; null where the view is out of date. */
   entries: (room: RoomName, shard: ShardInfo) => Promise<readonly Entry[] | null>
+  prepaid: Prepaid
 }
 
 export function createDiscoveryView({
@@ -78,6 +80,8 @@ export function createDiscoveryView({
   }
 
   return {
+    prepaid: createPrepaid(),
+
     isFresh: ({ readAtMs }) => monotonicMs() - readAtMs <= viewMaxAgeMs,
 
     current(room, revision = 0) {

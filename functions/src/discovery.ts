@@ -27,15 +27,12 @@ type Place = z.infer<typeof RoundPlace> | z.infer<typeof NearPlace>
 
 /**
  * Where a walk goes on. It sees agents where they were at the manifest's `revision` when it began: one that has moved
- * since could come twice. What is served from a place on is the same however often it is asked for, so that `credit`
- * need not be counted again.
+ * since could come twice.
  */
 const PageToken = z.strictObject({
   place: z.union([RoundPlace, NearPlace]),
   revision: z.int(),
   expiresAtMs: z.int(),
-  /** Listings beyond this page that the caller's budget has paid for. */
-  credit: z.int(),
 })
 type PageToken = z.infer<typeof PageToken>
 
@@ -43,8 +40,8 @@ type PageToken = z.infer<typeof PageToken>
 const attempts = 5
 
 /**
- * One page of the room's agents that are online: nearest first, or in an order that differs for caller and day. The
- * first page of a walk pays for some of the next; those then cost no write. Every page asks whether the caller is still a
+ * One page of the room's agents that are online: nearest first, or in an order that differs for caller and day. A page
+ * of a walk pays for some of the next, so that those cost no write here. Every page asks whether the caller is still a
  * peer: the tokens of a removed agent open nothing.
  */
 export async function discover(
@@ -60,40 +57,36 @@ export async function discover(
   const purpose = `page of ${session.agentId} in ${room} near ${near ?? 'anywhere'} within ${withinKm}`
   const resumed = pageToken === undefined ? null : openPageToken(ports, purpose, pageToken, now)
   const fraction = ports.vault.fraction('walk', `${session.agentId} ${utcDay(now)}`)
-
   const onlineSinceMs = now.getTime() - rooms[room].onlineWindowMs
-  let granted = resumed?.credit ?? 0
-  for (let attempt = 0; attempt < attempts; attempt += 1) {
-    const current = await view.current(room, resumed?.revision)
-    if (resumed !== null && current.manifest.revision < resumed.revision) continue
-    const revision = resumed?.revision ?? current.manifest.revision
-    const read: ReadShard = (shard) => view.entries(room, shard)
-    const shards = current.manifest.shards.filter(({ newestSeenAtMs }) => (newestSeenAtMs ?? 0) >= onlineSinceMs)
-    const walk = await beginWalk(shards, read, resumed?.place ?? null, near, withinKm, fraction)
-    const isPaid = granted >= pageSize
-    const size = isPaid || pageSize < aheadFromPageSize ? pageSize : pageSize * pagesPaidAtOnce
-    const page = walk === null ? null : await collect(walk, current, revision, size, session, now)
-    if (page === null) continue
+  const size = pageSize < aheadFromPageSize ? pageSize : pageSize * pagesPaidAtOnce
 
-    if (resumed === null || Math.min(page.found.length, pageSize) > granted) {
-      granted = await admit(ports, session, room, page.found.length, granted, now)
-    } else {
-      await requirePeer(ports.store, session, room, now)
+  let paid = view.prepaid.take(session.agentId, now)
+  try {
+    for (let attempt = 0; attempt < attempts; attempt += 1) {
+      const current = await view.current(room, resumed?.revision)
+      if (resumed !== null && current.manifest.revision < resumed.revision) continue
+      const revision = resumed?.revision ?? current.manifest.revision
+      const read: ReadShard = (shard) => view.entries(room, shard)
+      const shards = current.manifest.shards.filter(({ newestSeenAtMs }) => (newestSeenAtMs ?? 0) >= onlineSinceMs)
+      const walk = await beginWalk(shards, read, resumed?.place ?? null, near, withinKm, fraction)
+      const page = walk === null ? null : await collect(walk, current, revision, size, session, now)
+      if (page === null) continue
+      paid = await admit(ports, session, room, page.found.length, pageSize, paid, now)
+      if (!view.isFresh(current)) continue
+      const served = page.found.slice(0, Math.min(pageSize, paid))
+      paid -= served.length
+      const last = served.at(-1)
+      const hasMore = page.hasMore || served.length < page.found.length
+      return {
+        room,
+        agents: served.map(({ listing }) => listing),
+        nextPageToken:
+          hasMore && last !== undefined ? sealPageToken(ports, purpose, { place: last.place, revision }, now) : null,
+        asOfMs: now.getTime(),
+      }
     }
-    if (!view.isFresh(current)) continue
-    const served = page.found.slice(0, Math.min(pageSize, granted))
-    const last = served.at(-1)
-    const hasMore = page.hasMore || served.length < page.found.length
-    const credit = granted - served.length
-    return {
-      room,
-      agents: served.map(({ listing }) => listing),
-      nextPageToken:
-        hasMore && last !== undefined
-          ? sealPageToken(ports, purpose, { place: last.place, revision, credit }, now)
-          : null,
-      asOfMs: now.getTime(),
-    }
+  } finally {
+    view.prepaid.put(session.agentId, paid, now)
   }
   throw new DirectoryError('unavailable', 'Discovery is being rewritten. Try again.')
 }
@@ -155,24 +148,32 @@ async function requirePeer(reader: Reader, session: Session, room: RoomName, now
 }
 
 /**
- * Makes sure that the caller is a peer, and takes up to `count` listings from its budget, of which `granted` are taken
- * already. Says how many are now. Fails closed: what cannot be written is not served.
+ * Makes sure that the caller is a peer, and that the page is paid for as far as its budget goes; where it has to pay,
+ * it pays for listings found beyond the page too, with at most half of what is left then. Says how many are paid for
+ * now. Fails closed: what cannot be written is not served.
  */
 async function admit(
   { store }: Ports,
   session: Session,
   room: RoomName,
-  count: number,
-  granted: number,
+  found: number,
+  pageSize: number,
+  paid: number,
   now: Date,
 ): Promise<number> {
+  const wanted = Math.min(found, pageSize)
+  if (paid >= wanted && paid > 0) {
+    await requirePeer(store, session, room, now)
+    return paid
+  }
   return store.transaction(async (transaction) => {
     const owner = await requirePeer(transaction, session, room, now)
     const left = Math.max(0, budgetLeft(owner, 'discovered', now))
-    if (granted + left === 0) throw budgetSpent(now)
-    const more = Math.max(0, Math.min(count - granted, left))
-    if (more > 0) chargeBudget(transaction, owner.account, session.agentId, 'discovered', more, now)
-    return granted + more
+    if (paid + left === 0) throw budgetSpent(now)
+    const due = Math.min(wanted - paid, left)
+    const ahead = Math.min(found - wanted, Math.floor((left - due) / 2))
+    if (due + ahead > 0) chargeBudget(transaction, owner.account, session.agentId, 'discovered', due + ahead, now)
+    return paid + due + ahead
   })
 }
 

@@ -35,10 +35,12 @@ export const retentionBatch = 100
 /** A page token is good for as long as somebody looks at a page. */
 export const pageTokenLifetimeMs = 10 * minute
 export const defaultPageSize = 50
-/** Pages of a walk that are paid for at once, so that later ones cost no write. A walk that is broken off loses them. */
+/** Pages of a walk that are paid for at once, as far as half of the budget allows, so that later ones cost no write. */
 export const pagesPaidAtOnce = 5
 /** Smaller pages than this are a look, not a walk: each is paid for by itself. */
 export const aheadFromPageSize = 50
+/** How many callers an instance remembers to have paid ahead: about a megabyte. */
+export const prepaidCallers = 10_000
 
 /** How discovery is cut into shards and into transactions; tests cut it smaller. */
 export interface RepublishLimits {
