@@ -32,7 +32,9 @@ export async function publishProfile({ store, vault }: Ports, session: Session, 
     const unlinks = unlinksOf(unlinkFields, now)
     const { published, withheld } = decidePublication(badge, channels, profile, unlinks, now)
     const changed = writeListing(transaction, state, published, account, now)
-    transaction.set(paths.account(badge.agentId), { ...changed, publishAllowanceFullAtMs })
+    // Publishing counts as being seen, even where every channel is withheld.
+    const unlistedSinceMs = published === null ? utcDay(now) : null
+    transaction.set(paths.account(badge.agentId), { ...changed, publishAllowanceFullAtMs, unlistedSinceMs })
     return { published, withheld }
   })
 }

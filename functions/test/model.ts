@@ -126,7 +126,7 @@ export function applyOperation(
               },
             }
       return answered(
-        { listing, publishAllowanceFullAtMs: fullAtMs, unlistedSinceMs: unlistedSince(state, listing, today) },
+        { listing, publishAllowanceFullAtMs: fullAtMs, unlistedSinceMs: listing === null ? today : null },
         { published: listing, withheld },
       )
     }
