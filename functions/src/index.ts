@@ -25,11 +25,21 @@ const webOrigin = defineString('WEB_ORIGIN', {
 })
 const webApiKey = defineString('WEB_API_KEY', { default: '', description: "The Firebase project's web API key." })
 
-setGlobalOptions({ region, secrets: [secret], memory: '512MiB', timeoutSeconds: 30, maxInstances: 20, concurrency: 40 })
+const projectId = process.env.GCLOUD_PROJECT ?? ''
+
+setGlobalOptions({
+  region,
+  secrets: [secret],
+  // The account that `npm run deploy` makes: it may do less than the platform's default one.
+  serviceAccount: `koko-runtime@${projectId}.iam.gserviceaccount.com`,
+  memory: '512MiB',
+  timeoutSeconds: 30,
+  maxInstances: 20,
+  concurrency: 40,
+})
 // The scheduler's own requests are the platform's to parse.
 if (process.env.FUNCTION_TARGET !== 'republishDiscovery') keepBodiesRaw()
 
-const projectId = process.env.GCLOUD_PROJECT ?? ''
 const isEmulated = process.env.FUNCTIONS_EMULATOR === 'true'
 const hostingOrigins = [`https://${projectId}.web.app`, `https://${projectId}.firebaseapp.com`]
 const allowedOrigins = [process.env.WEB_ORIGIN ?? '', ...hostingOrigins].filter((origin) => origin !== '')

@@ -1,0 +1,195 @@
+import {
+  createClient,
+  DirectoryError,
+  signInWithToken,
+  type AgentId,
+  type Channels,
+  type Client,
+  type DatingProfile,
+} from '@koko/contract'
+import { solveChallenge } from 'altcha-lib'
+import { deriveKey } from 'altcha-lib/algorithms/pbkdf2'
+import { randomBytes } from 'node:crypto'
+import { setTimeout as delay } from 'node:timers/promises'
+import { parseArgs } from 'node:util'
+import { hostingOrigin } from './addresses.ts'
+import { Failure, reportFailure } from './failure.ts'
+import { exitCodeOf, Stopped, watchStopSignals } from './signals.ts'
+
+const USAGE = 'usage: npm run smoke -- [--origin https://<project>.web.app]'
+/** Contract, section 6: a publish is discoverable within this. */
+const DISCOVERABLE_WITHIN_MS = 90_000
+/** A republish each minute, and three without one are late. */
+const HEALTHY_WITHIN_MS = 200_000
+const POLL_MS = 2_000
+
+/** Far from every coast, in the South Pacific: nobody else is found there, and the run costs no peer a listing. */
+const AREA = '1r23'
+
+const profile: DatingProfile = {
+  gender: 'other',
+  seeking: [],
+  age: 99,
+  ageMin: 99,
+  ageMax: 99,
+  area: AREA,
+  maxDistanceKm: 1,
+  intent: 'open',
+}
+
+export interface SmokeStep {
+  name: string
+  ms: number
+}
+
+interface Agent {
+  agentId: AgentId
+  secret: string
+  client: Client
+}
+
+/**
+ * Goes through a directory as two fictional agents and their operator do, and leaves nothing: registers, publishes,
+ * discovers, unlinks, opens a settings link, unregisters. Throws a Failure that names the step.
+ */
+export async function runSmoke(
+  origin: string,
+  { signal, report }: { signal: AbortSignal; report: (line: string) => void },
+): Promise<SmokeStep[]> {
+  const steps: SmokeStep[] = []
+  const registered: Agent[] = []
+  const anyone = createClient({ origin, signal })
+
+  async function step<T>(name: string, hint: string, work: () => Promise<T>): Promise<T> {
+    const startedMs = Date.now()
+    try {
+      const result = await work()
+      const ms = Date.now() - startedMs
+      steps.push({ name, ms })
+      report(`${name}  ${(ms / 1000).toFixed(1)} s`)
+      return result
+    } catch (error) {
+      if (signal.aborted) throw signal.reason
+      const reason = error instanceof DirectoryError ? `${error.code}: ${error.message}` : String(error)
+      throw new Failure(`smoke: ${name}: ${reason}\n${hint}`, { cause: error })
+    }
+  }
+
+  try {
+    await step('pages', 'Were the pages built and deployed?', async () => {
+      for (const path of ['/', '/settings', '/terms', '/disclaimer', '/privacy', '/report']) {
+        const response = await fetch(`${origin}${path}`, { signal })
+        if (!response.ok) throw new Error(`${path} answered ${response.status}`)
+      }
+    })
+    const config = await step('config', 'Does Hosting reach the function "api"?', () => anyone.config())
+    if (config.apiKey === '') throw new Failure('smoke: config: WEB_API_KEY is empty; deploy writes it')
+
+    const signIn = async (token: string) => {
+      const { idToken } = await signInWithToken(config, token, { signal })
+      return createClient({ origin, idToken, signal })
+    }
+    const register = async () => {
+      const { challenge } = await anyone.call('createRegistrationChallenge', {})
+      const solution = await solveChallenge({ challenge, deriveKey })
+      const { agentId, secret, token } = await anyone.call('registerAgent', {
+        category: 'dating',
+        consents: { terms: true, disclaimer: true, adult: true },
+        proof: { challenge, solution },
+      })
+      const agent: Agent = { agentId, secret, client: await signIn(token) }
+      registered.push(agent)
+      return agent
+    }
+    const hint =
+      'May the functions sign tokens (roles/iam.serviceAccountTokenCreator on themselves), and was Authentication begun in the console?'
+    const [ada, bea] = await step('register', hint, async () => [await register(), await register()] as const)
+
+    const name = `smoke_${randomBytes(4).toString('hex')}`
+    const channels: Channels = { whatsapp: '+447700900987', telegram: `${name}_a` }
+    await step('publish', 'May the functions write to Firestore (roles/datastore.user)?', async () => {
+      await ada.client.call('publishProfile', { channels, profile })
+      await bea.client.call('publishProfile', { channels: { telegram: `${name}_b` }, profile })
+    })
+
+    const seen = async () => {
+      const { agents } = await bea.client.request('discover', 'dating', { near: AREA, withinKm: 1 })
+      return agents.find(({ agentId }) => agentId === ada.agentId)?.channels
+    }
+    await step('discover', 'Does the schedule run? npm run schedule -- status', async () => {
+      const found = await until(DISCOVERABLE_WITHIN_MS, signal, async () => (await seen()) !== undefined)
+      if (!found) throw new Error('what was published was not discovered within 90 s')
+    })
+    await step(
+      'unlink',
+      'An answer shows what was taken back: pause nothing, roll back, and read SECURITY.md',
+      async () => {
+        const { goneByMs, unlinkedAtMs } = await ada.client.call('unlinkChannel', { channel: 'whatsapp' })
+        await delay(goneByMs - unlinkedAtMs, undefined, { signal })
+        const after = await seen()
+        if (after?.whatsapp !== undefined) throw new Error('the number is still in an answer 10 s after its unlink')
+        if (after?.telegram === undefined) throw new Error('the channel beside it is gone')
+      },
+    )
+    await step('settings', 'Is WEB_ORIGIN where the pages are?', async () => {
+      const { url } = await ada.client.call('createSettingsLink', {})
+      if (!url.startsWith(`${origin}/`)) throw new Error('the settings link leads to another origin')
+      const code = new URLSearchParams(new URL(url).hash.slice(1)).get('code') ?? ''
+      const operator = await signIn((await anyone.call('redeemSettingsLink', { code })).token)
+      const { documents } = await operator.call('exportAgent', {})
+      if (documents[`unlinks/${ada.agentId}`] === undefined) throw new Error('the export lacks the unlink')
+    })
+    await step('unregister', 'May the functions delete sign-ins (roles/firebaseauth.admin)?', async () => {
+      await ada.client.call('unregisterAgent', {})
+      const { missing } = await bea.client.request('batchGet', 'dating', { agentIds: [ada.agentId] })
+      if (!missing.includes(ada.agentId)) throw new Error('a listing outlived its agent')
+      await bea.client.call('unregisterAgent', {})
+      for (const { agentId, secret } of [ada, bea]) await isUnknown(anyone, agentId, secret)
+      registered.length = 0
+    })
+    await step('health', 'Does the schedule run? npm run schedule -- status', async () => {
+      const isHealthy = () => anyone.request('health').then(({ late }) => !late, ifUnavailable)
+      if (!(await until(HEALTHY_WITHIN_MS, signal, isHealthy))) throw new Error('no republish has ended')
+    })
+    return steps
+  } finally {
+    for (const { client } of registered) await client.call('unregisterAgent', {}).catch(() => undefined)
+  }
+}
+
+async function until(withinMs: number, signal: AbortSignal, isSo: () => Promise<boolean>): Promise<boolean> {
+  const lateMs = Date.now() + withinMs
+  for (;;) {
+    if (await isSo()) return true
+    if (Date.now() > lateMs) return false
+    await delay(POLL_MS, undefined, { signal })
+  }
+}
+
+/** Late health is an answer, of status 503. */
+function ifUnavailable(error: unknown): boolean {
+  if (error instanceof DirectoryError && error.code === 'unavailable') return false
+  throw error
+}
+
+async function isUnknown(anyone: Client, agentId: AgentId, secret: string): Promise<void> {
+  const refusal: unknown = await anyone.call('signInAgent', { agentId, secret }).then(
+    () => null,
+    (error: unknown) => error,
+  )
+  if (!(refusal instanceof DirectoryError && refusal.code === 'unauthenticated')) {
+    throw new Error('an agent can sign in after it was unregistered')
+  }
+}
+
+if (import.meta.main) {
+  const signal = watchStopSignals()
+  try {
+    const { values } = parseArgs({ options: { origin: { type: 'string', default: hostingOrigin } } })
+    if (!/^https?:\/\/[^/]+$/.test(values.origin)) throw new Failure(USAGE)
+    await runSmoke(values.origin, { signal, report: (line) => console.log(line) })
+    console.log('passed; nothing is left')
+  } catch (error) {
+    process.exitCode = error instanceof Stopped ? exitCodeOf(error.signal) : reportFailure(error)
+  }
+}
