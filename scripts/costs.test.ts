@@ -1,0 +1,30 @@
+import { expect, test } from '@jest/globals'
+import { busySeconds, costSheet, dayOf, identityPlatformMonth, measure } from './costs.ts'
+
+test('a sheet of costs is made of counted operations and its parts', async () => {
+  const measured = await measure()
+  for (const [name, { reads, writes }] of Object.entries(measured)) {
+    expect([name, reads > 0, Number.isFinite(writes)]).toEqual([name, true, true])
+  }
+  const [small, large] = [dayOf(1_000, measured), dayOf(1_000_000, measured)]
+  for (const { costs, total } of [small, large]) {
+    expect(Object.values(costs).reduce((all, cost) => all + cost, 0)).toBeCloseTo(total, 10)
+  }
+  // What grows faster than the room would be a mistake; what is fixed, and shared instances, grow slower.
+  expect(large.total).toBeLessThan(1_000 * small.total)
+  expect(large.operations.reads).toBeLessThan(1_000 * small.operations.reads)
+  expect(costSheet(measured, [1_000, 1_000_000])).toMatch(/^\| a day of \| 1,000 agents \| 1,000,000 agents \|\n/)
+})
+
+test('an instance is paid for while it has a call: for each where they are rare, for the day where they never end', () => {
+  expect(busySeconds(0)).toBe(0)
+  expect(busySeconds(100)).toBeCloseTo(10, 2)
+  expect(busySeconds(1_500_000)).toBeLessThanOrEqual(86_400)
+  expect(busySeconds(1_500_000)).toBeGreaterThan(0.8 * 86_400)
+})
+
+test('Identity Platform charges for each agent of a month, by tiers', () => {
+  expect(identityPlatformMonth(50_000)).toBe(0)
+  expect(identityPlatformMonth(100_000)).toBeCloseTo(275)
+  expect(identityPlatformMonth(1_000_000)).toBeCloseTo(275 + 900_000 * 0.0046)
+})

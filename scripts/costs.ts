@@ -1,0 +1,331 @@
+import { republishDiscovery } from '../functions/src/republish.ts'
+import { batchGet } from '../functions/src/discovery.ts'
+import type { Ports, Store } from '../functions/src/ports.ts'
+import { sessionOf } from '../functions/src/sessions.ts'
+import { call, createWorld, look, profileIn, register, type TestAgent } from '../functions/test/world.ts'
+
+/** List prices in us-central1, US dollars, as published in November 2026. Free quotas are not taken off. */
+export const prices = {
+  /** A document: https://cloud.google.com/firestore/pricing */
+  read: 0.03 / 100_000,
+  write: 0.09 / 100_000,
+  delete: 0.01 / 100_000,
+  storedGibMonth: 0.15,
+  /** Request-based billing, tier 1: https://cloud.google.com/run/pricing */
+  request: 0.4 / 1_000_000,
+  cpuSecond: 0.000_024,
+  memoryGibSecond: 0.000_002_5,
+  /** https://cloud.google.com/scheduler/pricing */
+  schedulerJobMonth: 0.1,
+  /** https://cloud.google.com/secret-manager/pricing */
+  secretVersionMonth: 0.06,
+  /** Data transfer of Hosting: https://firebase.google.com/pricing */
+  hostingGb: 0.15,
+}
+
+/** What one agent does in a day. */
+export const agentDay = {
+  registrations: 1 / 90,
+  signIns: 1,
+  heartbeats: 1,
+  publishes: 0.1,
+  unlinks: 0.01,
+  walks: 1,
+  /** Beyond the first page of a walk. */
+  laterPages: 1,
+  pageSize: 50,
+  /** In one `batchGet`. */
+  refreshed: 20,
+}
+
+/** What the platform does, as far as it is not counted here. */
+export const platform = {
+  /** Cloud Run bills by tenths of a second in which an instance has a call. */
+  secondsPerCall: 0.1,
+  cpus: 1,
+  memoryGib: 0.5,
+  /** A run reads, packs and writes its shards one after another. */
+  secondsPerRun: 1,
+  secondsPerShard: 0.03,
+  agentsPerShard: 700,
+  /** As JSON; whether Hosting compresses an answer on its way is not known here. */
+  bytesPerListing: 420,
+  /** Badge, account, listing, and the share of a shard. */
+  storedBytesPerAgent: 1_600,
+  /** Calls a second for each instance that serves them. */
+  callsPerInstance: 20,
+  viewSeconds: 3,
+  /** Of shards, for a page: none was kept, or all were rewritten since. */
+  coldShards: 2,
+}
+
+export interface Operations {
+  reads: number
+  writes: number
+  deletes: number
+}
+
+const minutesPerDay = 1_440
+const secondsPerDay = 86_400
+const daysPerMonth = 30
+const none: Operations = { reads: 0, writes: 0, deletes: 0 }
+
+function sum(...parts: readonly (readonly [times: number, operations: Operations])[]): Operations {
+  return parts.reduce(
+    (total, [times, { reads, writes, deletes }]) => ({
+      reads: total.reads + times * reads,
+      writes: total.writes + times * writes,
+      deletes: total.deletes + times * deletes,
+    }),
+    none,
+  )
+}
+
+/** Counts what Firestore bills: each document asked for, there or not, each query as one at least, each write, each delete. */
+function counting(store: Store): Store & { count: Operations } {
+  const count: Operations = { ...none }
+  const get = (reader: Pick<Store, 'get'>) => (paths: readonly string[]) => {
+    count.reads += paths.length
+    return reader.get(paths)
+  }
+  return {
+    count,
+    get: get(store),
+    async query(query) {
+      const found = await store.query(query)
+      count.reads += Math.max(1, found.length)
+      return found
+    },
+    transaction: (work) =>
+      store.transaction((transaction) =>
+        work({
+          get: get(transaction),
+          set(path, fields) {
+            count.writes += 1
+            transaction.set(path, fields)
+          },
+          delete(path) {
+            count.deletes += 1
+            transaction.delete(path)
+          },
+        }),
+      ),
+  }
+}
+
+export type Measured = Record<
+  | 'registration'
+  | 'signIn'
+  | 'heartbeat'
+  | 'publish'
+  | 'unlink'
+  // With a view that is young and shards that are kept.
+  | 'firstPage'
+  | 'laterPage'
+  | 'refresh'
+  // A run without a change; one shard in which something changed; each change.
+  | 'idleRun'
+  | 'touchedShard'
+  | 'change',
+  Operations
+>
+
+/** The operations of each call, counted in this version's own code, on a room of a few hundred agents in memory. */
+export async function measure(): Promise<Measured> {
+  const day = 86_400_000
+  const world = createWorld(Date.UTC(2026, 10, 21, 12))
+  const store = counting(world.store)
+  const ports: Ports = { ...world.ports, store }
+  const counted = { ...world, ports }
+  const of = async (work: () => Promise<unknown>): Promise<Operations> => {
+    const before = { ...store.count }
+    await work()
+    return sum([1, store.count], [-1, before])
+  }
+  const republish = () => republishDiscovery(ports, world.clock.now)
+  const channels = { whatsapp: '+447700900123', telegram: 'somebody' }
+  const publish = (agent: TestAgent) =>
+    call(counted, 'publishProfile', agent.claims, { channels, profile: profileIn('gcpv') })
+
+  const agents: TestAgent[] = []
+  for (let index = 0; index < 400; index += 1) agents.push(await register(world))
+  const [first, second] = agents
+  if (first === undefined || second === undefined) throw new Error('there are no agents')
+  for (const agent of agents) await publish(agent)
+  await republish()
+  const registration = await of(() => register(counted))
+  const { agentId, secret } = first
+  const signIn = await of(() => call(counted, 'signInAgent', undefined, { agentId, secret }))
+  world.clock.advance(day)
+  const heartbeat = await of(() => call(counted, 'heartbeat', first.claims))
+  const again = await of(() => publish(second))
+
+  await republish()
+  const idleRun = await of(republish)
+  await publish(first)
+  const oneChange = await of(republish)
+  for (const agent of agents.slice(0, 11)) await publish(agent)
+  const elevenChanges = await of(republish)
+  const change = sum([0.1, elevenChanges], [-0.1, oneChange])
+  const touchedShard = sum([1, oneChange], [-1, idleRun], [-1, change])
+
+  // Established, so that the budget is that of most agents.
+  world.clock.advance(3 * day)
+  for (const agent of agents) await call(world, 'heartbeat', agent.claims)
+  await republish()
+  const instance = world.newInstance(ports)
+  await look(counted, instance, second.claims, { pageSize: agentDay.pageSize })
+  let nextPageToken: string | null = null
+  const firstPage = await of(async () => {
+    ;({ nextPageToken } = await look(counted, instance, first.claims, { pageSize: agentDay.pageSize }))
+  })
+  const laterPage = await of(() =>
+    look(counted, instance, first.claims, { pageSize: agentDay.pageSize, pageToken: nextPageToken ?? '' }),
+  )
+  const session = sessionOf(first.claims)
+  if (session === null) throw new Error('there is no session')
+  const agentIds = agents.slice(1, 1 + agentDay.refreshed).map((agent) => agent.agentId)
+  const refresh = await of(() => batchGet(ports, session, 'dating', { agentIds }, world.clock.now()))
+  const unlink = await of(() => call(counted, 'unlinkChannel', first.claims, { channel: 'whatsapp' }))
+  return {
+    registration,
+    signIn,
+    heartbeat,
+    publish: again,
+    unlink,
+    firstPage,
+    laterPage,
+    refresh,
+    idleRun,
+    touchedShard,
+    change,
+  }
+}
+
+export interface Day {
+  agents: number
+  operations: Operations
+  calls: number
+  /** US dollars. */
+  costs: Record<'documents' | 'functions' | 'transfer' | 'storage' | 'fixed', number>
+  total: number
+  /** What the same agents would cost at Identity Platform, which this does without. */
+  identityPlatform: number
+}
+
+/** The day of so many agents. */
+export function dayOf(agents: number, measured: Measured): Day {
+  const { registrations, signIns, heartbeats, publishes, unlinks, walks, laterPages, pageSize, refreshed } = agentDay
+  const changesPerRun = (agents * (heartbeats + publishes + unlinks + registrations)) / minutesPerDay
+  const shards = Math.max(1, Math.ceil(agents / platform.agentsPerShard))
+  // Of so many shards, those that at least one of the changes falls into.
+  const touchedPerRun = shards * (1 - (1 - 1 / shards) ** changesPerRun)
+  const pages = agents * (walks + laterPages)
+  const discoveries = pages + agents
+  const views = Math.min(discoveries, (instancesFor(discoveries) * secondsPerDay) / platform.viewSeconds)
+  // Each callable is a service of its own; the HTTP API is one.
+  const services = [registrations, registrations, signIns, heartbeats, publishes, unlinks].map((each) => agents * each)
+  const calls = [...services, discoveries].reduce((all, each) => all + each, 0)
+
+  const operations = sum(
+    [agents * registrations, measured.registration],
+    [agents * signIns, measured.signIn],
+    [agents * heartbeats, measured.heartbeat],
+    [agents * publishes, measured.publish],
+    [agents * unlinks, measured.unlink],
+    [agents * walks, measured.firstPage],
+    [agents * laterPages, measured.laterPage],
+    [agents, measured.refresh],
+    [minutesPerDay, measured.idleRun],
+    [minutesPerDay * changesPerRun, measured.change],
+    [minutesPerDay * touchedPerRun, measured.touchedShard],
+    // A view is the manifest, and the removals, of which there is rarely one.
+    [views, { ...none, reads: 2 }],
+    [pages, { ...none, reads: Math.min(shards, platform.coldShards) }],
+  )
+  const seconds =
+    [...services, discoveries].reduce((all, each) => all + busySeconds(each), 0) +
+    minutesPerDay * (platform.secondsPerRun + touchedPerRun * platform.secondsPerShard)
+  const listings = pages * pageSize + agents * refreshed
+  // A room smaller than a page is seen whole, twice.
+  const served = Math.min(listings, (pages + agents) * agents)
+  const costs: Day['costs'] = {
+    documents: operations.reads * prices.read + operations.writes * prices.write + operations.deletes * prices.delete,
+    functions:
+      calls * prices.request +
+      seconds * (platform.cpus * prices.cpuSecond + platform.memoryGib * prices.memoryGibSecond),
+    transfer: ((served * platform.bytesPerListing) / 1e9) * prices.hostingGb,
+    storage: ((agents * platform.storedBytesPerAgent) / 2 ** 30) * (prices.storedGibMonth / daysPerMonth),
+    fixed: (prices.schedulerJobMonth + prices.secretVersionMonth) / daysPerMonth,
+  }
+  const total = Object.values(costs).reduce((all, cost) => all + cost, 0)
+  return { agents, operations, calls, costs, total, identityPlatform: identityPlatformMonth(agents) / daysPerMonth }
+}
+
+function instancesFor(callsPerDay: number): number {
+  return Math.max(1, Math.ceil(callsPerDay / secondsPerDay / platform.callsPerInstance))
+}
+
+/** How long the instances of a service have a call, if calls come at random: of each, 1 − e^(−calls under way). */
+export function busySeconds(callsPerDay: number): number {
+  const instances = instancesFor(callsPerDay)
+  const underWay = ((callsPerDay / instances) * platform.secondsPerCall) / secondsPerDay
+  return instances * secondsPerDay * -Math.expm1(-underWay)
+}
+
+/** https://cloud.google.com/identity-platform/pricing, tier 1, for agents that sign in within the month. */
+export function identityPlatformMonth(agents: number): number {
+  const tiers: [from: number, price: number][] = [
+    [0, 0],
+    [50_000, 0.0055],
+    [100_000, 0.0046],
+    [1_000_000, 0.0032],
+    [10_000_000, 0.0025],
+  ]
+  return tiers.reduce((total, [from, price], index) => {
+    const to = tiers[index + 1]?.[0] ?? Infinity
+    return total + Math.max(0, Math.min(agents, to) - from) * price
+  }, 0)
+}
+
+/** The cost sheet, as Markdown. */
+export function costSheet(measured: Measured, sizes: readonly number[]): string {
+  const dollars = (amount: number) => `$${amount.toFixed(amount < 1 ? 3 : 2)}`
+  const whole = (amount: number) => Math.round(amount).toLocaleString('en-US')
+  const tenths = (amount: number) => String(Math.round(amount * 10) / 10)
+  const table = (rows: readonly (readonly string[])[]) =>
+    rows
+      .flatMap((row, index) => [
+        `| ${row.join(' | ')} |`,
+        ...(index === 0 ? [`|${row.map(() => '---').join('|')}|`] : []),
+      ])
+      .join('\n')
+  const days = sizes.map((agents) => dayOf(agents, measured))
+  return [
+    table([
+      ['a day of', ...days.map(({ agents }) => `${whole(agents)} agents`)],
+      ['documents read', ...days.map(({ operations }) => whole(operations.reads))],
+      ['written', ...days.map(({ operations }) => whole(operations.writes))],
+      ['deleted', ...days.map(({ operations }) => whole(operations.deletes))],
+      ['calls', ...days.map(({ calls }) => whole(calls))],
+      ['Firestore, documents', ...days.map(({ costs }) => dollars(costs.documents))],
+      ['Cloud Run', ...days.map(({ costs }) => dollars(costs.functions))],
+      ['Hosting, transfer', ...days.map(({ costs }) => dollars(costs.transfer))],
+      ['Firestore, storage', ...days.map(({ costs }) => dollars(costs.storage))],
+      ['Scheduler, secret', ...days.map(({ costs }) => dollars(costs.fixed))],
+      ['**all**', ...days.map(({ total }) => `**${dollars(total)}**`)],
+      ['with Identity Platform', ...days.map(({ total, identityPlatform }) => dollars(total + identityPlatform))],
+    ]),
+    table([
+      ['operations of one', 'reads', 'writes', 'deletes'],
+      ...Object.entries(measured).map(([name, { reads, writes, deletes }]) => [
+        name,
+        tenths(reads),
+        tenths(writes),
+        tenths(deletes),
+      ]),
+    ]),
+  ].join('\n\n')
+}
+
+if (import.meta.main) console.log(costSheet(await measure(), [1_000, 100_000, 1_000_000]))
