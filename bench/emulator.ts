@@ -1,0 +1,85 @@
+import firebaseEmulators from 'firebase-tools/lib/emulator/downloadableEmulatorInfo.json' with { type: 'json' }
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { createServer, type AddressInfo } from 'node:net'
+import { homedir } from 'node:os'
+import { join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
+import { Failure } from '../scripts/failure.ts'
+import { findFirestoreEmulator } from '../scripts/firestore-emulator.ts'
+import { findJavaHome, MIN_JAVA_MAJOR } from '../scripts/java.ts'
+
+const mainClass = 'com.google.cloud.datastore.emulator.firestore.CloudFirestore'
+const startTimeoutMs = 60_000
+
+/** A Firestore emulator of its own, empty, on a free port of the loopback address. */
+export async function startFirestoreEmulator(): Promise<AsyncDisposable & { host: string }> {
+  const javaHome = findJavaHome(process.env)
+  if (javaHome === undefined)
+    throw new Failure(`Java ${MIN_JAVA_MAJOR} or later is missing: npm start says how to get it`)
+  const jar = await findJar()
+  const port = await freePort()
+  const host = `127.0.0.1:${port}`
+  const child = spawn(
+    join(javaHome, 'bin', 'java'),
+    // Room for the largest room of the benchmarks.
+    ['-Xms1g', '-Xmx6g', '-cp', jar, mainClass, '--host', '127.0.0.1', '--port', String(port)],
+    { stdio: ['ignore', 'pipe', 'pipe'] },
+  )
+  const written: string[] = []
+  for (const stream of [child.stdout, child.stderr]) {
+    stream.setEncoding('utf8').on('data', (text: string) => {
+      written.push(text)
+      if (written.length > 50) written.shift()
+    })
+  }
+  const exited = once(child, 'exit')
+  const late = Date.now() + startTimeoutMs
+  while (!(await answers(host))) {
+    if (child.exitCode !== null || Date.now() > late) {
+      child.kill('SIGKILL')
+      throw new Failure(`The Firestore emulator did not start:\n${written.join('')}`)
+    }
+    await delay(200)
+  }
+  return {
+    host,
+    async [Symbol.asyncDispose]() {
+      // It holds nothing that is worth an orderly end.
+      child.kill('SIGKILL')
+      await exited
+    },
+  }
+}
+
+async function findJar(): Promise<string> {
+  const found = await findFirestoreEmulator(process.env)
+  switch (found.from) {
+    case 'component':
+      return found.jar
+    case 'override':
+      return process.env.FIRESTORE_EMULATOR_BINARY_PATH ?? ''
+    case 'cache': {
+      const cache = process.env.FIREBASE_EMULATORS_PATH ?? join(homedir(), '.cache', 'firebase', 'emulators')
+      return join(cache, firebaseEmulators.firestore.downloadPathRelativeToCacheDir)
+    }
+    case 'download':
+      throw new Failure('The Firestore emulator is not downloaded yet: run "npx firebase setup:emulators:firestore"')
+  }
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen({ host: '127.0.0.1', port: 0 })
+  await once(server, 'listening')
+  const { port } = server.address() as AddressInfo
+  server.close()
+  await once(server, 'close')
+  return port
+}
+
+async function answers(host: string): Promise<boolean> {
+  return fetch(`http://${host}/`).then(
+    ({ ok }) => ok,
+    () => false,
+  )
+}

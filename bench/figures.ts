@@ -1,0 +1,74 @@
+/** One line of the table: ours beside the baseline's in the same run, and what was to be reached. */
+export interface Figure {
+  group: string
+  what: string
+  unit: string
+  ours: number | null
+  /** Null where the baseline has no such thing, or none that says anything: `note` says why. */
+  baseline: number | null
+  target?: Target
+  note?: string
+}
+
+export type Target = { atMost: number } | { atLeast: number }
+
+/** Whether a figure is as it was to be, and if not, by how much. */
+export function verdict({ ours, target }: Pick<Figure, 'ours' | 'target'>): string {
+  if (target === undefined || ours === null) return ''
+  const [bound, isReached] =
+    'atMost' in target ? [target.atMost, ours <= target.atMost] : [target.atLeast, ours >= target.atLeast]
+  const sign = 'atMost' in target ? '≤' : '≥'
+  if (isReached) return `${sign} ${formatNumber(bound)}: reached`
+  const by = bound === 0 ? formatNumber(Math.abs(ours - bound)) : `${formatNumber(Math.abs(ours / bound - 1) * 100)} %`
+  return `${sign} ${formatNumber(bound)}: missed by ${by}`
+}
+
+export function formatNumber(value: number | null): string {
+  if (value === null || Number.isNaN(value)) return '–'
+  if (Number.isInteger(value)) return value.toLocaleString('en-US')
+  const digits = Math.abs(value) >= 100 ? 0 : Math.abs(value) >= 10 ? 1 : 2
+  return value.toLocaleString('en-US', { maximumFractionDigits: digits, minimumFractionDigits: digits })
+}
+
+const headings = ['', 'unit', 'ours', 'baseline', 'to reach', 'note']
+
+function cellsOf(figure: Figure): string[] {
+  const { what, unit, ours, baseline, note = '' } = figure
+  return [what, unit, formatNumber(ours), formatNumber(baseline), verdict(figure), note]
+}
+
+function groupsOf(figures: readonly Figure[]): [string, Figure[]][] {
+  return [...Map.groupBy(figures, ({ group }) => group)]
+}
+
+/** The table for a terminal. */
+export function textTable(figures: readonly Figure[]): string {
+  const rows = [headings, ...figures.map(cellsOf)]
+  const widths = headings.map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)))
+  const line = (cells: readonly string[]) =>
+    cells
+      .map((cell, column) =>
+        column === 2 || column === 3 ? cell.padStart(widths[column] ?? 0) : cell.padEnd(widths[column] ?? 0),
+      )
+      .join('  ')
+      .trimEnd()
+  return groupsOf(figures)
+    .map(([group, ofGroup]) => [group, line(headings), ...ofGroup.map((figure) => line(cellsOf(figure)))].join('\n'))
+    .join('\n\n')
+}
+
+/** The table for a page. */
+export function markdownTables(figures: readonly Figure[]): string {
+  const line = (cells: readonly string[]) => `| ${cells.join(' | ')} |`
+  return groupsOf(figures)
+    .map(([group, ofGroup]) =>
+      [
+        `### ${group}`,
+        '',
+        line(headings),
+        line(['---', '---', '--:', '--:', '---', '---']),
+        ...ofGroup.map((figure) => line(cellsOf(figure))),
+      ].join('\n'),
+    )
+    .join('\n\n')
+}
