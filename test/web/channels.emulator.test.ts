@@ -1,9 +1,9 @@
 import { Firestore } from '@google-cloud/firestore'
 import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals'
-import type { Browser, Page } from 'playwright-core'
+import type { Browser, Locator, Page } from 'playwright-core'
 import { project } from '../../scripts/addresses.ts'
 import { runSchedule } from '../../scripts/schedule.ts'
-import { launchChromium, openTab } from './browser.ts'
+import { launchChromium, openTab, PHONE } from './browser.ts'
 import { registerAgent } from './room.ts'
 import { channel, confirm, expectSound, focused, openSettings } from './settings.ts'
 
@@ -196,10 +196,24 @@ describe('unlinking', () => {
     await using tab = await openTab(browser)
     const { page } = tab
     await openSettings(tab, ada)
-    await page.getByRole('button', { name: 'Take WhatsApp back' }).dblclick()
-    await page.getByRole('dialog').waitFor()
+    // On a phone, with the button just where the answer is going to be.
+    await page.setViewportSize(PHONE)
+    const opener = page.getByRole('button', { name: 'Take WhatsApp back' })
+    const yes = page.getByRole('dialog').getByRole('button', { name: 'Take it back' })
+    await opener.click()
+    const place = await centreOf(yes)
+    await page.keyboard.press('Escape')
+    const from = await centreOf(opener)
+    await page.evaluate((by) => window.scrollBy(0, by), from.y - place.y)
+    expect(Math.abs((await centreOf(opener)).y - place.y)).toBeLessThan(5)
+    await page.mouse.dblclick(place.x, place.y)
+    await yes.waitFor()
+    await page.keyboard.press('Escape')
+    await page.getByRole('dialog').waitFor({ state: 'detached' })
     expect(tab.callsOf('unlinkChannel')).toBe(0)
-    await page.getByRole('dialog').getByRole('button', { name: 'Take it back' }).dblclick()
+
+    await opener.click()
+    await yes.dblclick()
     await waitForState(page, 'WhatsApp', 'Taken back')
     expect(tab.callsOf('unlinkChannel')).toBe(1)
     expect(tab.callsOf('relinkChannel')).toBe(0)
@@ -211,7 +225,8 @@ describe('unlinking', () => {
     await using tab = await openTab(browser)
     await openSettings(tab, ada)
     await tab.page.getByRole('button', { name: 'Take WhatsApp back' }).focus()
-    for (let press = 0; press < 21; press += 1) await tab.page.keyboard.press('Enter')
+    // Slow enough for each question to take an answer.
+    for (let press = 0; press < 7; press += 1) await tab.page.keyboard.press('Enter', { delay: 500 })
     expect(tab.callsOf('unlinkChannel')).toBe(0)
     await tab.page.keyboard.press('Escape')
     await waitForState(tab.page, 'WhatsApp', 'Peers see it')
@@ -244,6 +259,11 @@ describe('unlinking', () => {
     expect(await said.textContent()).toBe('')
   })
 })
+
+async function centreOf(locator: Locator): Promise<{ x: number; y: number }> {
+  const { x, y, width, height } = (await locator.boundingBox()) ?? { x: 0, y: 0, width: 0, height: 0 }
+  return { x: x + width / 2, y: y + height / 2 }
+}
 
 /** Discovery follows its shards within a few seconds; a peer's budget is spared. */
 async function discovered<T>(look: () => Promise<T | undefined>): Promise<T | undefined> {
