@@ -69,8 +69,8 @@ export interface Vault {
   code: () => string
   /** SHA-256 in base64url, for what is itself random. */
   hash: (text: string) => string
-  /** HMAC-SHA-256 under the server's key, in hex, for what could be guessed. */
-  keyedHash: (purpose: string, text: string) => string
+  /** HMAC-SHA-256 in hex, for what could be guessed: under the server's key, then under each former one. */
+  keyedHashes: (purpose: string, text: string) => [current: string, ...former: string[]]
   /** A number of at least 0 and below 1, by a keyed hash. */
   fraction: (purpose: string, text: string) => number
   /** Encrypts and authenticates under the server's key. */

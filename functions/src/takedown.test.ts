@@ -1,6 +1,7 @@
 import { describe, expect, test } from '@jest/globals'
 import type { Channels } from '@koko/contract'
 import fc from 'fast-check'
+import { createVault } from './adapters/node.ts'
 import { republishDiscovery } from './republish.ts'
 import { channelsOf, liftTakedown, takeDownAgent, takeDownHandle, takeDownListing, type Handle } from './takedown.ts'
 import { interleave, killAt } from '../test/interleave.ts'
@@ -110,6 +111,25 @@ describe('a handle that is taken down', () => {
     expect(await liftTakedown(world.ports, { channel: 'whatsapp', handle: '+4407700900123' })).toBe(true)
     expect(await liftTakedown(world.ports, number)).toBe(false)
     expect(await publish(world, agent, { whatsapp: '+447700900123' })).toMatchObject({ withheld: [] })
+  })
+
+  test('stays refused when the server has a new key in front of the old one, and is lifted under either', async () => {
+    const world = createWorld(noon)
+    const agent = await register(world)
+    await takeDownHandle(world.ports, number, world.clock.now())
+    const withKeys = (secrets: string) => ({ ...world, ports: { ...world.ports, vault: createVault(secrets) } })
+    const rotated = withKeys('a new secret of the tests\na secret of the tests\n')
+    expect(await refusalOf(publish(rotated, agent, { whatsapp: '+447700900123' }))).toMatchObject({
+      details: [{ path: 'channels.whatsapp', message: 'must not be published here' }],
+    })
+    await takeDownHandle(rotated.ports, number, world.clock.now())
+    const renewed = withKeys('a new secret of the tests')
+    expect(await refusalOf(publish(renewed, agent, { whatsapp: '+447700900123' }))).toMatchObject({
+      code: 'invalid-argument',
+    })
+    expect(await liftTakedown(rotated.ports, number)).toBe(true)
+    for (const each of [world, rotated, renewed]) await publish(each, agent, { whatsapp: '+447700900123' })
+    expect([...world.store.all().keys()].filter((path) => path.startsWith('takedowns/'))).toEqual([])
   })
 
   test('is found in a listing that cannot be read, and in one whose agent is gone', async () => {

@@ -42,11 +42,11 @@ export async function takeDownHandle(ports: TakedownPorts, handle: Handle, now: 
 /** Lets a handle be published again. Returns whether it was refused. */
 export async function liftTakedown({ store, vault }: TakedownPorts, handle: Handle): Promise<boolean> {
   return store.transaction(async (transaction) => {
-    const path = pathOf(vault, handle)
-    const [fields] = await transaction.get([path])
-    if (fields === null || fields === undefined) return false
-    transaction.delete(path)
-    return true
+    const refusals = pathsOf(vault, handle)
+    const stored = await transaction.get(refusals)
+    const lifted = refusals.filter((_, index) => stored[index] !== null)
+    for (const path of lifted) transaction.delete(path)
+    return lifted.length > 0
   })
 }
 
@@ -82,8 +82,10 @@ export async function takeDownListing(ports: TakedownPorts, agentId: AgentId, no
 /** Refuses channels whose handle was taken down, at their places, and says no more than that. Must be a transaction's. */
 export async function assertNotTakenDown(reader: Reader, vault: Vault, channels: Channels): Promise<void> {
   const offered = handlesOf({ channels })
-  const stored = await reader.get(offered.map((handle) => pathOf(vault, handle)))
-  const refused = offered.filter((_, index) => stored[index] !== null)
+  const refusals = offered.flatMap((handle) => pathsOf(vault, handle).map((path) => ({ ...handle, path })))
+  const stored = await reader.get(refusals.map(({ path }) => path))
+  const found = new Set(refusals.filter((_, index) => stored[index] !== null).map(({ channel }) => channel))
+  const refused = offered.filter(({ channel }) => found.has(channel))
   if (refused.length === 0) return
   throw invalidArgument(
     refused.map(({ channel }) => ({ path: `channels.${channel}`, message: 'must not be published here' })),
@@ -92,7 +94,7 @@ export async function assertNotTakenDown(reader: Reader, vault: Vault, channels:
 
 /** Writes the refusals that are not yet there; those that are keep their day. */
 async function refuse(transaction: Transaction, vault: Vault, handles: readonly Handle[], now: Date): Promise<void> {
-  const refusals = handles.map((handle) => pathOf(vault, handle))
+  const refusals = handles.map((handle) => pathsOf(vault, handle)[0])
   const stored = await transaction.get(refusals)
   refusals.forEach((path, index) => {
     if (parseStored(Takedown, stored[index] ?? null) !== null) return
@@ -216,6 +218,8 @@ function keyOf({ channel, handle }: Handle): string {
   return `${channel}\n${handleIdentity(channel, handle)}`
 }
 
-function pathOf(vault: Vault, handle: Handle): string {
-  return paths.takedown(vault.keyedHash('takedown', keyOf(handle)))
+/** Where a handle's refusal is, under the server's key, and where one may be from before that changed. */
+function pathsOf(vault: Vault, handle: Handle): [current: string, ...former: string[]] {
+  const [current, ...former] = vault.keyedHashes('takedown', keyOf(handle))
+  return [paths.takedown(current), ...former.map(paths.takedown)]
 }

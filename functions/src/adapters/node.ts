@@ -19,15 +19,20 @@ export function deriveKey(secret: string, purpose: string): Buffer {
 }
 
 /** Randomness, SHA-256, HMAC and AES-256-GCM by Node's own crypto. */
-export function createVault(secret: string): Vault {
+export function createVault(secrets: string): Vault {
+  const [secret = '', ...former] = secrets.split('\n').filter((line) => line !== '')
   const sealKey = deriveKey(secret, 'seal')
   const fractionKey = deriveKey(secret, 'fraction')
   const hashKey = deriveKey(secret, 'keyed hash')
+  const formerHashKeys = former.map((each) => deriveKey(each, 'keyed hash'))
   return {
     uuid: () => randomUUID(),
     code: () => randomBytes(32).toString('base64url'),
     hash: (text) => createHash('sha256').update(text).digest('base64url'),
-    keyedHash: (purpose, text) => createHmac('sha256', hashKey).update(`${purpose}\n${text}`).digest('hex'),
+    keyedHashes(purpose, text) {
+      const hash = (key: Buffer) => createHmac('sha256', key).update(`${purpose}\n${text}`).digest('hex')
+      return [hash(hashKey), ...formerHashKeys.map(hash)]
+    },
     fraction: (purpose, text) =>
       createHmac('sha256', fractionKey).update(`${purpose}\n${text}`).digest().readUInt32BE() / 2 ** 32,
 
