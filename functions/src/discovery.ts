@@ -19,7 +19,7 @@ import { utcDay } from './listing-change.ts'
 import type { Ports, Reader } from './ports.ts'
 import { assertMayCall, ownerOf, ownerPaths, unauthenticated, type Owner, type Session } from './sessions.ts'
 import type { ShardInfo } from './shards.ts'
-import { startOfRound, walkNear, walkRound, type Placed, type ReadShard } from './walks.ts'
+import { startOfRound, walkNear, walkRound, type ReadShard, type Walk } from './walks.ts'
 
 const RoundPlace = z.strictObject({ start: z.string(), after: z.string().nullable() })
 const NearPlace = z.strictObject({ metres: z.int(), agentId: z.string() })
@@ -185,7 +185,7 @@ async function beginWalk(
   near: string | undefined,
   withinKm: number,
   fraction: number,
-): Promise<AsyncGenerator<Placed<Place> | null> | null> {
+): Promise<Walk<Place> | null> {
   if (near !== undefined) {
     return walkNear(shards, read, near, withinKm, place !== null && 'metres' in place ? place : null)
   }
@@ -195,7 +195,7 @@ async function beginWalk(
 
 /** What of a walk comes onto a page, and whether more follows; null if the view is out of date. */
 async function collect(
-  walk: AsyncGenerator<Placed<Place> | null>,
+  walk: Walk<Place>,
   { removals }: View,
   revision: number,
   size: number,
@@ -203,15 +203,16 @@ async function collect(
   now: Date,
 ): Promise<{ found: { listing: Listing; place: Place }[]; hasMore: boolean } | null> {
   const found: { listing: Listing; place: Place }[] = []
-  for await (const placed of walk) {
-    if (placed === null) return null
-    const { entry, position } = placed
-    if (entry.listing.agentId === session.agentId) continue
-    if (entry.placedAt > revision || !isOnline(entry.listing, now.getTime())) continue
-    const listing = visibleListing(entry, removals)
-    if (listing === null) continue
-    if (found.length === size) return { found, hasMore: true }
-    found.push({ listing, place: position })
+  for await (const stretch of walk) {
+    if (stretch === null) return null
+    for (const { entry, position } of stretch) {
+      if (entry.listing.agentId === session.agentId) continue
+      if (entry.placedAt > revision || !isOnline(entry.listing, now.getTime())) continue
+      const listing = visibleListing(entry, removals)
+      if (listing === null) continue
+      if (found.length === size) return { found, hasMore: true }
+      found.push({ listing, place: position })
+    }
   }
   return { found, hasMore: false }
 }

@@ -3,7 +3,7 @@ import { expect, test } from '@jest/globals'
 import * as fc from 'fast-check'
 import type { Entry } from './documents.ts'
 import { entryKey, type ShardInfo } from './shards.ts'
-import { walkNear, type NearPosition } from './walks.ts'
+import { walkNear, type NearPosition, type Walk } from './walks.ts'
 
 const characters = geohashAlphabet.split('')
 const area = fc.array(fc.constantFrom(...characters), { minLength: 2, maxLength: 4 }).map((picked) => picked.join(''))
@@ -78,6 +78,14 @@ function shardsOf(entries: readonly Entry[], size: number) {
   return { shards, stretches, read, reads }
 }
 
+/** A walk entry by entry. */
+async function* eachOf<Position>(walk: Walk<Position>) {
+  for await (const stretch of walk) {
+    if (stretch === null) yield null
+    else yield* stretch
+  }
+}
+
 /** What the contract says, worked out entry by entry. */
 function expected(entries: readonly Entry[], near: string, withinKm: number) {
   const from = centreOf(cellOf(near))
@@ -106,7 +114,7 @@ test('walks by distance and then by agent, page by page, just those within reach
       const walked: NearPosition[] = []
       for (;;) {
         const before = walked.length
-        for await (const placed of walkNear(shards, read, near, withinKm, walked.at(-1) ?? null)) {
+        for await (const placed of eachOf(walkNear(shards, read, near, withinKm, walked.at(-1) ?? null))) {
           if (placed !== null) walked.push(placed.position)
           if (walked.length === before + pageSize) break
         }
@@ -133,7 +141,7 @@ test('reads a shard only where a cell within reach can be in it', async () => {
           index > 0 && single === last?.listing.profile.area && single !== undefined && next?.startsWith(`${single}/`)
         return isSingle && edgeDistanceKm(from, cellOf(single)) > withinKm ? [String(index)] : []
       })
-      for await (const placed of walkNear(shards, read, near, withinKm, null)) expect(placed).not.toBeNull()
+      for await (const placed of eachOf(walkNear(shards, read, near, withinKm, null))) expect(placed).not.toBeNull()
       expect(useless.filter((id) => reads.has(id))).toEqual([])
     }),
     { numRuns: 200 },
@@ -143,7 +151,7 @@ test('reads a shard only where a cell within reach can be in it', async () => {
 test('reads the nearest shard alone for the first of many', async () => {
   const areas = characters.flatMap((a) => characters.map((b) => `gc${a}${b}`))
   const { shards, read, reads } = shardsOf(areas.map(entryOf), 64)
-  for await (const placed of walkNear(shards, read, 'gcpv', Infinity, null)) {
+  for await (const placed of eachOf(walkNear(shards, read, 'gcpv', Infinity, null))) {
     expect(placed?.entry.listing.profile.area).toBe('gcpv')
     break
   }

@@ -5,11 +5,17 @@ import { entryKey, keyOf, shardAt, type ShardInfo } from './shards.ts'
 /** Reads a shard's entries, in the order of their keys; null where the view that named it is out of date. */
 export type ReadShard = (shard: ShardInfo) => Promise<readonly Entry[] | null>
 
-/** An entry at its place in a walk. `null` in its stead: the view is out of date, and the walk ends. */
+/** An entry at its place in a walk. */
 export interface Placed<Position> {
   entry: Entry
   position: Position
 }
+
+/**
+ * A walk, a stretch at a time: waiting for each entry by itself would be most of the work of a page. `null` in the stead
+ * of a stretch: the view is out of date, and the walk ends.
+ */
+export type Walk<Position> = AsyncGenerator<Iterable<Placed<Position>> | null>
 
 /** A place in the round: behind the key `after`, on the way from the key `start` round to it again. */
 export interface RoundPosition {
@@ -22,31 +28,54 @@ export async function* walkRound(
   shards: readonly ShardInfo[],
   read: ReadShard,
   { start, after }: RoundPosition,
-): AsyncGenerator<Placed<RoundPosition> | null> {
+): Walk<RoundPosition> {
   const isWrapped = after !== null && after < start
   const from = (key: string) => shards.slice(Math.max(0, shardAt(shards, key)))
   const rounds = [
     {
       shards: isWrapped ? [] : from(after ?? start),
-      isAhead: (key: string) => (after === null ? key >= start : key > after),
+      isBehind: (key: string) => (after === null ? key < start : key <= after),
+      isBeyond: () => false,
     },
     {
       shards: (isWrapped ? from(after) : shards).filter((shard) => shard.start < start),
-      isAhead: (key: string) => key < start && (!isWrapped || key > after),
+      isBehind: (key: string) => isWrapped && key <= after,
+      isBeyond: (key: string) => key >= start,
     },
   ]
-  for (const { shards: ofRound, isAhead } of rounds) {
+  for (const { shards: ofRound, isBehind, isBeyond } of rounds) {
     for (const shard of ofRound) {
       const entries = await read(shard)
       if (entries === null) {
         yield null
         return
       }
-      for (const entry of entries) {
-        const key = entryKey(entry)
-        if (isAhead(key)) yield { entry, position: { start, after: key } }
-      }
+      yield placeAhead(entries, start, isBehind, isBeyond)
     }
+  }
+}
+
+/** The entries of a shard from the first that is not behind, as long as they are not beyond. */
+function* placeAhead(
+  entries: readonly Entry[],
+  start: string,
+  isBehind: (key: string) => boolean,
+  isBeyond: (key: string) => boolean,
+): Generator<Placed<RoundPosition>> {
+  let low = 0
+  let high = entries.length
+  while (low < high) {
+    const middle = (low + high) >>> 1
+    const entry = entries[middle]
+    if (entry !== undefined && isBehind(entryKey(entry))) low = middle + 1
+    else high = middle
+  }
+  for (let index = low; index < entries.length; index += 1) {
+    const entry = entries[index]
+    if (entry === undefined) return
+    const key = entryKey(entry)
+    if (isBeyond(key)) return
+    yield { entry, position: { start, after: key } }
   }
 }
 
@@ -90,7 +119,7 @@ export async function* walkNear(
   near: string,
   withinKm: number,
   after: NearPosition | null,
-): AsyncGenerator<Placed<NearPosition> | null> {
+): Walk<NearPosition> {
   const from = centreOf(cellOf(near))
   const queue = createQueue<Region | Found>()
   queue.push(0, { prefix: '', isExact: false })
@@ -113,11 +142,9 @@ export async function* walkNear(
     }
     const { metres } = item
     tied.sort((a, b) => (a.listing.agentId < b.listing.agentId ? -1 : 1))
-    for (const entry of tied) {
-      const { agentId } = entry.listing
-      if (after !== null && (metres < after.metres || (metres === after.metres && agentId <= after.agentId))) continue
-      yield { entry, position: { metres, agentId } }
-    }
+    const isAhead = ({ listing: { agentId } }: Entry) =>
+      after === null || metres > after.metres || (metres === after.metres && agentId > after.agentId)
+    yield tied.filter(isAhead).map((entry) => ({ entry, position: { metres, agentId: entry.listing.agentId } }))
   }
 
   /** Puts what a region holds into the queue: its cells where they are in one shard, else its 32 parts and itself. */
