@@ -28,6 +28,7 @@ export const requiredApis = [
   'pubsub.googleapis.com',
   'run.googleapis.com',
   'secretmanager.googleapis.com',
+  'securetoken.googleapis.com',
   'serviceusage.googleapis.com',
   'storage.googleapis.com',
 ]
