@@ -56,8 +56,8 @@ function areaInWords(geohash: string, text: string): string {
   const { latitude, longitude } = centreOf(cell)
   return fill(text, {
     geohash,
-    width: Math.round(width),
-    height: Math.round(height),
+    width: Math.max(1, Math.round(width)),
+    height: Math.max(1, Math.round(height)),
     latitude: coordinate(latitude, ['N', 'S']),
     longitude: coordinate(longitude, ['E', 'W']),
   })
@@ -75,6 +75,8 @@ function AreaPicture({ geohash }: { geohash: string }) {
   const squeeze = Math.max(0.2, Math.cos((latitude * Math.PI) / 180))
   const width = height * 2.2
   const line = height / 300
+  // A ring shows where a cell is that would be a dot.
+  const isSmall = cell.north - cell.south < height / 20
   const degrees = Array.from({ length: 37 }, (_, index) => index * 10 - 180)
   return (
     <svg
@@ -96,15 +98,12 @@ function AreaPicture({ geohash }: { geohash: string }) {
           y={-cell.north}
           width={cell.east - cell.west}
           height={cell.north - cell.south}
+          stroke-width={line * 2}
         />
       </g>
-      <circle
-        class="halo"
-        cx={longitude * squeeze}
-        cy={-latitude}
-        r={Math.max(height / 14, (cell.north - cell.south) * 0.9)}
-        stroke-width={line * 2}
-      />
+      {isSmall && (
+        <circle class="halo" cx={longitude * squeeze} cy={-latitude} r={height / 14} stroke-width={line * 2} />
+      )}
     </svg>
   )
 }
