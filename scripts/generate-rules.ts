@@ -1,6 +1,6 @@
 import * as z from 'zod'
 import { StoredChannels } from '../contract/src/channels.ts'
-import { Badge, Listing, Presence, Unlinks } from '../contract/src/listing.ts'
+import { Badge, Listing, Presence, Unlink, Unlinks } from '../contract/src/listing.ts'
 import { rooms } from '../contract/src/rooms.ts'
 
 type JsonSchema = z.core.JSONSchema.BaseSchema
@@ -82,7 +82,7 @@ function documentShapes(): Record<string, JsonSchema> {
   for (const [name, { profile }] of Object.entries(rooms)) named.add(profile, { id: `${pascalCase(name)}Profile` })
   named.add(Presence, { id: 'Presence' })
   named.add(Unlinks, { id: 'Unlinks' })
-  named.add(Unlinks.shape.whatsapp.unwrap(), { id: 'Unlink' })
+  named.add(Unlink, { id: 'Unlink' })
   return z.toJSONSchema(named).schemas
 }
 

@@ -35,7 +35,8 @@ function listingOf<Name extends RoomName>(name: Name) {
 export const Listing = z.discriminatedUnion('category', [listingOf('dating')])
 export type Listing = z.infer<typeof Listing>
 
-const Unlink = z.strictObject({
+/** When a channel was taken back, and since when no discovery shard holds its handle. */
+export const Unlink = z.strictObject({
   unlinkedAtMs: Milliseconds,
   /** When no discovery shard held the handle any more; null until then. */
   goneAtMs: Milliseconds.nullable(),

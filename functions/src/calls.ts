@@ -37,10 +37,7 @@ const owned: {
 } = {
   rotateSecret,
   publishProfile,
-  unlinkChannel(ports, session, input, now) {
-    const beganMs = ports.monotonicMs()
-    return unlinkChannel(ports, session, input, () => new Date(now.getTime() + ports.monotonicMs() - beganMs))
-  },
+  unlinkChannel,
   relinkChannel,
   heartbeat: (ports, session, _input, now) => heartbeat(ports, session, now),
   unregisterAgent: (ports, session, _input, now) => unregisterAgent(ports, session, now),

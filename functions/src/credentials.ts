@@ -1,5 +1,5 @@
-import { DirectoryError } from '@koko/contract'
-import { Account, Badge, parseStored, paths } from './documents.ts'
+import { Badge, DirectoryError } from '@koko/contract'
+import { Account, parseStored, paths } from './documents.ts'
 import type { Ports } from './ports.ts'
 import { requireOwner, type Session } from './sessions.ts'
 

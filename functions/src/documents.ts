@@ -1,4 +1,14 @@
-import { AgentId, Area, Badge, Channel, DirectoryError, Listing, Milliseconds, RoomName, Unlinks } from '@koko/contract'
+import {
+  AgentId,
+  Area,
+  Channel,
+  DirectoryError,
+  Listing,
+  Milliseconds,
+  RoomName,
+  Unlink,
+  type Unlinks,
+} from '@koko/contract'
 import * as z from 'zod'
 import type { Fields, Reader } from './ports.ts'
 
@@ -109,8 +119,6 @@ export type Entry = z.infer<typeof Entry>
 export const Run = z.object({ finishedAtMs: Milliseconds })
 export type Run = z.infer<typeof Run>
 
-export { Badge, Listing, Unlinks }
-
 /** Reads one document; null where there is none. A document of a shape that is not ours is `internal`. */
 export async function readDocument<T>(reader: Reader, path: string, schema: z.ZodType<T>): Promise<T | null> {
   const [fields] = await reader.get([path])
@@ -123,8 +131,6 @@ export function parseStored<T>(schema: z.ZodType<T>, fields: Fields | null): T |
   if (result.success) return result.data
   throw new DirectoryError('internal', 'A stored document does not have the shape that this version writes.')
 }
-
-const Unlink = Unlinks.shape.whatsapp.unwrap()
 
 /** The unlinks as they are stored. What is there in some other form is an unlink all the same, of this moment. */
 export function unlinksOf(fields: Fields | null | undefined, now: Date): Unlinks {

@@ -1,7 +1,7 @@
-import { Area, Channel, type AgentId, type RoomName } from '@koko/contract'
+import { Area, Channel, Listing, type AgentId, type RoomName } from '@koko/contract'
 import * as z from 'zod'
 import type { Account } from './documents.ts'
-import { Change, Listing, paths, Removal } from './documents.ts'
+import { Change, paths, Removal } from './documents.ts'
 import { day } from './limits.ts'
 import type { Fields, Transaction } from './ports.ts'
 

@@ -1,6 +1,6 @@
-import { DirectoryError, type callables } from '@koko/contract'
+import { DirectoryError, type Badge, type callables } from '@koko/contract'
 import type * as z from 'zod'
-import type { Account, Badge } from './documents.ts'
+import type { Account } from './documents.ts'
 import { paths } from './documents.ts'
 import { challengeLifetimeMs } from './limits.ts'
 import { utcDay } from './listing-change.ts'

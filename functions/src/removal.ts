@@ -1,6 +1,6 @@
-import type { RoomName } from '@koko/contract'
+import { Badge, type RoomName } from '@koko/contract'
 import type { Departure } from './documents.ts'
-import { Account, Badge, paths } from './documents.ts'
+import { Account, paths } from './documents.ts'
 import { departureMs } from './limits.ts'
 import { readListingState, writeListing } from './listing-change.ts'
 import type { Ports, Transaction } from './ports.ts'

@@ -1,6 +1,6 @@
-import { Channel, DirectoryError, isOnline, RoomName, rooms } from '@koko/contract'
+import { Channel, DirectoryError, isOnline, Listing, RoomName, rooms, Unlinks } from '@koko/contract'
 import type { Entry, Run } from './documents.ts'
-import { Change, Departure, Listing, Manifest, paths, parseStored, Shard, Unlinks, readDocument } from './documents.ts'
+import { Change, Departure, Manifest, paths, parseStored, Shard, readDocument } from './documents.ts'
 import {
   mostChanges,
   republishBudgetMs,

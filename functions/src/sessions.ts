@@ -1,6 +1,6 @@
-import { AgentId, DirectoryError, type Caller, type Badge as BadgeType } from '@koko/contract'
+import { AgentId, DirectoryError, type Caller, Badge } from '@koko/contract'
 import * as z from 'zod'
-import { Account, Badge, parseStored, paths } from './documents.ts'
+import { Account, parseStored, paths } from './documents.ts'
 import type { Fields, Ports, Reader } from './ports.ts'
 
 /** Who calls, as a valid ID token says. */
@@ -54,7 +54,7 @@ export function assertMayCall(session: Session, caller: Caller, now: Date): void
 }
 
 export interface Owner {
-  badge: BadgeType
+  badge: Badge
   account: Account
 }
 

@@ -10,14 +10,15 @@ import { requireOwner, type Session } from './sessions.ts'
  * of its own: taking back is never refused, and a repeated unlink writes nothing.
  */
 export async function unlinkChannel(
-  { store }: Ports,
+  { store, monotonicMs }: Ports,
   session: Session,
   { channel }: { channel: Channel },
-  clock: () => Date,
+  askedAt: Date,
 ) {
+  const beganMs = monotonicMs()
   return store.transaction(async (transaction) => {
-    // Read at each attempt: the times that are promised begin with the one that is committed.
-    const now = clock()
+    // At each attempt anew: the times that are promised begin with the one that is committed.
+    const now = new Date(askedAt.getTime() + monotonicMs() - beganMs)
     const { badge, account } = await requireOwner(transaction, session)
     const state = await readListingState(transaction, badge.category, badge.agentId)
     const [fields] = await transaction.get([paths.unlinks(badge.agentId)])
