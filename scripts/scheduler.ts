@@ -4,7 +4,7 @@ import { createServer } from 'node:http'
 import { functionsOrigin, ports, project, region } from './addresses.ts'
 import { Failure } from './failure.ts'
 
-/** The scheduled function of contract section 7. */
+/** The scheduled function that brings the discovery shards up to date. */
 const FUNCTION = 'republishDiscovery'
 const INTERVAL_MS = 60_000
 /** Cloud Scheduler's own default for an HTTP target. */

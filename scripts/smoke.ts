@@ -17,7 +17,7 @@ import { Failure, reportFailure } from './failure.ts'
 import { exitCodeOf, Stopped, watchStopSignals } from './signals.ts'
 
 const USAGE = 'usage: npm run smoke -- [--origin https://<project>.web.app]'
-/** Contract, section 6: a publish is discoverable within this. */
+/** A publish is discoverable within this. */
 const DISCOVERABLE_WITHIN_MS = 90_000
 /** A republish each minute, and three without one are late. */
 const HEALTHY_WITHIN_MS = 200_000

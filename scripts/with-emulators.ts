@@ -6,7 +6,7 @@ import { keepSchedule } from './scheduler.ts'
 import { exitCodeOf, watchStopSignals, type Stopped } from './signals.ts'
 import { startStack } from './stack.ts'
 
-/** How long a command that was told to stop may take; the emulators need the rest of the 15 s of contract section 8. */
+/** How long a command that was told to stop may take; the emulators need the rest of 15 s. */
 const COMMAND_GRACE_MS = 5_000
 
 /**

@@ -61,7 +61,7 @@ export const errorMeanings = {
   unavailable: 'The directory cannot answer now. Try again later.',
 } as const satisfies Record<ErrorCode, string>
 
-/** The statuses of an HTTP endpoint's errors (contract, "HTTP API"). */
+/** The statuses of an HTTP endpoint's errors. */
 export function endpointErrors({ method, caller }: Endpoint): Record<number, string> {
   return {
     400: `INVALID_ARGUMENT: ${errorMeanings['invalid-argument']}`,

@@ -20,7 +20,7 @@ export interface View {
 export interface DiscoveryView {
   /** A view that is young enough to begin work on, best at this revision. Throws `unavailable` where it cannot be read. */
   current: (room: RoomName, revision?: number) => Promise<View>
-  /** True while an answer may be made from this view (contract, promise 2). */
+  /** True while an answer may be made from this view (the directory's second promise). */
   isFresh: (view: View) => boolean
   /** The entries of a shard as the view names it; null where the view is out of date. */
   entries: (room: RoomName, shard: ShardInfo) => Promise<readonly Entry[] | null>

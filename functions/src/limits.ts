@@ -20,7 +20,7 @@ export const departureMs = customTokenLifetimeMs + minute
 export const publishBurst = 60
 export const publishIntervalMs = minute
 
-/** How long after an unlink's acknowledgement the handle may still be in an answer (contract, promise 2). */
+/** How long after an unlink's acknowledgement the handle may still be in an answer: the directory's second promise. */
 export const goneWithinMs = 10 * second
 /** How old an instance's view of the removals may be when it answers: half of `goneWithinMs`. */
 export const viewMaxAgeMs = 5 * second
