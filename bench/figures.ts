@@ -10,6 +10,15 @@ export interface Figure {
   note?: string
 }
 
+/** A run, as it is kept in `bench/results/`. */
+export interface Result {
+  date: string
+  seconds: number
+  machine: Record<string, unknown>
+  figures: Figure[]
+  tables: Record<string, string[][]>
+}
+
 export type Target = { atMost: number } | { atLeast: number }
 
 /** Whether a figure is as it was to be, and if not, by how much. */
@@ -43,18 +52,20 @@ function groupsOf(figures: readonly Figure[]): [string, Figure[]][] {
 
 /** The table for a terminal. */
 export function textTable(figures: readonly Figure[]): string {
-  const rows = [headings, ...figures.map(cellsOf)]
-  const widths = headings.map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)))
-  const line = (cells: readonly string[]) =>
-    cells
-      .map((cell, column) =>
-        column === 2 || column === 3 ? cell.padStart(widths[column] ?? 0) : cell.padEnd(widths[column] ?? 0),
-      )
-      .join('  ')
-      .trimEnd()
   return groupsOf(figures)
-    .map(([group, ofGroup]) => [group, line(headings), ...ofGroup.map((figure) => line(cellsOf(figure)))].join('\n'))
+    .map(([group, ofGroup]) => `${group}\n${textColumns([headings, ...ofGroup.map(cellsOf)])}`)
     .join('\n\n')
+}
+
+/** Rows in columns. Numbers end below one another. */
+export function textColumns(rows: readonly (readonly string[])[]): string {
+  const columns = Math.max(...rows.map((row) => row.length))
+  const widths = Array.from({ length: columns }, (_, column) =>
+    Math.max(...rows.map((row) => row[column]?.length ?? 0)),
+  )
+  const pad = (cell: string, column: number) =>
+    /^[\d.,–]+( %)?$/.test(cell) ? cell.padStart(widths[column] ?? 0) : cell.padEnd(widths[column] ?? 0)
+  return rows.map((row) => row.map(pad).join('  ').trimEnd()).join('\n')
 }
 
 /** The table for a page. */

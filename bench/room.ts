@@ -24,9 +24,9 @@ export interface Agent {
   listing: Listing
 }
 
-/** A room of so many agents, the same one at each call; `nowMs` decides its days alone. Handles are fictional. */
-export function* generateRoom(size: number, nowMs: number): Generator<Agent> {
-  const random = createRandom(size)
+/** A room of so many agents, the same at each call; `nowMs` decides its days alone. Handles are fictional. */
+export function* generateRoom(size: number, nowMs: number, seed = size): Generator<Agent> {
+  const random = createRandom(seed)
   const today = Math.floor(nowMs / day) * day
   for (let index = 0; index < size; index += 1) {
     const agentId = uuidOf(random)

@@ -1,15 +1,19 @@
 import { Firestore } from '@google-cloud/firestore'
 import { parse, publishInput } from '@koko/contract'
+import { execFile } from 'node:child_process'
 import { mkdir, writeFile } from 'node:fs/promises'
-import { cpus, totalmem } from 'node:os'
+import { cpus, loadavg, totalmem } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
+import { promisify } from 'node:util'
 import { root } from '../scripts/addresses.ts'
+import { dayOf, measure as measureOperations } from '../scripts/costs.ts'
 import { reportFailure } from '../scripts/failure.ts'
-import { pricePerMillion } from './costs.ts'
+import { collusionTable, simulateCollusion } from './collusion.ts'
+import { pricePerMillion } from './prices.ts'
 import { readsOf } from './counts.ts'
 import { startFirestoreEmulator } from './emulator.ts'
-import { textTable, type Figure } from './figures.ts'
+import { textColumns, textTable, type Figure, type Result } from './figures.ts'
 import { startKeyServer } from './keys.ts'
 import { openConnections } from './load.ts'
 import {
@@ -25,7 +29,7 @@ import {
 } from './measure.ts'
 import { generateRoom } from './room.ts'
 import { seedRoom, writeAll } from './seed.ts'
-import { buildArms, serve, type Deployment, type Served } from './serve.ts'
+import { buildArms, containerHeap, serve, type Deployment, type Served } from './serve.ts'
 import { percentile } from './statistics.ts'
 import { seaAreas, targetsOf, timeUnlinks } from './unlinks.ts'
 
@@ -44,20 +48,22 @@ const scopes = {
     scheduleMs: 10_000,
     waitForGoneMs: 15_000,
     validationMs: 500,
+    simulated: 10_000,
   },
   full: {
     sizes: [1_000, 10_000, 100_000],
-    speedMs: 8_000,
-    baselineMs: 5_000,
+    speedMs: 6_000,
+    baselineMs: 3_000,
     walks: 50,
     changes: [1, 100, 10_000],
     oneChangeTimes: 5,
-    starts: 7,
+    starts: 5,
     unlinks: 200,
     unlinksOverMs: 60_000,
     scheduleMs: 60_000,
     waitForGoneMs: 90_000,
     validationMs: 2_000,
+    simulated: 100_000,
   },
 }
 type Scope = (typeof scopes)['quick']
@@ -153,8 +159,70 @@ async function run(scope: Scope): Promise<Figure[]> {
       )
     }
     await firestore.terminate()
+    await save(figures)
+  }
+  figures.push(...(await costs(scope)))
+  if (scope.simulated > 0) {
+    progress('collusion')
+    tables.collusion = collusionTable(await simulateCollusion(scope.simulated, nowMs), scope.simulated)
+    progress('memory at a million')
+    figures.push(...(await millionMemory()))
   }
   return figures
+}
+
+const tables: Record<string, string[][]> = {}
+
+/** A day of agents, by the formulas of `npm run costs` and with the pages that were measured here. */
+async function costs(scope: Scope): Promise<Figure[]> {
+  progress('costs')
+  const counted = await measureOperations()
+  const pages = pagesAt.get(scope.sizes.at(-1) ?? 0)
+  if (pages === undefined) return []
+  const none = { reads: 0, writes: 0, deletes: 0 }
+  return [1_000, 100_000, 1_000_000].flatMap((agents): Figure[] => {
+    const group = 'Costs of a day, list prices of November 2026 in us-central1'
+    const what = `${thousands(agents)} agents`
+    const ours = dayOf(agents, { ...counted, firstPage: pages.ours.first, laterPage: pages.ours.later })
+    const live = dayOf(agents, {
+      ...counted,
+      firstPage: pages.baseline.first,
+      laterPage: pages.baseline.later,
+      idleRun: none,
+      touchedShard: none,
+      change: none,
+    })
+    return [
+      {
+        group,
+        what: `${what}: Firestore documents`,
+        unit: 'US$',
+        ours: ours.costs.documents,
+        baseline: live.costs.documents,
+      },
+      {
+        group,
+        what: `${what}: all in`,
+        unit: 'US$',
+        ours: ours.total,
+        baseline: live.total,
+        ...(agents === 1_000_000 ? { target: { atMost: 25 } } : {}),
+      },
+    ]
+  })
+}
+
+async function millionMemory(): Promise<Figure[]> {
+  const { stdout } = await promisify(execFile)(process.execPath, [
+    ...containerHeap,
+    join(import.meta.dirname, 'million.ts'),
+  ])
+  const { rssBytes, peakBytes } = JSON.parse(stdout) as { rssBytes: number; peakBytes: number }
+  const note = 'a view of which more is read than it keeps, beside the generator of its shards; no server'
+  return [
+    { group: 'Memory', what: 'room of 1,000,000, after', unit: 'MiB', ours: rssBytes / mebibyte, baseline: null, note },
+    { group: 'Memory', what: 'room of 1,000,000, peak', unit: 'MiB', ours: peakBytes / mebibyte, baseline: null },
+  ]
 }
 
 interface Start {
@@ -187,6 +255,11 @@ async function pageDocuments(scope: Scope, stage: Stage, start: Start): Promise<
       baseline: pricePerMillion(baseline),
     })
   }
+  await using kept = await start.ours()
+  await using keptBaseline = await start.baseline()
+  await stage.callers.refill()
+  // The whole room, so that what an instance keeps is kept.
+  await visitRoom(kept, stage)
   for (const pageSize of [50, 200]) {
     progress(`room of ${thousands(stage.size)}: documents per call, pages of ${pageSize}`)
     await stage.callers.refill()
@@ -196,19 +269,21 @@ async function pageDocuments(scope: Scope, stage: Stage, start: Start): Promise<
       ours: await countPages(ours, stage, pageSize, 1),
       baseline: await countPages(baseline, stage, pageSize, 1),
     }
-    // The whole room, so that what an instance keeps is kept.
-    await visitRoom(ours, stage)
-    await stage.callers.refill()
+    // A view is read anew every few seconds, whoever calls: that is counted by itself, below.
     const warm = {
-      ours: await countPages(ours, stage, pageSize, scope.walks),
-      baseline: await countPages(baseline, stage, pageSize, Math.min(scope.walks, 3)),
+      ours: await countPages(kept, stage, pageSize, scope.walks),
+      baseline: await countPages(keptBaseline, stage, pageSize, 3),
     }
+    if (pageSize === 50) pagesAt.set(stage.size, { ours: warm.ours, baseline: warm.baseline })
     add(`first page of ${pageSize}, cold`, cold.ours.first, cold.baseline.first, { overhead: 2 })
     add(`first page of ${pageSize}, warm`, warm.ours.first, warm.baseline.first, { listings: 0, checks: 1, written: 1 })
     add(`later page of ${pageSize}, warm`, warm.ours.later, warm.baseline.later, { listings: 0, checks: 0, written: 0 })
   }
   return figures
 }
+
+/** Documents of warm pages of 50, by the size of the room. */
+const pagesAt = new Map<number, Record<'ours' | 'baseline', { first: Documents; later: Documents }>>()
 
 interface PageTargets {
   listings?: number
@@ -226,8 +301,9 @@ function overheadOf({ byKind: { manifest = 0, removals = 0 } }: Documents): numb
   return manifest + removals
 }
 
-function listingsOf(documents: Documents): number {
-  return documents.reads - checksOf(documents) - overheadOf(documents)
+function listingsOf({ byKind: { shards = 0, listings = 0, badges = 0 } }: Documents): number {
+  // What is read of the caller's own listing is a check.
+  return shards + Number((listings - badges).toFixed(6))
 }
 
 async function speeds(scope: Scope, stage: Stage, start: Start): Promise<Figure[]> {
@@ -495,26 +571,34 @@ function validationSpeed({ validationMs }: Scope): Figure {
   }
 }
 
-try {
-  const isQuick = process.argv.includes('--quick')
-  const startedMs = performance.now()
-  const figures = await run(isQuick ? scopes.quick : scopes.full)
-  console.log(textTable(figures))
-  const seconds = Math.round((performance.now() - startedMs) / 1_000)
+const isQuick = process.argv.includes('--quick')
+
+/** Writes what there is by now: of a run that is broken off, something is left. */
+async function save(figures: readonly Figure[]): Promise<string> {
   const [processor] = cpus()
   const machine = {
     processor: processor?.model ?? 'unknown',
     cores: cpus().length,
     memoryGiB: Math.round(totalmem() / 2 ** 30),
+    loadAverage: loadavg(),
     node: process.version,
     platform: `${process.platform} ${process.arch}`,
   }
   const folder = join(root, 'bench', 'results')
   await mkdir(folder, { recursive: true })
-  const path = join(folder, isQuick ? 'quick.json' : 'full.json')
-  const result = { date: new Date().toISOString(), seconds, machine, figures }
-  await writeFile(path, `${JSON.stringify(result, null, 2)}\n`)
-  progress(`done in ${seconds} s: bench/results/${isQuick ? 'quick' : 'full'}.json`)
+  const name = isQuick ? 'quick.json' : 'full.json'
+  const seconds = Math.round(performance.now() / 1_000)
+  const result: Result = { date: new Date().toISOString(), seconds, machine, figures: [...figures], tables }
+  await writeFile(join(folder, name), `${JSON.stringify(result, null, 2)}\n`)
+  return `bench/results/${name}`
+}
+
+try {
+  const figures = await run(isQuick ? scopes.quick : scopes.full)
+  const path = await save(figures)
+  console.log(textTable(figures))
+  for (const [name, rows] of Object.entries(tables)) console.log(`\n${name}\n${textColumns(rows)}`)
+  progress(`done: ${path}`)
 } catch (error) {
   process.exitCode = reportFailure(error)
 }
