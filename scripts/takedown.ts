@@ -1,4 +1,4 @@
-import { AgentId, Channel } from '@koko/contract'
+import { AgentId, Channel, DirectoryError } from '@koko/contract'
 import { Firestore } from '@google-cloud/firestore'
 import { execFile } from 'node:child_process'
 import { readFile } from 'node:fs/promises'
@@ -124,6 +124,15 @@ async function readStandardInput(): Promise<string> {
   return text(process.stdin)
 }
 
+/** What the store names, and what Google's client says where it has no credentials or no database. */
+function isOfTheDatabase(error: unknown): error is Error {
+  return error instanceof DirectoryError || (error instanceof Error && /credentials|^\d+ [A-Z_]+: /.test(error.message))
+}
+
+function unfinished(error: Error): Failure {
+  return new Failure(`not finished: ${error.message}\nRun it again: what is done stays done.`, { cause: error })
+}
+
 function readOptions(): Options {
   try {
     const { values } = parseArgs({
@@ -143,9 +152,13 @@ function readOptions(): Options {
 }
 
 if (import.meta.main) {
+  // Google's client rejects a promise that nobody can await where it finds no credentials.
+  process.on('unhandledRejection', (error) =>
+    process.exit(reportFailure(isOfTheDatabase(error) ? unfinished(error) : error)),
+  )
   try {
     console.log(await runTakedown(readOptions(), readStandardInput))
   } catch (error) {
-    process.exitCode = reportFailure(error)
+    process.exitCode = reportFailure(isOfTheDatabase(error) ? unfinished(error) : error)
   }
 }

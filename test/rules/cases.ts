@@ -153,6 +153,7 @@ const places: Record<string, Place> = Object.fromEntries([
     'settingsLinks',
     'proofs',
     'departures',
+    'takedowns',
     'discovery',
     'discovery/dating/shards',
     'runs',
