@@ -50,7 +50,7 @@ test('says by how much a figure is missed', () => {
   expect(verdict({ ours: 5, target: { atMost: 5 } })).toBe('≤ 5: reached')
   expect(verdict({ ours: 6, target: { atMost: 5 } })).toBe('≤ 5: missed by 20 %')
   expect(verdict({ ours: 3, target: { atMost: 0 } })).toBe('≤ 0: missed by 3')
-  expect(verdict({ ours: 300, target: { atLeast: 400 } })).toBe('≥ 400: missed by 25.0 %')
+  expect(verdict({ ours: 300, target: { atLeast: 400 } })).toBe('≥ 400: missed by 25 %')
   expect(verdict({ ours: 300 })).toBe('')
 })
 

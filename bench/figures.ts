@@ -28,7 +28,10 @@ export function verdict({ ours, target }: Pick<Figure, 'ours' | 'target'>): stri
     'atMost' in target ? [target.atMost, ours <= target.atMost] : [target.atLeast, ours >= target.atLeast]
   const sign = 'atMost' in target ? '≤' : '≥'
   if (isReached) return `${sign} ${formatNumber(bound)}: reached`
-  const by = bound === 0 ? formatNumber(Math.abs(ours - bound)) : `${formatNumber(Number((Math.abs(ours / bound - 1) * 100).toFixed(1)))} %`
+  const by =
+    bound === 0
+      ? formatNumber(Math.abs(ours - bound))
+      : `${formatNumber(Number((Math.abs(ours / bound - 1) * 100).toFixed(1)))} %`
   return `${sign} ${formatNumber(bound)}: missed by ${by}`
 }
 
