@@ -3,8 +3,11 @@ import { join } from 'node:path'
 import firebase from '../firebase.json' with { type: 'json' }
 import { authOrigin, firestoreOrigin, root } from './addresses.ts'
 
-/** Beside firebase.json, because firebase-tools takes a configuration's folder for the project's; git ignores it. */
-const path = join(root, 'firebase.emulators.json')
+/**
+ * Beside firebase.json, because firebase-tools takes a configuration's folder for the project's; git ignores it. Each
+ * run has its own: one that stops must not take away what the next has begun with.
+ */
+const path = join(root, `firebase.emulators.${process.pid}.json`)
 
 /** Writes the emulators' copy of firebase.json, whose pages may also reach the emulators. Answers its path. */
 export async function writeEmulatorConfig(): Promise<string> {

@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process'
 import type { ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync } from 'node:fs'
-import { copyFile, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { copyFile, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { homedir, tmpdir } from 'node:os'
 import { delimiter, join } from 'node:path'
 import { createInterface } from 'node:readline'
@@ -29,6 +29,7 @@ const RELEASE_TIMEOUT_MS = 4_000
 const LINES_IN_A_FAILURE = 30
 
 const logPath = join(stackFolder, 'stack.log')
+const ownerPath = join(stackFolder, 'pid')
 /** The Functions emulator looks for secrets beside the code, not in firebase.json's `configDir`. */
 const sharedSecrets = join(root, 'functions', 'dist', '.secret.local')
 
@@ -52,6 +53,7 @@ export async function startStack(options: { importFrom?: string; signal: AbortSi
 
   await rm(stackFolder, { recursive: true, force: true })
   await mkdir(stackFolder, { recursive: true })
+  await writeFile(ownerPath, String(process.pid))
   // The functions' sockets are made in here, and a socket's path must stay below about a hundred characters.
   const scratch = await mkdtemp(join(tmpdir(), 'koko-'))
   const secrets = join(root, 'functions', '.secret.local')
@@ -78,7 +80,9 @@ export async function startStack(options: { importFrom?: string; signal: AbortSi
     if (isStopping) return
     isStopping = true
     await endProcesses(child, exited, descendants)
-    const rest = [stackFolder, scratch, sharedSecrets, configPath]
+    // The ports are free: another stack may have begun.
+    const isOurs = (await readFile(ownerPath, 'utf8').catch(() => '')) === String(process.pid)
+    const rest = [scratch, configPath, ...(isOurs ? [stackFolder, sharedSecrets] : [])]
     await Promise.all(rest.map((path) => rm(path, { recursive: true, force: true, maxRetries: 3 })))
   }
   const ended = new Promise<string>((resolve) => {

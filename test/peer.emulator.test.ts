@@ -1,4 +1,5 @@
 import { afterAll, expect, test } from '@jest/globals'
+import { readFile } from 'node:fs/promises'
 import { setTimeout as delay } from 'node:timers/promises'
 import { connect, discoverWhen, type Peer } from '../docs/examples/peer.ts'
 import { runSchedule } from '../scripts/schedule.ts'
@@ -34,7 +35,7 @@ afterAll(async () => {
 test('a peer on the official SDK publishes, is found, takes its number back for good, relinks it, and leaves nothing', async () => {
   const ada = await newPeer('ada')
   const bea = await newPeer('bea')
-  const { agentId } = await ada.register('dating')
+  const { agentId, secret, token: adaToken } = await ada.register('dating')
   const { agentId: beaId } = await bea.register('dating')
   await ada.call('publishProfile', { channels, profile })
   await bea.call('publishProfile', { channels: { telegram: 'bea_of_the_test' }, profile })
@@ -67,7 +68,8 @@ test('a peer on the official SDK publishes, is found, takes its number back for 
   // A settings session lifts it; the number returns with the next publish.
   const { url } = await ada.call('createSettingsLink')
   const operator = await newPeer('operator')
-  const { token } = await operator.call('redeemSettingsLink', { code: String(url).split('#code=')[1] ?? '' })
+  const code = String(url).split('#code=')[1] ?? ''
+  const { token } = await operator.call('redeemSettingsLink', { code })
   await operator.signIn(String(token))
   await expect(operator.call('publishProfile', { channels, profile })).rejects.toMatchObject({
     code: 'functions/permission-denied',
@@ -93,5 +95,12 @@ test('a peer on the official SDK publishes, is found, takes its number back for 
     { method: 'POST', headers: { authorization: 'Bearer owner', 'content-type': 'application/json' }, body: '{}' },
   )
   expect(accounts.ok).toBe(true)
+
+  // Whatever the emulators and the functions said in all of this run, debug output included.
+  const log = await readFile(process.env.KOKO_STACK_LOG ?? '', 'utf8')
+  expect(log).toContain('unlinkChannel')
+  for (const trace of [number, ...Object.values(channels), 'bea_of_the_test', secret, code, adaToken, String(token)]) {
+    expect(log.includes(trace)).toBe(false)
+  }
   expect(await accounts.text()).not.toMatch(new RegExp(`${agentId}|${beaId}`))
 }, 240_000)
