@@ -66,8 +66,8 @@ describe('unregistering', () => {
     await ada.publish({ whatsapp: number, telegram: 'ada_of_the_page' })
     await ada.unlink('slack')
     await runSchedule('run', undefined)
-    await using tab = await openTab(browser)
-    await using other = await openTab(browser)
+    await using tab = await openTab(browser, { failedLoads: true })
+    await using other = await openTab(browser, { failedLoads: true })
     const { page } = tab
     await openSettings(other, ada)
     await openSettings(tab, ada)
@@ -105,6 +105,23 @@ describe('unregistering', () => {
       body: '{}',
     })
     expect(await accounts.text()).not.toContain(ada.agentId)
+  })
+
+  test('ends there too when the page looks while the answer is still on its way', async () => {
+    await using ada = await registerAgent()
+    await using tab = await openTab(browser, { failedLoads: true })
+    const { page } = tab
+    await openSettings(tab, ada)
+    await page.route('**/callables/unregisterAgent', async (route) => {
+      const response = await route.fetch()
+      // Two documents, and the badge, since neither is there: only then has the page seen that the agent is gone.
+      for (let read = 0; read < 3; read += 1) await page.waitForResponse(/documents:batchGet/)
+      await route.fulfill({ response })
+    })
+    await page.getByLabel('Type “delete” to confirm').fill('delete')
+    await page.getByRole('button', { name: 'Delete everything' }).click()
+    await page.locator('h1', { hasNotText: 'Your settings' }).waitFor()
+    expect(await heading(page)).toBe('Nothing is left')
   })
 
   test('that fails deletes nothing and says what to do', async () => {
@@ -147,7 +164,8 @@ describe('the keyboard alone', () => {
   test('opens, unlinks, relinks, copies and unregisters, and the focus is always where the eye is', async () => {
     await using ada = await registerAgent()
     await ada.publish({ whatsapp: number, telegram: 'ada_of_the_page' })
-    await using tab = await openTab(browser)
+    // The bytes may be asked for once more while the agent goes.
+    await using tab = await openTab(browser, { failedLoads: true })
     const { page } = tab
     const { keyboard } = page
     await tab.context.grantPermissions(['clipboard-read', 'clipboard-write'], { origin: hostingOrigin })

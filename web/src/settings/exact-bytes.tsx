@@ -37,9 +37,9 @@ export function ExactBytes({ session, known, endsWith }: ExactBytesProps) {
           setIsReading(false)
         },
         (error: unknown) => {
-          if (!current.is || endsWith(error)) return
-          setFailure(`${words.failed} ${inWords(error)}`)
+          if (!current.is) return
           setIsReading(false)
+          if (!endsWith(error)) setFailure(`${words.failed} ${inWords(error)}`)
         },
       )
     }, settleMs)

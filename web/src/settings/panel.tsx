@@ -29,6 +29,8 @@ export function Panel({ session, heading, onStage }: PanelProps) {
   const [isLate, setIsLate] = useState(false)
   const watching = useRef<Watch | null>(null)
   const hasLeft = useRef(false)
+  // What is refused while the agent is being unregistered is no news: the unregistering itself tells how it ended.
+  const isUnregistering = useRef(false)
   const known = snapshot === null ? '' : JSON.stringify(snapshot)
 
   function leave(next: Stage) {
@@ -40,6 +42,7 @@ export function Panel({ session, heading, onStage }: PanelProps) {
 
   /** True where a failure says that the session is over, which the page then shows. */
   function endsWith(error: unknown): boolean {
+    if (isUnregistering.current) return true
     const ending: Ending | null = endingOf(error, session.nowMs() >= session.untilMs)
     if (ending !== null) leave({ name: 'over', why: ending })
     return ending !== null
@@ -102,7 +105,7 @@ export function Panel({ session, heading, onStage }: PanelProps) {
         <p role="status">{strings.session.loading}</p>
       )}
       <ExactBytes session={session} known={known} endsWith={endsWith} />
-      <Unregister session={session} endsWith={endsWith} onGone={leave} />
+      <Unregister session={session} isUnregistering={isUnregistering} endsWith={endsWith} onGone={leave} />
     </>
   )
 }

@@ -1,3 +1,4 @@
+import type { RefObject } from 'preact'
 import { useRef, useState } from 'preact/hooks'
 import type { Stage } from './app.tsx'
 import { inWords } from './failure.ts'
@@ -11,38 +12,38 @@ const words = strings.unregister
 
 interface UnregisterProps {
   session: Session
+  /** True while it is under way. */
+  isUnregistering: RefObject<boolean>
   /** True where a failure says that the session is over. */
   endsWith: (error: unknown) => boolean
   onGone: (stage: Stage) => void
 }
 
-export function Unregister({ session, endsWith, onGone }: UnregisterProps) {
+export function Unregister({ session, isUnregistering, endsWith, onGone }: UnregisterProps) {
   const [typed, setTyped] = useState('')
   const [failure, setFailure] = useState('')
   const [isWorking, setIsWorking] = useState(false)
-  const isBusy = useRef(false)
   const input = useRef<HTMLInputElement>(null)
 
   async function unregister() {
-    if (isBusy.current) return
+    if (isUnregistering.current) return
     setFailure('')
     if (typed.trim().toLowerCase() !== words.word) {
       setFailure(words.mistyped)
       input.current?.focus()
       return
     }
-    isBusy.current = true
+    isUnregistering.current = true
     setIsWorking(true)
     try {
       await session.call('unregisterAgent', {})
       const outOfAnswersAtMs = session.nowMs() + goneWithinMs
       onGone({ name: 'gone', left: await session.readAgain(), outOfAnswersAtMs })
     } catch (error) {
+      isUnregistering.current = false
       if (endsWith(error)) return
       setFailure(inWords(error))
       setIsWorking(false)
-    } finally {
-      isBusy.current = false
     }
   }
 
