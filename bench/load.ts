@@ -63,12 +63,16 @@ export async function discoverPage(
 }
 
 /** Runs `work` on so many workers until the time is over or it says that it is done. Answers the seconds it took. */
-export async function runFor(workers: number, limitMs: number, work: () => Promise<void>): Promise<number> {
+export async function runFor(
+  workers: number,
+  limitMs: number,
+  work: (isOver: () => boolean) => Promise<void>,
+): Promise<number> {
   const startedMs = performance.now()
   const isOver = () => performance.now() - startedMs >= limitMs
   await Promise.all(
     Array.from({ length: workers }, async () => {
-      while (!isOver()) await work()
+      while (!isOver()) await work(isOver)
     }),
   )
   return (performance.now() - startedMs) / 1_000

@@ -154,7 +154,7 @@ export async function timeWalks(
   using connections = openConnections(workers)
   const all: number[] = []
   const later: number[] = []
-  const seconds = await runFor(workers, limitMs, async () => {
+  const seconds = await runFor(workers, limitMs, async (isOver) => {
     const { idToken } = callers.next()
     let pageToken: string | null = null
     for (let page = 0; page < pagesOfWalk; page += 1) {
@@ -163,7 +163,7 @@ export async function timeWalks(
       all.push(answer.ms)
       if (page > 0) later.push(answer.ms)
       pageToken = answer.nextPageToken
-      if (pageToken === null) return
+      if (pageToken === null || isOver()) return
     }
   })
   return { all: { ...summarize(all), callsPerSecond: all.length / seconds }, later: summarize(later) }
