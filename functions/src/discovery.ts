@@ -58,7 +58,6 @@ export async function discover(
   const resumed = pageToken === undefined ? null : openPageToken(ports, purpose, pageToken, now)
   const fraction = ports.vault.fraction('walk', `${session.agentId} ${utcDay(now)}`)
   const onlineSinceMs = now.getTime() - rooms[room].onlineWindowMs
-  const size = pageSize < aheadFromPageSize ? pageSize : pageSize * pagesPaidAtOnce
 
   let paid = view.prepaid.take(session.agentId, now)
   try {
@@ -69,6 +68,8 @@ export async function discover(
       const read: ReadShard = (shard) => view.entries(room, shard)
       const shards = current.manifest.shards.filter(({ newestSeenAtMs }) => (newestSeenAtMs ?? 0) >= onlineSinceMs)
       const walk = await beginWalk(shards, read, resumed?.place ?? null, near, withinKm, fraction)
+      // Only a page that is yet to be paid for looks for more to pay for.
+      const size = pageSize < aheadFromPageSize || paid >= pageSize ? pageSize : pageSize * pagesPaidAtOnce
       const page = walk === null ? null : await collect(walk, current, revision, size, session, now)
       if (page === null) continue
       paid = await admit(ports, session, room, page.found.length, pageSize, paid, now)
@@ -99,8 +100,8 @@ export async function batchGet(
   { agentIds }: BatchGetInput,
   now: Date,
 ): Promise<BatchGetOutput> {
-  const room = roomOf(roomName)
   assertMayCall(session, 'agent', now)
+  const room = roomOf(roomName)
   await ports.store.transaction(async (transaction) => {
     const owner = await requirePeer(transaction, session, room, now)
     if (budgetLeft(owner, 'fetched', now) < agentIds.length) throw budgetSpent(now)

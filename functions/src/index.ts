@@ -1,4 +1,4 @@
-import { callables, DirectoryError, invalidArgument, region, type CallableName, type Violation } from '@koko/contract'
+import { callables, DirectoryError, invalidArgument, region, type CallableName } from '@koko/contract'
 import * as logger from 'firebase-functions/logger'
 import { defineInt, defineSecret, defineString } from 'firebase-functions/params'
 import { setGlobalOptions } from 'firebase-functions/v2'
@@ -184,7 +184,7 @@ function parseCall(request: Request): unknown {
 function httpsErrorOf(error: unknown): HttpsError {
   if (error instanceof DirectoryError && error.code !== 'internal') {
     if (error.code === 'unavailable') logFault(error)
-    return new HttpsError(error.code, error.message, error.details satisfies readonly Violation[] | object | undefined)
+    return new HttpsError(error.code, error.message, error.details)
   }
   logFault(error)
   return new HttpsError('internal', 'Something went wrong on our side. Try again later.')

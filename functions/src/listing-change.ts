@@ -45,7 +45,7 @@ export function areaOf(listing: Fields | null | undefined): Area | null {
 }
 
 /** The channels whose handle is in `before` and no longer in `after`. */
-export function removedChannels(before: ListingState['listing'], after: Listing | null): Channel[] {
+function removedChannels(before: ListingState['listing'], after: Listing | null): Channel[] {
   if (before === null) return []
   if (before === 'unreadable') return [...Channel.options]
   return Channel.options.filter(

@@ -40,7 +40,7 @@ export async function publishProfile({ store, vault }: Ports, session: Session, 
 }
 
 /** What a publish stores, and which of its channels an unlink holds back. */
-export function decidePublication(
+function decidePublication(
   badge: Badge,
   channels: Channels,
   profile: Listing['profile'],
