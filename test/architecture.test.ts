@@ -27,11 +27,13 @@ const isPackage = (specifier: string, name: string) => specifier === name || spe
 const isContract = (specifier: string) => isPackage(specifier, '@koko/contract')
 const index = 'functions/src/index.ts'
 
-const Manifest = z.looseObject({ dependencies: z.record(z.string(), z.string()).default({}) })
+const Packages = z.record(z.string(), z.string()).default({})
+const Manifest = z.looseObject({ dependencies: Packages, devDependencies: Packages })
 
-/** The packages that a workspace names as its own. */
+/** The packages that a workspace names as its own; what is bundled is a dependency of development only. */
 function ownPackages(workspace: string): string[] {
-  return Object.keys(Manifest.parse(JSON.parse(readFileSync(`${root}${workspace}/package.json`, 'utf8'))).dependencies)
+  const manifest = Manifest.parse(JSON.parse(readFileSync(`${root}${workspace}/package.json`, 'utf8')))
+  return Object.keys({ ...manifest.dependencies, ...manifest.devDependencies })
 }
 
 /** Who may import what: the table of the architecture. */

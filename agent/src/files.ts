@@ -1,0 +1,83 @@
+import { AgentId, Channel, DatingProfile, Listing, Milliseconds, RoomName, StoredChannels } from '@koko/contract'
+import * as z from 'zod'
+import type { HomeFile } from './home.ts'
+
+// What is kept at home, one schema for each file. Of all this the cloud gets the published profile and channels, and the
+// secret where it signs in; nothing else.
+
+/** Who this agent is, and where: the credential. */
+export const Agent = z.strictObject({
+  /** The directory's origin, such as `https://example-project.web.app`. */
+  origin: z.url({ protocol: /^https?$/ }),
+  projectId: z.string(),
+  /** A directory under emulators: fictional numbers only. */
+  isEmulated: z.boolean(),
+  room: RoomName,
+  agentId: AgentId,
+  registeredAtMs: Milliseconds,
+  secret: z.string().regex(/^[A-Za-z0-9_-]{43}$/, 'must be 43 characters of A to Z, a to z, 0 to 9, - and _'),
+  /** The version of the texts that were consented to; null where the agent was restored from its secret. */
+  termsVersion: z.string().nullable(),
+})
+export type Agent = z.infer<typeof Agent>
+export const agentFile: HomeFile<Agent> = { name: 'agent.json', schema: Agent, migrations: [] }
+
+/** The eight fields, and the dealbreaker that is nobody else's business. */
+export const Profile = z.strictObject({
+  profile: DatingProfile,
+  /** Intents that a match may have; empty is any. Never published. */
+  onlyIntents: z.array(DatingProfile.shape.intent),
+})
+export type Profile = z.infer<typeof Profile>
+export const profileFile: HomeFile<Profile> = { name: 'profile.json', schema: Profile, migrations: [] }
+
+const handleOf = (channel: Channel) =>
+  z
+    .strictObject({
+      /** In its canonical form. */
+      handle: StoredChannels.shape[channel].unwrap(),
+      /** When the operator agreed to publish this very handle; null until then. */
+      agreedAtMs: Milliseconds.nullable(),
+    })
+    .optional()
+
+/** The handles to publish. One that was unlinked stays, for the day it is allowed again: the directory withholds it. */
+export const Handles = z.strictObject({
+  whatsapp: handleOf('whatsapp'),
+  telegram: handleOf('telegram'),
+  discord: handleOf('discord'),
+  slack: handleOf('slack'),
+})
+export type Handles = z.infer<typeof Handles>
+export const handlesFile: HomeFile<Handles> = { name: 'handles.json', schema: Handles, migrations: [] }
+
+/** What the directory answered to the last publish from this home, and what was taken back from here since. */
+export const Published = z.strictObject({
+  publishedAtMs: Milliseconds,
+  /** As it is stored; null where nothing is listed. */
+  listing: Listing.nullable(),
+  withheld: z.array(z.strictObject({ channel: Channel, unlinkedAtMs: Milliseconds })),
+})
+export type Published = z.infer<typeof Published>
+export const publishedFile: HomeFile<Published> = { name: 'published.json', schema: Published, migrations: [] }
+
+/** Peers that match, and what of today's budgets is used. */
+export const Peers = z.strictObject({
+  peers: z.array(z.strictObject({ listing: Listing, foundAtMs: Milliseconds, refreshedAtMs: Milliseconds })),
+  /** The UTC day that is counted, as the directory tells it, and the listings and ids got in it. */
+  budget: z.strictObject({ dayMs: Milliseconds, discovered: z.int().nonnegative(), refreshed: z.int().nonnegative() }),
+})
+export type Peers = z.infer<typeof Peers>
+export const peersFile: HomeFile<Peers> = { name: 'peers.json', schema: Peers, migrations: [] }
+
+/** What the daemon has done last. */
+export const Daemon = z.strictObject({
+  heartbeatAtMs: Milliseconds.nullable(),
+  /** The local date, such as `2026-11-21`. */
+  discoveredOn: z.iso.date().nullable(),
+  failure: z.strictObject({ atMs: Milliseconds, message: z.string(), next: z.string() }).nullable(),
+})
+export type Daemon = z.infer<typeof Daemon>
+export const daemonFile: HomeFile<Daemon> = { name: 'daemon.json', schema: Daemon, migrations: [] }
+
+export const homeFiles = [agentFile, profileFile, handlesFile, publishedFile, peersFile, daemonFile] as const

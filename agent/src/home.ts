@@ -1,0 +1,217 @@
+import { randomBytes } from 'node:crypto'
+import { chmod, mkdir, open, readdir, readFile, rename, rm, stat } from 'node:fs/promises'
+import { join } from 'node:path'
+import type * as z from 'zod'
+import { Advice } from './advice.ts'
+import { lockHolder, tryLock, type Lock } from './lock.ts'
+
+/** A file of the home: `{"version": n, …}`. */
+export interface HomeFile<T extends object> {
+  name: string
+  schema: z.ZodType<T>
+  /** Each takes the fields of its version, the first those of version 1, and gives those of the next. */
+  migrations: readonly ((fields: Record<string, unknown>) => Record<string, unknown>)[]
+}
+
+/**
+ * What changes one thing at a time: `files` what is on disk, held for moments; `listing` what is published, held while
+ * the directory is asked; `daemon` as long as a daemon runs.
+ */
+export type LockName = 'files' | 'listing' | 'daemon'
+
+/** The folder in which everything of an agent is kept: for its owner only, each file whole or not at all. */
+export interface Home {
+  path: string
+  /** Undefined where the file was never written. Throws `Advice` where it cannot be read as what it should be. */
+  read: <T extends object>(file: HomeFile<T>) => Promise<T | undefined>
+  /** Reads, then writes, with nobody else writing meanwhile. Keep what takes long outside. */
+  change: <T>(work: (files: Files) => Promise<T>) => Promise<T>
+  /** Does `work` holding a lock; throws `Advice` where another process holds it for longer than `waitMs`. */
+  locked: <T>(name: LockName, waitMs: number, work: () => Promise<T>) => Promise<T>
+  /** The id of the process that holds a lock. */
+  lockedBy: (name: LockName) => Promise<number | undefined>
+  /** Throws `Advice` where nothing can be written. */
+  assertWritable: () => Promise<void>
+}
+
+export interface Files {
+  read: Home['read']
+  write: <T extends object>(file: HomeFile<T>, value: T) => Promise<void>
+  remove: (file: { name: string }) => Promise<void>
+}
+
+/** Other writers hold the files for moments. */
+const patienceMs = 10_000
+const lockPollMs = 20
+
+export function openHome(path: string): Home {
+  const locks = join(path, 'locks')
+
+  async function read<T extends object>(file: HomeFile<T>): Promise<T | undefined> {
+    let text: string
+    try {
+      text = await readFile(join(path, file.name), 'utf8')
+    } catch (error) {
+      if (codeOf(error) === 'ENOENT') return undefined
+      throw diskAdvice(error, `read ${join(path, file.name)}`)
+    }
+    return parseFile(join(path, file.name), file, text)
+  }
+
+  async function write<T extends object>(file: HomeFile<T>, value: T): Promise<void> {
+    const fields = { version: file.migrations.length + 1, ...file.schema.parse(value) }
+    await writeWhole(path, file.name, `${JSON.stringify(fields, null, 2)}\n`)
+  }
+
+  async function locked<T>(name: LockName, waitMs: number, work: () => Promise<T>): Promise<T> {
+    const lock = await waitForLock(name, waitMs)
+    try {
+      return await work()
+    } finally {
+      await lock.release()
+    }
+  }
+
+  async function waitForLock(name: LockName, waitMs: number): Promise<Lock> {
+    await makeFolder()
+    for (let waitedMs = 0; ; waitedMs += lockPollMs) {
+      const lock = await tryLock(locks, name).catch((error: unknown) => {
+        throw diskAdvice(error, `write in ${path}`)
+      })
+      if (!('heldBy' in lock)) return lock
+      if (waitedMs >= waitMs) {
+        throw new Advice(
+          `Another koko (process ${lock.heldBy}) is at work in ${path}.`,
+          name === 'daemon' ? 'Stop it first, or leave it running: one is enough.' : 'Wait for it, then try again.',
+        )
+      }
+      await new Promise((resolve) => setTimeout(resolve, lockPollMs))
+    }
+  }
+
+  async function makeFolder(): Promise<void> {
+    try {
+      await mkdir(path, { recursive: true, mode: 0o700 })
+      if (((await stat(path)).mode & 0o077) !== 0) await chmod(path, 0o700)
+    } catch (error) {
+      throw diskAdvice(error, `write in ${path}`)
+    }
+  }
+
+  return {
+    path,
+    read,
+    locked,
+    lockedBy: (name) => lockHolder(locks, name),
+    change: (work) =>
+      locked('files', patienceMs, async () => {
+        await removeDrafts(path)
+        return work({ read, write, remove: ({ name }) => removeFile(path, name) })
+      }),
+    assertWritable: () =>
+      locked('files', patienceMs, async () => {
+        await removeDrafts(path)
+        // As much as a home's files take: a full disk shows now, and not when there is something to lose.
+        await writeWhole(path, 'probe', ' '.repeat(probeBytes))
+        await removeFile(path, 'probe')
+      }),
+  }
+}
+
+const probeBytes = 65_536
+
+function parseFile<T extends object>(path: string, file: HomeFile<T>, text: string): T {
+  const current = file.migrations.length + 1
+  let fields: Record<string, unknown>
+  try {
+    const json: unknown = JSON.parse(text)
+    if (typeof json !== 'object' || json === null || Array.isArray(json)) throw new Error('not an object')
+    fields = { ...json }
+  } catch (cause) {
+    throw damaged(path, 'it is not a JSON object', cause)
+  }
+  const { version, ...rest } = fields
+  if (typeof version !== 'number' || !Number.isInteger(version) || version < 1) {
+    throw damaged(path, 'version must be a whole number from 1')
+  }
+  if (version > current) {
+    throw new Advice(`${path} was written by a newer koko.`, 'Install that version of koko again.')
+  }
+  const migrated = file.migrations.slice(version - 1).reduce((old, migrate) => migrate(old), rest)
+  const result = file.schema.safeParse(migrated)
+  if (result.success) return result.data
+  const issue = result.error.issues[0]
+  // The message of a schema names what would pass; the value itself stays out of it.
+  const where = issue?.path.join('.') ?? ''
+  throw damaged(path, `${where === '' ? 'the file' : where} ${issue?.message ?? 'is not valid'}`)
+}
+
+function damaged(path: string, why: string, cause?: unknown): Advice {
+  return new Advice(`${path} is damaged: ${why}.`, 'Run `koko doctor`.', { cause })
+}
+
+/** The old file stays until the new one is on the disk; a crash leaves one of them, and at worst a draft beside it. */
+async function writeWhole(folder: string, name: string, text: string): Promise<void> {
+  const draft = join(folder, `.${name}.${randomBytes(6).toString('hex')}.draft`)
+  try {
+    const handle = await open(draft, 'wx', 0o600)
+    try {
+      await handle.writeFile(text)
+      await handle.sync()
+    } finally {
+      await handle.close()
+    }
+    await rename(draft, join(folder, name))
+    await syncFolder(folder)
+  } catch (error) {
+    await rm(draft, { force: true }).catch(() => undefined)
+    throw diskAdvice(error, `write ${join(folder, name)}`)
+  }
+}
+
+async function removeFile(folder: string, name: string): Promise<void> {
+  try {
+    await rm(join(folder, name), { force: true })
+    await syncFolder(folder)
+  } catch (error) {
+    throw diskAdvice(error, `remove ${join(folder, name)}`)
+  }
+}
+
+/** What crashes left behind. Nobody else writes meanwhile. */
+async function removeDrafts(folder: string): Promise<void> {
+  const drafts = (await readdir(folder)).filter((name) => name.startsWith('.') && name.endsWith('.draft'))
+  await Promise.all(drafts.map((name) => rm(join(folder, name), { force: true })))
+}
+
+async function syncFolder(folder: string): Promise<void> {
+  // Windows opens no folders.
+  if (process.platform === 'win32') return
+  const handle = await open(folder, 'r')
+  try {
+    await handle.sync()
+  } finally {
+    await handle.close()
+  }
+}
+
+const diskFaults: Record<string, [what: string, next: string]> = {
+  ENOSPC: ['the disk is full', 'Make room on the disk, then try again.'],
+  EDQUOT: ['the disk quota is used up', 'Make room on the disk, then try again.'],
+  EROFS: ['the disk is read-only', 'Make it writable, or set KOKO_HOME to a folder that is.'],
+  EACCES: ['access is denied', 'Give the folder back to your user, or set KOKO_HOME to another.'],
+  EPERM: ['access is denied', 'Give the folder back to your user, or set KOKO_HOME to another.'],
+  ENOTDIR: ['a part of the path is no folder', 'Set KOKO_HOME to a folder.'],
+  EEXIST: ['a part of the path is no folder', 'Set KOKO_HOME to a folder.'],
+}
+
+function diskAdvice(error: unknown, what: string): unknown {
+  if (error instanceof Advice) return error
+  const fault = diskFaults[String(codeOf(error))]
+  if (fault === undefined) return error
+  return new Advice(`Cannot ${what}: ${fault[0]}.`, fault[1], { cause: error })
+}
+
+function codeOf(error: unknown): unknown {
+  return error instanceof Error && 'code' in error ? error.code : undefined
+}

@@ -1,0 +1,35 @@
+import { stripVTControlCharacters, styleText } from 'node:util'
+import type { Style } from './command.ts'
+
+type Format = Parameters<typeof styleText>[0]
+
+/** Colours for a terminal, as https://no-color.org asks: none where `NO_COLOR` is set or nobody looks. */
+export function styleOf(
+  stream: { isTTY?: boolean; columns?: number },
+  env: Readonly<Record<string, string | undefined>>,
+): Style {
+  const isPlain = stream.isTTY !== true || (env.NO_COLOR ?? '') !== '' || env.TERM === 'dumb'
+  const paint = (format: Format) => (text: string) =>
+    isPlain ? text : styleText(format, text, { validateStream: false })
+  return {
+    bold: paint('bold'),
+    dim: paint('dim'),
+    good: paint('green'),
+    bad: paint('red'),
+    warn: paint('yellow'),
+    width: stream.columns ?? 80,
+  }
+}
+
+/** A text from elsewhere on one line, without anything that a terminal would act on. */
+export function plain(text: string): string {
+  return stripVTControlCharacters(text)
+    .replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]+/gu, ' ')
+    .trim()
+}
+
+/** Lines of two columns, the first as wide as its widest. */
+export function columns(rows: readonly (readonly [string, string])[], indent = '  '): string {
+  const width = Math.max(0, ...rows.map(([left]) => left.length))
+  return rows.map(([left, right]) => `${indent}${left.padEnd(width)}  ${right}`.trimEnd()).join('\n')
+}
