@@ -12,6 +12,8 @@ export interface Context {
   ask: Ask | undefined
   /** Tells what is under way, on the error stream. Repeating a step replaces what it said before. */
   report: (progress: Progress) => void
+  /** All of the standard input, for a command that reads what must not stand on its command line. */
+  readInput: () => Promise<string>
   /** Opens a page in the operator's browser; false where none can be opened. */
   openPage: (url: string) => Promise<boolean>
   /** Resolves after so many milliseconds, or rejects once the command is to stop. */
@@ -25,6 +27,8 @@ export interface Progress {
   text: string
   /** From 0 to 1, where it can be known. */
   done?: number
+  /** A line of a log: it stays, and is not replaced by the next step. */
+  isLasting?: true
 }
 
 /** Questions to the operator. Each rejects with `Advice` when the operator leaves it, by Ctrl-C or Esc. */

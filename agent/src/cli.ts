@@ -1,0 +1,182 @@
+import { Command as Program, CommanderError } from 'commander'
+import { homedir } from 'node:os'
+import { join, resolve } from 'node:path'
+import type { Readable, Writable } from 'node:stream'
+import { setTimeout as wait } from 'node:timers/promises'
+import manifest from '../package.json' with { type: 'json' }
+import { Advice } from './advice.ts'
+import { commandLines, type CommandLine } from './commands.ts'
+import type { Context } from './context.ts'
+import { openHome } from './home.ts'
+import { plain, styleOf } from './output.ts'
+import { createAsk, createReporter } from './terminal.ts'
+
+/** What a process gives to a command line. */
+export interface System {
+  /** Without the program's own name. */
+  arguments: readonly string[]
+  env: Readonly<Record<string, string | undefined>>
+  stdin: Readable & { isTTY?: boolean }
+  stdout: Writable & { isTTY?: boolean; columns?: number }
+  stderr: Writable & { isTTY?: boolean; columns?: number }
+  fetch: Context['fetch']
+  openPage: Context['openPage']
+  nowMs: () => number
+  /** Aborted when the process is asked to stop. */
+  signal: AbortSignal
+}
+
+/** 0: done. 1: not done, for a reason that the operator can do something about. 2: a defect of koko. */
+export type ExitCode = 0 | 1 | 2
+
+/** Runs one command line. Never throws. */
+export async function runCli(system: System): Promise<ExitCode> {
+  const errorStyle = styleOf(system.stderr, system.env)
+  const reporter = createReporter(system.stderr, errorStyle)
+  const isRaw = system.arguments.includes('--json')
+  let exitCode: ExitCode = 0
+
+  const program = new Program('koko')
+    .description('Keeps an agent at home, and publishes how to reach it in a Koko Directory.')
+    .version(manifest.version)
+    .helpCommand(false)
+    .showHelpAfterError(false)
+    .exitOverride()
+    .configureOutput({
+      writeOut: (text) => system.stdout.write(text),
+      writeErr: () => undefined,
+    })
+    .addHelpText('after', help)
+  for (const line of commandLines) addCommand(program, line)
+
+  function addCommand(to: Program, line: CommandLine): void {
+    const added = to
+      .command(line.usage)
+      .description(line.summary)
+      .option('--json', 'print the value as JSON, and ask nothing')
+      .action(async (...given: unknown[]) => {
+        const [options] = given.splice(-2) as [Record<string, unknown>]
+        const named = Object.fromEntries(
+          added.registeredArguments.flatMap((argument, index) =>
+            given[index] === undefined ? [] : [[argument.name(), given[index]]],
+          ),
+        )
+        exitCode = await run(line, { ...options, ...named })
+      })
+    for (const [flags, description] of line.options) added.option(flags, description)
+    if (line.notes !== undefined) added.addHelpText('after', `\n${line.notes}`)
+  }
+
+  async function run(line: CommandLine, input: Record<string, unknown>): Promise<ExitCode> {
+    const { command } = await line.load()
+    const { value, show, isBad } = await command.call(contextOf(), input)
+    reporter.clear()
+    const text = isRaw ? JSON.stringify(value, null, 2) : show(styleOf(system.stdout, system.env))
+    if (text !== '') await write(system.stdout, `${text}\n`)
+    return isBad ? 1 : 0
+  }
+
+  function contextOf(): Context {
+    const isTerminal = system.stdin.isTTY === true && system.stderr.isTTY === true
+    return {
+      home: openHome(homePath(system.env)),
+      env: system.env,
+      nowMs: system.nowMs,
+      fetch: system.fetch,
+      ask:
+        isTerminal && !isRaw
+          ? createAsk({ input: system.stdin, output: system.stderr, signal: system.signal }, () => reporter.clear())
+          : undefined,
+      report: reporter.report,
+      readInput: () => readAll(system.stdin),
+      openPage: system.openPage,
+      pause: (ms) => wait(ms, undefined, { signal: system.signal }),
+      signal: system.signal,
+    }
+  }
+
+  try {
+    await program.parseAsync(
+      system.arguments.filter((argument) => argument !== '--json'),
+      { from: 'user' },
+    )
+    return exitCode
+  } catch (error) {
+    reporter.clear()
+    return await fail(error)
+  }
+
+  async function fail(error: unknown): Promise<ExitCode> {
+    if (error instanceof CommanderError && error.exitCode === 0) return 0
+    const advice = await adviceFrom(error)
+    const style = errorStyle
+    if (advice !== null) {
+      const { message, next } = advice
+      const text = isRaw
+        ? JSON.stringify({ error: { message: plain(message), next: plain(next) } })
+        : `${style.bad('✗')} ${plain(message)} ${plain(next)}`
+      await write(system.stderr, `${text}\n`)
+      return 1
+    }
+    await write(system.stderr, `${defect(error)}\n`)
+    return 2
+  }
+
+  async function adviceFrom(error: unknown): Promise<Advice | null> {
+    if (error instanceof Advice) return error
+    if (system.signal.aborted) return new Advice('Stopped.', 'Run it again to go on.')
+    if (error instanceof CommanderError) {
+      const message = error.code === 'commander.help' ? 'error: no command was given' : error.message
+      return new Advice(sentence(message), 'See `koko --help`.')
+    }
+    const [{ DirectoryError }, { adviceOf }] = await Promise.all([import('@koko/contract'), import('./directory.ts')])
+    return error instanceof DirectoryError ? adviceOf(error) : null
+  }
+}
+
+const help = `
+Without a terminal nothing is asked: options do it all. What is kept lies in ~/.koko, or in KOKO_HOME.
+Exit codes: 0 done, 1 not done (one line says why, and what to do), 2 a defect of koko.`
+
+/** Where the home is; a relative path counts from the folder that koko is called in. */
+function homePath(env: System['env']): string {
+  const given = env.KOKO_HOME
+  return given === undefined || given === '' ? join(env.HOME ?? homedir(), '.koko') : resolve(given)
+}
+
+/** commander's `error: missing required argument 'id'` as a sentence. What was typed can be a handle, and is left out. */
+function sentence(message: string): string {
+  const text = message
+    .replace(/^error: /, '')
+    .replace(/^unknown (command|option) '[^]*?'(?=\n|$)/, 'there is no such $1')
+    .replaceAll('\n', ' ')
+    .replace(/\.$/, '')
+  return `${text.charAt(0).toUpperCase()}${text.slice(1)}.`
+}
+
+/** What a defect says of itself: where it is, and nothing of what koko was working on. */
+function defect(error: unknown): string {
+  const name = error instanceof Error ? error.name : 'Error'
+  const frames =
+    error instanceof Error && error.stack !== undefined
+      ? error.stack
+          .split('\n')
+          .filter((line) => /^\s+at /.test(line))
+          .slice(0, 8)
+      : []
+  return [`koko failed in a way that it should not (${name}). Please report this:`, ...frames].join('\n')
+}
+
+async function readAll(stream: Readable): Promise<string> {
+  stream.setEncoding('utf8')
+  let text = ''
+  for await (const chunk of stream) text += String(chunk)
+  return text
+}
+
+function write(stream: Writable, text: string): Promise<void> {
+  return new Promise((done) => {
+    // A reader that has seen enough, such as `head`, is no failure.
+    stream.write(text, () => done())
+  })
+}

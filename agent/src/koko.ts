@@ -1,0 +1,32 @@
+#!/usr/bin/env node
+/** The Node that koko needs: the first with `util.styleText`. */
+const neededNode = [20, 12] as const
+
+const [major = 0, minor = 0] = process.versions.node.split('.').map(Number)
+if (major < neededNode[0] || (major === neededNode[0] && minor < neededNode[1])) {
+  console.error(`koko needs Node ${neededNode.join('.')} or later; this is ${process.versions.node}.`)
+  process.exit(1)
+}
+
+const { runCli } = await import('./cli.ts')
+
+const stopping = new AbortController()
+for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(name, () => stopping.abort())
+process.stdout.on('error', () => process.exit(0))
+
+const exitCode = await runCli({
+  arguments: process.argv.slice(2),
+  env: process.env,
+  stdin: process.stdin,
+  stdout: process.stdout,
+  stderr: process.stderr,
+  fetch: (url, init) => fetch(url, init),
+  async openPage(url) {
+    const { default: open } = await import('open')
+    const opener = await open(url).catch(() => undefined)
+    return opener !== undefined
+  },
+  nowMs: Date.now,
+  signal: stopping.signal,
+})
+process.exit(exitCode)

@@ -1,0 +1,108 @@
+import type * as Prompts from '@clack/prompts'
+import type { Readable, Writable } from 'node:stream'
+import { Advice } from './advice.ts'
+import type { Style } from './command.ts'
+import type { Ask, Choice, Context, Progress, TextQuestion } from './context.ts'
+import { plain } from './output.ts'
+
+/** What shows how far something is. */
+export interface Reporter {
+  report: Context['report']
+  /** Takes the line of progress away, so that something else can be written. */
+  clear: () => void
+}
+
+/** On a terminal one line that changes; elsewhere, a line for each step. */
+export function createReporter(stream: Writable & { isTTY?: boolean; columns?: number }, style: Style): Reporter {
+  const isLive = stream.isTTY === true
+  let last = ''
+
+  function clear(): void {
+    if (isLive && last !== '') stream.write('\r\u001b[2K')
+    last = ''
+  }
+
+  function report({ text, done, isLasting }: Progress): void {
+    if (isLasting === true) {
+      clear()
+      stream.write(`${plain(text)}\n`)
+      return
+    }
+    if (!isLive) {
+      if (text !== last) stream.write(`${plain(text)}\n`)
+      last = text
+      return
+    }
+    const room = Math.max(20, style.width - 1)
+    const line = `${plain(text)}${done === undefined ? '' : ` ${bar(done)}`}`.slice(0, room)
+    stream.write(`\r\u001b[2K${style.dim(line)}`)
+    last = line
+  }
+
+  return { report, clear }
+}
+
+const barLength = 20
+
+function bar(done: number): string {
+  const full = Math.round(Math.min(1, Math.max(0, done)) * barLength)
+  return `${'█'.repeat(full)}${'░'.repeat(barLength - full)} ${Math.round(done * 100)} %`
+}
+
+/** Questions in the terminal. The library that asks is loaded with the first question. */
+export function createAsk(streams: { input: Readable; output: Writable; signal: AbortSignal }, clear: () => void): Ask {
+  async function answered<T>(question: (prompts: typeof Prompts) => Promise<T>): Promise<Exclude<T, symbol>> {
+    clear()
+    const answer = await question(await import('@clack/prompts'))
+    if (typeof answer === 'symbol') throw new Advice('Stopped.', 'What was answered so far was not kept.')
+    return answer as Exclude<T, symbol>
+  }
+
+  const asText = ({ message, placeholder, initial, validate }: TextQuestion) => ({
+    ...streams,
+    message,
+    validate: (answer: string | undefined) => validate(answer ?? ''),
+    ...(placeholder === undefined ? {} : { placeholder }),
+    ...(initial === undefined ? {} : { initialValue: initial }),
+  })
+
+  return {
+    say(text) {
+      clear()
+      streams.output.write(`${text}\n\n`)
+    },
+    text: (question) => answered((prompts) => prompts.text(asText(question))),
+    secret: (question) => answered((prompts) => prompts.password(asText(question))),
+    confirm: ({ message, initial }) =>
+      answered((prompts) => prompts.confirm({ ...streams, message, initialValue: initial })),
+    async choose({ message, options, initial }) {
+      const chosen = await answered((prompts) =>
+        prompts.select<string>({
+          ...streams,
+          message,
+          options: [...options],
+          ...(initial === undefined ? {} : { initialValue: initial }),
+        }),
+      )
+      return pick(options, chosen)
+    },
+    async chooseSome({ message, options, initial }) {
+      const chosen = await answered((prompts) =>
+        prompts.multiselect<string>({
+          ...streams,
+          message,
+          options: [...options],
+          required: false,
+          ...(initial === undefined ? {} : { initialValues: [...initial] }),
+        }),
+      )
+      return chosen.map((value) => pick(options, value))
+    },
+  }
+}
+
+function pick<T extends string>(options: Choice<T>['options'], chosen: string): T {
+  const option = options.find(({ value }) => value === chosen)
+  if (option === undefined) throw new Error('an answer that was not offered')
+  return option.value
+}
