@@ -1,0 +1,70 @@
+import * as esbuild from 'esbuild'
+import { chmod, readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { basename, join } from 'node:path'
+import { root } from './addresses.ts'
+import { reportFailure } from './failure.ts'
+
+/** The oldest Node that koko runs on; `engines` of its package says the same. */
+const oldestNode = '20.12'
+
+/**
+ * Builds koko into a folder: one small file that starts, and a file for what each command needs, so that none waits for
+ * another's. Everything is inside; what is installed has no dependencies. Returns the files and their sizes in bytes.
+ */
+export async function buildAgent(folder: string): Promise<Record<string, number>> {
+  const { metafile } = await esbuild.build({
+    absWorkingDir: root,
+    entryPoints: ['agent/src/koko.ts'],
+    outdir: folder,
+    bundle: true,
+    splitting: true,
+    chunkNames: '[name]-[hash]',
+    format: 'esm',
+    platform: 'node',
+    target: `node${oldestNode}`,
+    // What was written for CommonJS asks for Node's own modules by `require`.
+    banner: {
+      js: "import { createRequire as __createRequire } from 'node:module'\nconst require = __createRequire(import.meta.url)",
+    },
+    legalComments: 'none',
+    minifySyntax: true,
+    minifyWhitespace: true,
+    metafile: true,
+    logLevel: 'silent',
+  })
+  const files = Object.fromEntries(Object.entries(metafile.outputs).map(([path, { bytes }]) => [basename(path), bytes]))
+  const stale = (await readdir(folder)).filter((name) => name.endsWith('.js') && !(name in files))
+  await Promise.all(stale.map((name) => rm(join(folder, name))))
+  await chmod(join(folder, 'koko.js'), 0o755)
+  await writeFile(join(folder, 'LICENSES.txt'), await licensesOf(Object.keys(metafile.inputs)))
+  return files
+}
+
+/** The licenses of the packages that are inside, which ask to go with them. */
+async function licensesOf(inputs: readonly string[]): Promise<string> {
+  const packages = new Set(
+    inputs.flatMap((path) => /^.*node_modules\/(?:@[^/]+\/)?[^/]+(?=\/)/.exec(path)?.slice(0, 1) ?? []),
+  )
+  const texts = await Promise.all(
+    [...packages].sort().map(async (folder) => {
+      const { name, version, license } = JSON.parse(
+        await readFile(join(root, folder, 'package.json'), 'utf8'),
+      ) as Record<'name' | 'version' | 'license', string>
+      const file = (await readdir(join(root, folder))).find((found) => /^licen[cs]e/i.test(found))
+      const text = file === undefined ? '' : await readFile(join(root, folder, file), 'utf8')
+      return `${name} ${version} (${license})\n\n${text.trim()}\n`
+    }),
+  )
+  return texts.join(`\n${'-'.repeat(80)}\n\n`)
+}
+
+if (import.meta.main) {
+  try {
+    const files = await buildAgent(join(root, 'agent', 'dist'))
+    for (const [name, bytes] of Object.entries(files)) {
+      console.log(`agent/dist/${name}`.padEnd(40), `${Math.ceil(bytes / 1024)} kB`.padStart(8))
+    }
+  } catch (error) {
+    process.exitCode = reportFailure(error)
+  }
+}
