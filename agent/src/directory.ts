@@ -35,7 +35,7 @@ export function directoryOf(context: Context, agent: Agent): Directory {
       )
     }
     const { token } = await anyone.call('signInAgent', { agentId: agent.agentId, secret: agent.secret })
-    return signInWithToken(config, token, { fetch: patientFetch(context) })
+    return signInWithToken(config, token, { fetch: patientFetch(context), nowMs: context.nowMs })
   }
 
   const client = createClient({

@@ -1,0 +1,136 @@
+import { afterAll } from '@jest/globals'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { Advice } from '../src/advice.ts'
+import type { Ask, Context, Progress } from '../src/context.ts'
+import { openHome } from '../src/home.ts'
+import type { TestDirectory } from './directory.ts'
+
+/** A part of the question that is expected next, and the answer to it. `leaves` is an operator who presses Ctrl-C. */
+export type Answer = readonly [asked: string, answer: string | boolean | readonly string[] | typeof leaves]
+export const leaves = Symbol('leaves')
+
+export interface TestContext extends Context {
+  /** Answers that were not needed yet. */
+  answers: Answer[]
+  /** Every paragraph that was shown. */
+  said: string[]
+  /** Every question that was asked. */
+  asked: string[]
+  /** What was wrong with an answer, so that the question was asked again. */
+  refused: string[]
+  progress: Progress[]
+  opened: string[]
+  /** Every pause, in milliseconds. */
+  paused: number[]
+  /** Aborts the signal, as Ctrl-C does. */
+  stop: () => void
+}
+
+export interface TestContextOptions {
+  directory: TestDirectory
+  /** The home's folder; a fresh one unless given. */
+  home?: string
+  /** What the operator answers, in order. Without it there is no terminal. */
+  answers?: readonly Answer[]
+  env?: Context['env']
+  /** What is piped in. */
+  input?: string
+  canOpenPages?: boolean
+}
+
+const folders: string[] = []
+afterAll(async () => {
+  await Promise.all(folders.splice(0).map((folder) => rm(folder, { recursive: true, force: true })))
+})
+
+/** A path in a fresh folder, where a home can be made. */
+export async function freshFolder(): Promise<string> {
+  const folder = await mkdtemp(join(tmpdir(), 'koko-'))
+  folders.push(folder)
+  return join(folder, 'home')
+}
+
+/** What a command is given, with a home of its own, the directory's clock and an operator who answers from a list. */
+export async function createTestContext({
+  directory,
+  home,
+  answers,
+  env = {},
+  input = '',
+  canOpenPages = true,
+}: TestContextOptions): Promise<TestContext> {
+  const abort = new AbortController()
+  const path = home ?? (await freshFolder())
+  const context: TestContext = {
+    home: openHome(path),
+    env: { KOKO_HOME: path, ...env },
+    nowMs: () => directory.clock.now().getTime(),
+    fetch: (url, init) => directory.fetch(url, init),
+    ask: undefined,
+    readInput: () => Promise.resolve(input),
+    report: (progress) => void context.progress.push(progress),
+    openPage(url) {
+      context.opened.push(url)
+      return Promise.resolve(canOpenPages)
+    },
+    async pause(ms) {
+      abort.signal.throwIfAborted()
+      context.paused.push(ms)
+      await directory.pass(ms)
+      // Others get their turn, as they do while somebody waits.
+      await new Promise((resolve) => setImmediate(resolve))
+      abort.signal.throwIfAborted()
+    },
+    signal: abort.signal,
+    answers: [...(answers ?? [])],
+    said: [],
+    asked: [],
+    refused: [],
+    progress: [],
+    opened: [],
+    paused: [],
+    stop: () => abort.abort(new Advice('Stopped.', 'Run it again.')),
+  }
+  if (answers !== undefined) context.ask = createAsk(context)
+  return context
+}
+
+function createAsk(context: TestContext): Ask {
+  async function answerTo<T extends Answer[1]>(
+    message: string,
+    isAnswer: (answer: Answer[1]) => answer is T,
+    validate: (answer: T) => string | undefined = () => undefined,
+  ): Promise<T> {
+    for (;;) {
+      context.asked.push(message)
+      const next = context.answers.shift()
+      if (next === undefined) throw new Error(`nobody expected to be asked: ${message}`)
+      const [expected, answer] = next
+      if (!message.includes(expected)) throw new Error(`expected to be asked "${expected}", and not: ${message}`)
+      if (answer === leaves) throw new Advice('You left.', 'Run it again.')
+      if (!isAnswer(answer)) throw new Error(`this is no answer to: ${message}`)
+      const refusal = validate(answer)
+      if (refusal === undefined) return Promise.resolve(answer)
+      context.refused.push(refusal)
+    }
+  }
+  const isText = (answer: Answer[1]) => typeof answer === 'string'
+  const isYesOrNo = (answer: Answer[1]) => typeof answer === 'boolean'
+  return {
+    say: (text) => void context.said.push(text),
+    text: ({ message, validate }) => answerTo(message, isText, validate),
+    secret: ({ message, validate }) => answerTo(message, isText, validate),
+    confirm: ({ message }) => answerTo(message, isYesOrNo),
+    choose: <T extends string>({ message, options }: Parameters<Ask['choose']>[0]) =>
+      answerTo(message, (answer): answer is T => options.some(({ value }) => value === answer)),
+    chooseSome: async <T extends string>({ message, options }: Parameters<Ask['chooseSome']>[0]) => [
+      ...(await answerTo(
+        message,
+        (answer): answer is readonly T[] =>
+          Array.isArray(answer) && answer.every((each) => options.some(({ value }) => value === each)),
+      )),
+    ],
+  }
+}
