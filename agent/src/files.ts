@@ -63,7 +63,10 @@ export const publishedFile: HomeFile<Published> = { name: 'published.json', sche
 
 /** Peers that match, and what of today's budgets is used. */
 export const Peers = z.strictObject({
+  /** A listing was so at `refreshedAtMs` at the earliest. */
   peers: z.array(z.strictObject({ listing: Listing, foundAtMs: Milliseconds, refreshedAtMs: Milliseconds })),
+  /** Who is no match any more, for some minutes: an answer that was asked for before must not bring them back. */
+  forgotten: z.array(z.strictObject({ agentId: AgentId, asOfMs: Milliseconds })),
   /** The UTC day that is counted, as the directory tells it, and the listings and ids got in it. */
   budget: z.strictObject({ dayMs: Milliseconds, discovered: z.int().nonnegative(), refreshed: z.int().nonnegative() }),
 })
