@@ -1,6 +1,6 @@
 import { expect, test } from '@jest/globals'
 import fc from 'fast-check'
-import { cellOf, centreOf, distanceKm, edgeDistanceKm, geohashAlphabet, sizeKm } from './geohash.ts'
+import { cellOf, centreOf, distanceKm, edgeDistanceKm, geohashAlphabet, geohashOf, sizeKm } from './geohash.ts'
 
 const characters = geohashAlphabet.split('')
 const geohash = fc
@@ -15,6 +15,27 @@ test('a cell is where https://en.wikipedia.org/wiki/Geohash says', () => {
   const { latitude, longitude } = centreOf(cellOf('ezs42'))
   expect(latitude).toBeCloseTo(42.605, 2)
   expect(longitude).toBeCloseTo(-5.603, 2)
+})
+
+test('the geohash of a place is the one of https://en.wikipedia.org/wiki/Geohash', () => {
+  expect(geohashOf({ latitude: 57.64911, longitude: 10.40744 }, 11)).toBe('u4pruydqqvj')
+})
+
+test('the cell of a place holds it, to the poles and the antimeridian, and a shorter geohash begins a longer one', () => {
+  fc.assert(
+    fc.property(point, fc.integer({ min: 1, max: 8 }), (place, length) => {
+      const hash = geohashOf(place, length)
+      const { south, west, north, east } = cellOf(hash)
+      expect(hash).toHaveLength(length)
+      expect(place.latitude >= south && place.latitude <= north).toBe(true)
+      expect(place.longitude >= west && place.longitude <= east).toBe(true)
+      expect(geohashOf(place, length + 1).slice(0, length)).toBe(hash)
+    }),
+  )
+})
+
+test("the geohash of a cell's centre is the cell's", () => {
+  fc.assert(fc.property(geohash, (hash) => expect(geohashOf(centreOf(cellOf(hash)), hash.length)).toBe(hash)))
 })
 
 test('a cell of four characters is 39 × 20 km at the equator, one of three 156 × 156', () => {

@@ -34,6 +34,26 @@ export function cellOf(geohash: string): Cell {
   return cell
 }
 
+/** The geohash of so many characters whose cell holds a point; of a point between two cells, the northern or eastern. */
+export function geohashOf({ latitude, longitude }: Point, length: number): string {
+  let geohash = ''
+  let cell = cellOf(geohash)
+  while (geohash.length < length) {
+    let bits = 0
+    for (let bit = 16; bit >= 1; bit /= 2) {
+      // Characters of an even place begin with a longitude, the others with a latitude, and the two alternate.
+      const isLongitude = (geohash.length % 2 === 0) === (bit === 16 || bit === 4 || bit === 1)
+      const middle = centreOf(cell)
+      const isUpper = isLongitude ? longitude >= middle.longitude : latitude >= middle.latitude
+      if (isUpper) bits += bit
+      if (isLongitude) cell = isUpper ? { ...cell, west: middle.longitude } : { ...cell, east: middle.longitude }
+      else cell = isUpper ? { ...cell, south: middle.latitude } : { ...cell, north: middle.latitude }
+    }
+    geohash += geohashAlphabet.charAt(bits)
+  }
+  return geohash
+}
+
 export function centreOf({ south, west, north, east }: Cell): Point {
   return { latitude: (south + north) / 2, longitude: (west + east) / 2 }
 }
