@@ -73,12 +73,20 @@ export const Peers = z.strictObject({
 export type Peers = z.infer<typeof Peers>
 export const peersFile: HomeFile<Peers> = { name: 'peers.json', schema: Peers, migrations: [] }
 
-/** What the daemon has done last. */
+/** What a daemon does for its agent. */
+export const Action = z.enum(['heartbeat', 'publish', 'discovery'])
+export type Action = z.infer<typeof Action>
+
+/** What the daemon has done last for an agent, and what does not succeed now. */
 export const Daemon = z.strictObject({
-  heartbeatAtMs: Milliseconds.nullable(),
-  /** The local date, such as `2026-11-21`. */
-  discoveredOn: z.iso.date().nullable(),
-  failure: z.strictObject({ atMs: Milliseconds, message: z.string(), next: z.string() }).nullable(),
+  agentId: AgentId,
+  /** The online time that the directory answered to the last heartbeat; null where it told of no listing. */
+  onlineUntilMs: Milliseconds.nullable(),
+  discoveredAtMs: Milliseconds.nullable(),
+  /** The last local dates, such as `2026-11-21`, on which it discovered: a clock that is set back brings one again. */
+  discoveredOn: z.array(z.iso.date()).max(60),
+  /** One for each action at most. */
+  failures: z.array(z.strictObject({ action: Action, atMs: Milliseconds, message: z.string(), next: z.string() })),
 })
 export type Daemon = z.infer<typeof Daemon>
 export const daemonFile: HomeFile<Daemon> = { name: 'daemon.json', schema: Daemon, migrations: [] }
