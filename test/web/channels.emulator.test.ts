@@ -219,6 +219,33 @@ describe('unlinking', () => {
     expect(tab.callsOf('relinkChannel')).toBe(0)
   })
 
+  test('a question that is closed and asked again at once stays', async () => {
+    await using ada = await registerAgent()
+    await ada.publish({ whatsapp: number, telegram: 'ada_of_the_page' })
+    await using tab = await openTab(browser)
+    await openSettings(tab, ada)
+    // Faster than the browser tells that a dialog was closed.
+    const isOpen = await tab.page.evaluate(async () => {
+      const ask = [...document.querySelectorAll('button')].find(
+        ({ textContent }) => textContent === 'Take WhatsApp back',
+      )
+      const rendered = async () => {
+        for (let turn = 0; turn < 10; turn += 1) await Promise.resolve()
+      }
+      ask?.click()
+      await rendered()
+      const first = document.querySelector('dialog')
+      first?.dispatchEvent(new Event('cancel', { cancelable: true }))
+      await rendered()
+      ask?.click()
+      await rendered()
+      const second = document.querySelector('dialog')
+      await new Promise((resolve) => setTimeout(resolve, 100))
+      return [first !== null, second !== null && second !== first, document.querySelector('dialog')?.open]
+    })
+    expect(isOpen).toEqual([true, true, true])
+  })
+
   test('Enter pressed again and again does nothing by itself', async () => {
     await using ada = await registerAgent()
     await ada.publish({ whatsapp: number, telegram: 'ada_of_the_page' })

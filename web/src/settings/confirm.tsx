@@ -27,6 +27,7 @@ export function Confirm(props: ConfirmProps) {
   const dialog = useRef<HTMLDialogElement>(null)
   const keep = useRef<HTMLButtonElement>(null)
   const isBusy = useRef(false)
+  const hasLeft = useRef(false)
   const [isArmed, setIsArmed] = useState(false)
   const [isWorking, setIsWorking] = useState(false)
   const [failure, setFailure] = useState<string | null>(null)
@@ -40,6 +41,7 @@ export function Confirm(props: ConfirmProps) {
     const timer = setTimeout(() => setIsArmed(true), armedAfterMs)
     return () => {
       clearTimeout(timer)
+      hasLeft.current = true
       // What is behind an open dialog takes no focus.
       element?.close()
       if (opener instanceof HTMLElement) opener.focus()
@@ -66,6 +68,13 @@ export function Confirm(props: ConfirmProps) {
     if (!isBusy.current) onClose()
   }
 
+  /** A browser may close a dialog on a second Esc without asking. It tells so late, when the next may be open already. */
+  function closed() {
+    if (hasLeft.current) return
+    if (isBusy.current) dialog.current?.showModal()
+    else onClose()
+  }
+
   return (
     <dialog
       ref={dialog}
@@ -75,8 +84,7 @@ export function Confirm(props: ConfirmProps) {
         event.preventDefault()
         close()
       }}
-      // A browser may close a dialog on a second Esc without asking.
-      onClose={() => (isBusy.current ? dialog.current?.showModal() : onClose())}
+      onClose={closed}
     >
       <h2 id={`${id}-heading`}>{heading}</h2>
       <div id={`${id}-body`}>{children}</div>
