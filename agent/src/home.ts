@@ -1,9 +1,9 @@
-import { randomBytes } from 'node:crypto'
+import { randomBytes, randomInt } from 'node:crypto'
 import { chmod, mkdir, open, readdir, readFile, rename, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import type * as z from 'zod'
 import { Advice } from './advice.ts'
-import { lockHolder, tryLock, type Lock } from './lock.ts'
+import { openLocks, type Lock } from './lock.ts'
 
 /** A file of the home: `{"version": n, …}`. */
 export interface HomeFile<T extends object> {
@@ -42,10 +42,14 @@ export interface Files {
 
 /** Other writers hold the files for moments. */
 const patienceMs = 10_000
-const lockPollMs = 20
+/** How often those who wait for a lock look, on average; at random moments, so that none is always too late. */
+const lockPollMs = 15
+/** As much as a home's files take: a full disk shows at once, and not when there is something to lose. */
+const probeBytes = 65_536
+const lockFolder = 'locks'
 
 export function openHome(path: string): Home {
-  const locks = join(path, 'locks')
+  const locks = openLocks(join(path, lockFolder))
 
   async function read<T extends object>(file: HomeFile<T>): Promise<T | undefined> {
     let text: string
@@ -64,18 +68,14 @@ export function openHome(path: string): Home {
   }
 
   async function locked<T>(name: LockName, waitMs: number, work: () => Promise<T>): Promise<T> {
-    const lock = await waitForLock(name, waitMs)
-    try {
-      return await work()
-    } finally {
-      await lock.release()
-    }
+    await using _lock = await waitForLock(name, waitMs)
+    return await work()
   }
 
   async function waitForLock(name: LockName, waitMs: number): Promise<Lock> {
-    await makeFolder()
+    await makeFolder(path)
     for (let waitedMs = 0; ; waitedMs += lockPollMs) {
-      const lock = await tryLock(locks, name).catch((error: unknown) => {
+      const lock = await locks.take(name).catch((error: unknown) => {
         throw diskAdvice(error, `write in ${path}`)
       })
       if (!('heldBy' in lock)) return lock
@@ -85,16 +85,7 @@ export function openHome(path: string): Home {
           name === 'daemon' ? 'Stop it first, or leave it running: one is enough.' : 'Wait for it, then try again.',
         )
       }
-      await new Promise((resolve) => setTimeout(resolve, lockPollMs))
-    }
-  }
-
-  async function makeFolder(): Promise<void> {
-    try {
-      await mkdir(path, { recursive: true, mode: 0o700 })
-      if (((await stat(path)).mode & 0o077) !== 0) await chmod(path, 0o700)
-    } catch (error) {
-      throw diskAdvice(error, `write in ${path}`)
+      await new Promise((resolve) => setTimeout(resolve, randomInt(1, 2 * lockPollMs)))
     }
   }
 
@@ -102,7 +93,10 @@ export function openHome(path: string): Home {
     path,
     read,
     locked,
-    lockedBy: (name) => lockHolder(locks, name),
+    lockedBy: (name) =>
+      locks.holder(name).catch((error: unknown) => {
+        throw diskAdvice(error, `read ${path}`)
+      }),
     change: (work) =>
       locked('files', patienceMs, async () => {
         await removeDrafts(path)
@@ -111,61 +105,108 @@ export function openHome(path: string): Home {
     assertWritable: () =>
       locked('files', patienceMs, async () => {
         await removeDrafts(path)
-        // As much as a home's files take: a full disk shows now, and not when there is something to lose.
-        await writeWhole(path, 'probe', ' '.repeat(probeBytes))
-        await removeFile(path, 'probe')
+        await probe(path)
       }),
   }
 }
 
-const probeBytes = 65_536
+/** Makes the folder, and closes one that others may look into, as a restored backup can be. */
+async function makeFolder(path: string): Promise<void> {
+  try {
+    await mkdir(path, { recursive: true, mode: 0o700 })
+    // Windows has no such modes; a folder there is as private as the user's own.
+    if (process.platform === 'win32' || ((await stat(path)).mode & 0o077) === 0) return
+    const names = await readdir(path)
+    if (!names.includes(lockFolder) && !names.every((name) => name.startsWith('.') || name.endsWith('.json'))) {
+      throw new Advice(`${path} holds other things, and others may read it.`, 'Set KOKO_HOME to a folder of its own.')
+    }
+    await chmod(path, 0o700)
+  } catch (error) {
+    throw diskAdvice(error, `write in ${path}`)
+  }
+}
 
 function parseFile<T extends object>(path: string, file: HomeFile<T>, text: string): T {
   const current = file.migrations.length + 1
-  let fields: Record<string, unknown>
-  try {
-    const json: unknown = JSON.parse(text)
-    if (typeof json !== 'object' || json === null || Array.isArray(json)) throw new Error('not an object')
-    fields = { ...json }
-  } catch (cause) {
-    throw damaged(path, 'it is not a JSON object', cause)
-  }
-  const { version, ...rest } = fields
+  const json = jsonOf(text)
+  if (typeof json !== 'object' || json === null || Array.isArray(json)) throw damaged(path, 'it is not a JSON object')
+  const { version, ...fields }: { version?: unknown } = json
   if (typeof version !== 'number' || !Number.isInteger(version) || version < 1) {
     throw damaged(path, 'version must be a whole number from 1')
   }
   if (version > current) {
     throw new Advice(`${path} was written by a newer koko.`, 'Install that version of koko again.')
   }
-  const migrated = file.migrations.slice(version - 1).reduce((old, migrate) => migrate(old), rest)
+  let migrated: Record<string, unknown> = fields
+  for (const [index, migrate] of file.migrations.entries()) {
+    if (index + 1 < version) continue
+    try {
+      migrated = migrate(migrated)
+    } catch {
+      throw damaged(path, `it does not hold what version ${index + 1} does`)
+    }
+  }
   const result = file.schema.safeParse(migrated)
   if (result.success) return result.data
   const issue = result.error.issues[0]
-  // The message of a schema names what would pass; the value itself stays out of it.
   const where = issue?.path.join('.') ?? ''
-  throw damaged(path, `${where === '' ? 'the file' : where} ${issue?.message ?? 'is not valid'}`)
+  throw damaged(path, `${where === '' ? 'the file' : where} ${ruleOf(issue)}`)
 }
 
-function damaged(path: string, why: string, cause?: unknown): Advice {
-  return new Advice(`${path} is damaged: ${why}.`, 'Run `koko doctor`.', { cause })
+/** What would pass. The value that did not stays out of it, and so does a field's unknown name, which can be anything. */
+function ruleOf(issue: z.core.$ZodIssue | undefined): string {
+  return issue === undefined || issue.code === 'unrecognized_keys' ? 'must hold no other fields' : issue.message
+}
+
+/** Undefined where it is no JSON; why not is untold, since such errors quote the text. */
+function jsonOf(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return undefined
+  }
+}
+
+function damaged(path: string, why: string): Advice {
+  return new Advice(`${path} is damaged: ${why}.`, 'Run `koko doctor`.')
 }
 
 /** The old file stays until the new one is on the disk; a crash leaves one of them, and at worst a draft beside it. */
 async function writeWhole(folder: string, name: string, text: string): Promise<void> {
-  const draft = join(folder, `.${name}.${randomBytes(6).toString('hex')}.draft`)
+  const draft = draftPath(folder, name)
   try {
-    const handle = await open(draft, 'wx', 0o600)
-    try {
-      await handle.writeFile(text)
-      await handle.sync()
-    } finally {
-      await handle.close()
-    }
+    await writeDraft(draft, text)
     await rename(draft, join(folder, name))
     await syncFolder(folder)
   } catch (error) {
     await rm(draft, { force: true }).catch(() => undefined)
     throw diskAdvice(error, `write ${join(folder, name)}`)
+  }
+}
+
+/** Throws where a file of the usual size cannot be written. */
+async function probe(folder: string): Promise<void> {
+  const draft = draftPath(folder, 'probe')
+  try {
+    await writeDraft(draft, ' '.repeat(probeBytes))
+  } catch (error) {
+    throw diskAdvice(error, `write in ${folder}`)
+  } finally {
+    await rm(draft, { force: true }).catch(() => undefined)
+  }
+}
+
+function draftPath(folder: string, name: string): string {
+  return join(folder, `.${name}.${randomBytes(6).toString('hex')}.draft`)
+}
+
+async function writeDraft(path: string, text: string): Promise<void> {
+  const handle = await open(path, 'wx', 0o600)
+  try {
+    await handle.writeFile(text)
+    await handle.sync()
+  } finally {
+    await handle.close()
   }
 }
 
@@ -180,8 +221,12 @@ async function removeFile(folder: string, name: string): Promise<void> {
 
 /** What crashes left behind. Nobody else writes meanwhile. */
 async function removeDrafts(folder: string): Promise<void> {
-  const drafts = (await readdir(folder)).filter((name) => name.startsWith('.') && name.endsWith('.draft'))
-  await Promise.all(drafts.map((name) => rm(join(folder, name), { force: true })))
+  try {
+    const drafts = (await readdir(folder)).filter((name) => name.startsWith('.') && name.endsWith('.draft'))
+    await Promise.all(drafts.map((name) => rm(join(folder, name), { force: true })))
+  } catch (error) {
+    throw diskAdvice(error, `write in ${folder}`)
+  }
 }
 
 async function syncFolder(folder: string): Promise<void> {
@@ -189,7 +234,10 @@ async function syncFolder(folder: string): Promise<void> {
   if (process.platform === 'win32') return
   const handle = await open(folder, 'r')
   try {
-    await handle.sync()
+    // Some file systems of networks sync no folders.
+    await handle.sync().catch((error: unknown) => {
+      if (codeOf(error) !== 'EINVAL') throw error
+    })
   } finally {
     await handle.close()
   }
@@ -201,6 +249,12 @@ const diskFaults: Record<string, [what: string, next: string]> = {
   EROFS: ['the disk is read-only', 'Make it writable, or set KOKO_HOME to a folder that is.'],
   EACCES: ['access is denied', 'Give the folder back to your user, or set KOKO_HOME to another.'],
   EPERM: ['access is denied', 'Give the folder back to your user, or set KOKO_HOME to another.'],
+  EIO: ['the disk fails', 'Back up what can be read, and set KOKO_HOME to a folder on another disk.'],
+  EFBIG: ['files may not be so large', 'Raise the limit on file sizes, then try again.'],
+  EISDIR: ['it is a folder', 'Move it away, then try again.'],
+  ENAMETOOLONG: ['the path is too long', 'Set KOKO_HOME to a shorter one.'],
+  ELOOP: ['its links lead in a circle', 'Set KOKO_HOME to a folder.'],
+  ENOENT: ['a part of the path is gone, or cannot be made', 'Set KOKO_HOME to a folder that can be made.'],
   ENOTDIR: ['a part of the path is no folder', 'Set KOKO_HOME to a folder.'],
   EEXIST: ['a part of the path is no folder', 'Set KOKO_HOME to a folder.'],
 }

@@ -1,125 +1,197 @@
-import { randomUUID } from 'node:crypto'
-import { link, mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
-import { join } from 'node:path'
 import { execFile } from 'node:child_process'
+import { randomUUID } from 'node:crypto'
+import { link, mkdir, open, readdir, readFile, rm, truncate } from 'node:fs/promises'
+import { join } from 'node:path'
 import { promisify } from 'node:util'
 import * as z from 'zod'
 
 /**
- * A lock that a crash does not leave behind. Each holder claims the next number, by a hard link, which exactly one can
- * make; a claim whose process is gone, or that was given back, is open to the next. A number is never claimed twice while
- * a higher one stands, because whoever holds looks again after claiming.
+ * Locks that a crash does not leave behind, among the processes of one machine. Who wants a lock claims the next number,
+ * by a hard link, which exactly one can make. The highest claim has the lock, unless it was given back or its process is
+ * gone: then the next number is free to claim. A highest claim is never removed, only outnumbered, and whoever claimed
+ * looks again: a number that was given out, removed and so free once more is seen to be below another.
  */
+export interface Locks {
+  /** The lock, or the id of the process that has it. */
+  take: (name: string) => Promise<Lock | { heldBy: number }>
+  /** The id of the process that has a lock. Writes nothing. */
+  holder: (name: string) => Promise<number | undefined>
+}
+
 export interface Lock extends AsyncDisposable {
+  /** Never fails: where the disk takes no more, the lock is free to this process at once, to others once it is gone. */
   release: () => Promise<void>
 }
 
-/** Who holds a lock: a process, told apart from a later one with the same id by when it began. */
-const Claim = z.strictObject({ pid: z.int(), beganAt: z.string(), isReleased: z.boolean() })
+/** Who claims, in a file that is empty once the claim is given back. */
+const Claim = z.strictObject({
+  id: z.uuid(),
+  pid: z.int32().positive(),
+  /** The boot of the machine, and when the process began: they tell it apart from a later one with the same id. */
+  boot: z.string(),
+  began: z.string(),
+  /** The device and inode of the claim's own file, so that it holds nothing in a copy of the folder. */
+  file: z.string(),
+})
 type Claim = z.infer<typeof Claim>
 
-/** The lock, or the id of the process that holds it. */
-export async function tryLock(folder: string, name: string): Promise<Lock | { heldBy: number }> {
-  await mkdir(folder, { recursive: true, mode: 0o700 })
-  const mine: Claim = { pid: process.pid, beganAt: (await beganAt(process.pid)) ?? '', isReleased: false }
-  for (;;) {
-    const last = (await claimsOf(folder, name)).at(-1) ?? 0
-    const holder = last === 0 ? undefined : await holderOf(folder, name, last)
-    if (holder !== undefined) return { heldBy: holder.pid }
-    const number = last + 1
-    if (!(await claim(folder, name, number, mine))) continue
-    const claims = await claimsOf(folder, name)
-    if (claims.at(-1) !== number) {
-      // Somebody came and went in between, and the number that was free is below a newer one.
-      await rm(claimPath(folder, name, number), { force: true })
-      continue
-    }
-    await Promise.all(claims.slice(0, -1).map((old) => rm(claimPath(folder, name, old), { force: true })))
-    const release = () => replace(folder, name, number, { ...mine, isReleased: true })
-    return { release, [Symbol.asyncDispose]: release }
-  }
-}
+export function openLocks(folder: string): Locks {
+  /** Claims of this process that the disk did not let it give back. */
+  const lapsed = new Set<string>()
 
-/** The process that holds a lock now. */
-export async function lockHolder(folder: string, name: string): Promise<number | undefined> {
-  const last = (await claimsOf(folder, name)).at(-1)
-  return last === undefined ? undefined : (await holderOf(folder, name, last))?.pid
+  async function claimant(name: string, number: number | undefined): Promise<Claim | undefined> {
+    const claim = number === undefined ? undefined : await readClaim(claimPath(folder, name, number))
+    return claim !== undefined && !lapsed.has(claim.id) && (await isRunning(claim)) ? claim : undefined
+  }
+
+  async function take(name: string): Promise<Lock | { heldBy: number }> {
+    await mkdir(folder, { recursive: true, mode: 0o700 })
+    for (;;) {
+      const last = (await claimsOf(folder, name)).at(-1)
+      const holder = await claimant(name, last)
+      if (holder !== undefined) return { heldBy: holder.pid }
+      const number = (last ?? 0) + 1
+      const path = claimPath(folder, name, number)
+      const id = await claim(folder, path)
+      if (id === undefined) continue
+      const release = () => truncate(path).catch(() => void lapsed.add(id))
+      try {
+        const claims = await claimsOf(folder, name)
+        if (claims.at(-1) === number) {
+          await tidy(folder, name, claims)
+          return { release, [Symbol.asyncDispose]: release }
+        }
+        await rm(path, { force: true })
+      } catch (error) {
+        await release()
+        throw error
+      }
+    }
+  }
+
+  return { take, holder: async (name) => (await claimant(name, (await claimsOf(folder, name)).at(-1)))?.pid }
 }
 
 function claimPath(folder: string, name: string, number: number): string {
   return join(folder, `${name}.${number}`)
 }
 
-/** The numbers claimed, the last one last. */
+/** The numbers claimed, the highest last. */
 async function claimsOf(folder: string, name: string): Promise<number[]> {
-  const files = await readdir(folder).catch((error: unknown) => {
-    if (codeOf(error) === 'ENOENT') return []
-    throw error
-  })
+  // So few names come in one call to the system, during which none is made or removed.
+  const files = await readdir(folder).catch(unless('ENOENT', []))
   return files
-    .flatMap((file) => {
-      const number = file.startsWith(`${name}.`) ? Number(file.slice(name.length + 1)) : Number.NaN
-      return Number.isInteger(number) ? [number] : []
-    })
+    .filter((file) => file.startsWith(`${name}.`))
+    .map((file) => file.slice(name.length + 1))
+    .filter((number) => /^[1-9]\d{0,14}$/.test(number))
+    .map(Number)
     .sort((a, b) => a - b)
 }
 
-/** Whoever holds a claim, unless it was given back or its process is gone. */
-async function holderOf(folder: string, name: string, number: number): Promise<Claim | undefined> {
-  const text = await readFile(claimPath(folder, name, number), 'utf8').catch(() => undefined)
-  const claim = Claim.safeParse(jsonOf(text))
-  if (!claim.success || claim.data.isReleased) return undefined
-  const began = await beganAt(claim.data.pid)
-  return began === claim.data.beganAt ? claim.data : undefined
-}
-
-/** False where another was first. A claim appears whole, because its file is written before it gets its name. */
-async function claim(folder: string, name: string, number: number, mine: Claim): Promise<boolean> {
-  const draft = join(folder, `.${randomUUID()}`)
+/** Claims by linking a file that is whole already. Undefined where another was first, else the claim's id. */
+async function claim(folder: string, path: string): Promise<string | undefined> {
+  const id = randomUUID()
+  const draft = join(folder, `.${process.pid}.${id}`)
   try {
-    await writeFile(draft, JSON.stringify(mine), { mode: 0o600, flag: 'wx' })
-    await link(draft, claimPath(folder, name, number))
-    return true
-  } catch (error) {
-    if (codeOf(error) === 'EEXIST') return false
-    throw error
+    const handle = await open(draft, 'wx', 0o600)
+    try {
+      const mine: Claim = {
+        id,
+        pid: process.pid,
+        boot: await bootId(),
+        began: (await beganAt(process.pid)) ?? '',
+        file: fileId(await handle.stat({ bigint: true })),
+      }
+      await handle.writeFile(JSON.stringify(mine))
+    } finally {
+      await handle.close()
+    }
+    const isFirst = await link(draft, path).then(() => true, unless('EEXIST', false))
+    return isFirst ? id : undefined
   } finally {
-    await rm(draft, { force: true })
+    await rm(draft, { force: true }).catch(() => undefined)
   }
 }
 
-async function replace(folder: string, name: string, number: number, claim: Claim): Promise<void> {
-  const draft = join(folder, `.${randomUUID()}`)
+/** Undefined where there is no claim, where it was given back, and where it was copied from elsewhere. */
+async function readClaim(path: string): Promise<Claim | undefined> {
+  const handle = await open(path, 'r').catch(unless('ENOENT', undefined))
+  if (handle === undefined) return undefined
   try {
-    await writeFile(draft, JSON.stringify(claim), { mode: 0o600, flag: 'wx' })
-    await rename(draft, claimPath(folder, name, number))
-  } catch {
-    // A disk that takes no more: the claim lapses with the process.
-    await rm(draft, { force: true })
+    const { success, data } = Claim.safeParse(jsonOf(await handle.readFile('utf8')))
+    return success && data.file === fileId(await handle.stat({ bigint: true })) ? data : undefined
+  } finally {
+    await handle.close()
   }
 }
 
-/** When a process began, as its system tells it; undefined where there is none with that id. */
+/** Removes the claims below the highest, and the drafts of processes that died before they linked them. */
+async function tidy(folder: string, name: string, claims: readonly number[]): Promise<void> {
+  const outnumbered = claims.slice(0, -1).map((number) => claimPath(folder, name, number))
+  const drafts = (await readdir(folder)).filter((file) => {
+    const pid = /^\.([1-9]\d{0,8})\.[0-9a-f-]{36}$/.exec(file)?.[1]
+    return pid !== undefined && !exists(Number(pid))
+  })
+  const leftovers = [...outnumbered, ...drafts.map((file) => join(folder, file))]
+  await Promise.all(leftovers.map((path) => rm(path, { force: true })))
+}
+
+async function isRunning({ pid, boot, began }: Claim): Promise<boolean> {
+  if (boot !== (await bootId())) return false
+  const told = await beganAt(pid)
+  // Where the system does not tell, one with that id is taken for the same.
+  return told !== undefined && (told === began || told === '' || began === '')
+}
+
+/** Empty where the system has no such thing. */
+async function bootId(): Promise<string> {
+  if (process.platform !== 'linux') return ''
+  return (await readFile('/proc/sys/kernel/random/boot_id', 'utf8').catch(() => '')).trim()
+}
+
+/** When a process began, as its system tells it; empty where it does not; undefined where there is no such process. */
 async function beganAt(pid: number): Promise<string | undefined> {
+  if (!exists(pid)) return undefined
   if (process.platform === 'linux') {
-    // Field 22 of proc_pid_stat(5), in clock ticks since the boot that boot_id names.
-    const [stat, boot] = await Promise.all(
-      [`/proc/${pid}/stat`, '/proc/sys/kernel/random/boot_id'].map((path) =>
-        readFile(path, 'utf8').catch(() => undefined),
-      ),
-    )
-    if (stat === undefined) return undefined
-    return `${boot?.trim()} ${stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19]}`
+    // proc_pid_stat(5): field 3 is the state, and field 22 the clock ticks from boot to the start.
+    const stat = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => undefined)
+    const fields = stat?.slice(stat.lastIndexOf(')') + 2).split(' ')
+    // A zombie is over, though nobody has asked how it ended.
+    return fields?.[0] === 'Z' || fields?.[0] === 'X' ? undefined : (fields?.[19] ?? '')
   }
-  const listed = await promisify(execFile)('ps', ['-o', 'lstart=', '-p', String(pid)]).catch(() => undefined)
-  return listed?.stdout.trim() === '' ? undefined : listed?.stdout.trim()
+  if (process.platform === 'win32') return ''
+  // The same words whatever language and zone the terminal has.
+  const env = { LC_ALL: 'C', TZ: 'UTC' }
+  const listed = await promisify(execFile)('/bin/ps', ['-o', 'lstart=', '-p', String(pid)], { env }).catch(
+    () => undefined,
+  )
+  return listed?.stdout.trim() ?? ''
 }
 
-function jsonOf(text: string | undefined): unknown {
+function exists(pid: number): boolean {
   try {
-    return text === undefined ? undefined : JSON.parse(text)
+    return process.kill(pid, 0)
+  } catch (error) {
+    return codeOf(error) !== 'ESRCH'
+  }
+}
+
+function fileId({ dev, ino }: { dev: bigint; ino: bigint }): string {
+  return `${dev}:${ino}`
+}
+
+function jsonOf(text: string): unknown {
+  try {
+    return JSON.parse(text)
   } catch {
     return undefined
+  }
+}
+
+function unless<T>(code: string, instead: T): (error: unknown) => T {
+  return (error) => {
+    if (codeOf(error) === code) return instead
+    throw error
   }
 }
 
