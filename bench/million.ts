@@ -50,6 +50,7 @@ const store: Store = {
       ),
     ),
   query: () => Promise.resolve([]),
+  count: () => Promise.resolve(shards),
   transaction: () => Promise.reject(new Error('nothing is written here')),
 }
 const view = createDiscoveryView({ store, codec, monotonicMs: () => performance.now() })

@@ -96,6 +96,12 @@ function counting(store: Store): Store & { count: Operations } {
       count.reads += Math.max(1, found.length)
       return found
     },
+    async count(collection) {
+      const found = await store.count(collection)
+      // Firestore bills a count as a read for each thousand.
+      count.reads += Math.max(1, Math.ceil(found / 1_000))
+      return found
+    },
     transaction: (work) =>
       store.transaction((transaction) =>
         work({

@@ -10,11 +10,22 @@ export interface Stored {
 
 export interface Query {
   collection: string
-  /** Only documents whose field, by its dotted path, is at most this; smallest first. */
-  where?: { field: string; atMost: number | Date }
+  /** Only documents whose field, by its dotted path, is at most, or above, this; smallest first. */
+  where?: { field: string; atMost: number | Date } | { field: string; above: number }
+  /** Only documents whose field is text in this stretch, in the order of the text, then of ids. */
+  between?: Stretch
   /** Only documents after this id; in the order of ids unless `where` orders them. */
   afterId?: string
+  /** Documents without their fields. */
+  idsOnly?: boolean
   limit: number
+}
+
+/** Texts of a field, and below a text the ids: `from` is in the stretch, `to` is not; null is the end. */
+export interface Stretch {
+  field: string
+  from: { text: string; id: string }
+  to: { text: string; id: string } | null
 }
 
 export interface Reader {
@@ -31,6 +42,8 @@ export interface Transaction extends Reader {
 
 export interface Store extends Reader {
   query: (query: Query) => Promise<Stored[]>
+  /** How many documents a collection has. */
+  count: (collection: string) => Promise<number>
   /**
    * Runs `work` in a serializable transaction, again when it lost a race; throws `aborted` when it lost too often.
    * What `work` returns or throws is passed on; a throw writes nothing.

@@ -1,5 +1,5 @@
 import { DirectoryError } from '@koko/contract'
-import type { Fields, Query, Store, Stored, Transaction } from '../src/ports.ts'
+import type { Fields, Query, Store, Stored, Stretch, Transaction } from '../src/ports.ts'
 
 /** How often a transaction begins anew before it gives up, as Firestore's client does by default. */
 const attempts = 5
@@ -44,6 +44,11 @@ export function createMemoryStore(
     return document === undefined ? null : copy(document.fields)
   }
 
+  const pathsIn = (collection: string) =>
+    [...documents.keys()]
+      .filter((path) => path.startsWith(`${collection}/`) && !path.slice(collection.length + 1).includes('/'))
+      .sort((a, b) => (a < b ? -1 : 1))
+
   const through = (onAwait: OnAwait): Store => ({
     async get(paths) {
       await onAwait()
@@ -52,24 +57,29 @@ export function createMemoryStore(
       return found
     },
 
-    async query({ collection, where, afterId, limit }: Query) {
+    async query({ collection, where, between, afterId, idsOnly, limit }: Query) {
       await onAwait()
-      const found: Stored[] = [...documents.keys()]
-        .filter((path) => path.startsWith(`${collection}/`) && !path.slice(collection.length + 1).includes('/'))
-        .sort((a, b) => (a < b ? -1 : 1))
-        .flatMap((path) => {
-          const fields = read(path)
-          return fields === null ? [] : [{ path, fields }]
-        })
+      const all: Stored[] = pathsIn(collection).flatMap((path) => {
+        const fields = read(path)
+        return fields === null ? [] : [{ path, fields }]
+      })
+      const found = between === undefined ? all : inStretch(all, between)
       const matching =
         where === undefined
           ? found
           : found
-              .filter(({ fields }) => isAtMost(at(fields, where.field), where.atMost))
+              .filter(({ fields }) => isWithin(at(fields, where.field), where))
               .sort((a, b) => Number(at(a.fields, where.field)) - Number(at(b.fields, where.field)))
       const after = afterId === undefined ? matching : matching.filter(({ path }) => path > `${collection}/${afterId}`)
       await onAwait()
-      return after.slice(0, limit)
+      return after.slice(0, limit).map(({ path, fields }) => ({ path, fields: idsOnly === true ? {} : fields }))
+    },
+
+    async count(collection) {
+      await onAwait()
+      const { length } = pathsIn(collection)
+      await onAwait()
+      return length
     },
 
     async transaction<T>(work: (transaction: Transaction) => Promise<T>): Promise<T> {
@@ -136,7 +146,23 @@ function at(fields: Fields, dotted: string): unknown {
 }
 
 /** Firestore compares within a type only. */
-function isAtMost(value: unknown, limit: number | Date): boolean {
-  if (typeof limit === 'number') return typeof value === 'number' && value <= limit
-  return value instanceof Date && value <= limit
+function isWithin(value: unknown, where: NonNullable<Query['where']>): boolean {
+  if ('above' in where) return typeof value === 'number' && value > where.above
+  const { atMost } = where
+  if (typeof atMost === 'number') return typeof value === 'number' && value <= atMost
+  return value instanceof Date && value <= atMost
+}
+
+function inStretch(stored: readonly Stored[], { field, from, to }: Stretch): Stored[] {
+  const placed = stored.flatMap(({ path, fields }) => {
+    const text = at(fields, field)
+    return typeof text === 'string'
+      ? [{ text, id: path.slice(path.lastIndexOf('/') + 1), stored: { path, fields } }]
+      : []
+  })
+  const isBefore = (a: Stretch['from'], b: Stretch['from']) => a.text < b.text || (a.text === b.text && a.id < b.id)
+  return placed
+    .filter((each) => !isBefore(each, from) && (to === null || isBefore(each, to)))
+    .sort((a, b) => (isBefore(a, b) ? -1 : 1))
+    .map((each) => each.stored)
 }

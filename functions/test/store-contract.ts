@@ -283,6 +283,55 @@ export function describeStore(name: string, store: Store): void {
         expect(await found(date(30), 1)).toEqual(['h'])
       })
 
+      test('give the documents whose field is above so much, smallest first', async () => {
+        const at = newCollection()
+        const values: Record<string, unknown> = { a: 3, b: 1, c: Number.MAX_SAFE_INTEGER, d: 2, e: '9', f: null }
+        await write(Object.fromEntries(Object.entries(values).map(([id, value]) => [`${at}/${id}`, { n: value }])))
+        const found = async (above: number, limit = 100) =>
+          (await store.query({ collection: at, where: { field: 'n', above }, limit })).map(({ path }) =>
+            path.slice(at.length + 1),
+          )
+        expect(await found(1)).toEqual(['d', 'a', 'c'])
+        expect(await found(0, 2)).toEqual(['b', 'd'])
+        expect(await found(Number.MAX_SAFE_INTEGER)).toEqual([])
+      })
+
+      test('give the documents whose text is in a stretch, in its order, then of ids', async () => {
+        const at = newCollection()
+        const areas: Record<string, unknown> = { x: 'gcp', a: 'gcpv', c: 'gcpv', b: 'gcpv', y: 'gc', z: 'u1', n: 7 }
+        await write(Object.fromEntries(Object.entries(areas).map(([id, area]) => [`${at}/${id}`, { deep: { area } }])))
+        await write({ [`${at}/none`]: { other: 1 } })
+        type Place = [text: string, id?: string]
+        const found = async ([text, id = '']: Place, to: Place | null, limit = 100) =>
+          (
+            await store.query({
+              collection: at,
+              between: {
+                field: 'deep.area',
+                from: { text, id },
+                to: to === null ? null : { text: to[0], id: to[1] ?? '' },
+              },
+              limit,
+            })
+          ).map(({ path }) => path.slice(at.length + 1))
+        expect(await found([''], null)).toEqual(['y', 'x', 'a', 'b', 'c', 'z'])
+        expect(await found(['gcp'], ['gcpv', 'b'])).toEqual(['x', 'a'])
+        expect(await found(['gcpv', 'b'], ['u1'])).toEqual(['b', 'c'])
+        expect(await found(['gcpv', 'aa'], null, 2)).toEqual(['b', 'c'])
+        expect(await found(['v'], null)).toEqual([])
+      })
+
+      test('give documents without their fields, and count them', async () => {
+        const at = newCollection()
+        expect(await store.count(at)).toBe(0)
+        await write({ [`${at}/a`]: { big: 'x' }, [`${at}/b`]: { big: 'y' }, [`${at}/b/inner/c`]: { big: 'z' } })
+        expect(await store.query({ collection: at, idsOnly: true, limit: 9 })).toEqual([
+          { path: `${at}/a`, fields: {} },
+          { path: `${at}/b`, fields: {} },
+        ])
+        expect(await store.count(at)).toBe(2)
+      })
+
       test('see what was committed before, and nothing that was deleted', async () => {
         const at = newCollection()
         await write({ [`${at}/a`]: { at: 1 }, [`${at}/b`]: { at: 2 } })

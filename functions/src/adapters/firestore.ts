@@ -1,7 +1,7 @@
 import { DirectoryError } from '@koko/contract'
 import type { Firestore } from '@google-cloud/firestore'
 import { FieldPath, Timestamp, type DocumentSnapshot } from '@google-cloud/firestore'
-import type { Fields, Query, Store, Transaction } from '../ports.ts'
+import type { Fields, Query, Store, Stretch, Transaction } from '../ports.ts'
 
 /** The store on Cloud Firestore. */
 export function createFirestoreStore(firestore: Firestore): Store {
@@ -13,12 +13,26 @@ export function createFirestoreStore(firestore: Firestore): Store {
       return (await named(() => firestore.getAll(...paths.map(reference)))).map(fieldsOf)
     },
 
-    async query({ collection, where, afterId, limit }: Query) {
+    async query({ collection, where, between, afterId, idsOnly, limit }: Query) {
       let query = firestore.collection(collection).limit(limit)
-      if (where !== undefined) query = query.where(where.field, '<=', where.atMost).orderBy(where.field)
+      if (where !== undefined) {
+        query =
+          'above' in where ? query.where(where.field, '>', where.above) : query.where(where.field, '<=', where.atMost)
+        query = query.orderBy(where.field)
+      }
+      if (between !== undefined) {
+        query = query.orderBy(between.field).orderBy(FieldPath.documentId())
+        query = query.startAt(...placeOf(between.from))
+        if (between.to !== null) query = query.endBefore(...placeOf(between.to))
+      }
+      if (idsOnly === true) query = query.select()
       if (afterId !== undefined) query = query.orderBy(FieldPath.documentId()).startAfter(afterId)
       const { docs } = await named(() => query.get())
       return docs.map((document) => ({ path: document.ref.path, fields: plain(document.data()) }))
+    },
+
+    async count(collection) {
+      return named(async () => (await firestore.collection(collection).count().get()).data().count)
     },
 
     async transaction<T>(work: (transaction: Transaction) => Promise<T>): Promise<T> {
@@ -36,6 +50,11 @@ export function createFirestoreStore(firestore: Firestore): Store {
       )
     },
   }
+}
+
+/** An id that is empty is no id to Firestore. */
+function placeOf({ text, id }: Stretch['from']): string[] {
+  return id === '' ? [text] : [text, id]
 }
 
 function fieldsOf(snapshot: DocumentSnapshot): Fields | null {
