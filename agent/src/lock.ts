@@ -196,5 +196,5 @@ function unless<T>(code: string, instead: T): (error: unknown) => T {
 }
 
 function codeOf(error: unknown): unknown {
-  return error instanceof Error && 'code' in error ? error.code : undefined
+  return typeof error === 'object' && error !== null && 'code' in error ? error.code : undefined
 }
