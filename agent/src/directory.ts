@@ -1,13 +1,18 @@
-import { createClient, signInWithToken, type Client, type Config, type DirectoryError } from '@koko/contract'
+import { createClient, DirectoryError, signInWithToken, type Client, type Config, type ErrorCode } from '@koko/contract'
 import { Advice } from './advice.ts'
 import type { Context } from './context.ts'
 import { agentFile, type Agent } from './files.ts'
 
-/** A directory, and this home's agent in it. Signs in on the first call that needs it. */
-export interface Directory {
-  agent: Agent
+/** What signing in takes. */
+export type Credential = Pick<Agent, 'origin' | 'projectId' | 'agentId' | 'secret'>
+
+/** A directory, and an agent in it: this home's, mostly. Signs in on the first call that needs it. */
+export interface Directory<Who extends Credential = Agent> {
+  agent: Who
   client: Client
   config: () => Promise<Config>
+  /** Signs in, unless it has. Throws `unauthenticated` where the secret is not accepted. */
+  signIn: () => Promise<void>
 }
 
 /** No call waits longer than this for an answer. */
@@ -22,11 +27,11 @@ export async function openDirectory(context: Context): Promise<Directory> {
   return directoryOf(context, agent)
 }
 
-export function directoryOf(context: Context, agent: Agent): Directory {
+export function directoryOf<Who extends Credential>(context: Context, agent: Who): Directory<Who> {
   const anyone = anyoneAt(context, agent.origin)
-  let session: ReturnType<typeof signIn> | undefined
+  let session: ReturnType<typeof openSession> | undefined
 
-  async function signIn() {
+  async function openSession() {
     const config = await anyone.config()
     if (config.projectId !== agent.projectId) {
       throw new Advice(
@@ -38,18 +43,27 @@ export function directoryOf(context: Context, agent: Agent): Directory {
     return signInWithToken(config, token, { fetch: patientFetch(context), nowMs: context.nowMs })
   }
 
+  function signedIn() {
+    session ??= openSession().catch((error: unknown) => {
+      session = undefined
+      throw error
+    })
+    return session
+  }
+
   const client = createClient({
     origin: agent.origin,
     fetch: patientFetch(context),
-    async idToken() {
-      session ??= signIn().catch((error: unknown) => {
-        session = undefined
-        throw error
-      })
-      return (await session).idToken()
-    },
+    idToken: async () => (await signedIn()).idToken(),
   })
-  return { agent, client, config: () => anyone.config() }
+  return {
+    agent,
+    client,
+    config: () => anyone.config(),
+    async signIn() {
+      await signedIn()
+    },
+  }
 }
 
 /** A directory for calls that need no session. */
@@ -57,9 +71,15 @@ export function anyoneAt(context: Context, origin: string): Client {
   return createClient({ origin, fetch: patientFetch(context) })
 }
 
-function patientFetch(context: Context): Context['fetch'] {
+/** The context's network, without waiting longer than an answer can take. */
+export function patientFetch(context: Context): Context['fetch'] {
   return (url, init) =>
     context.fetch(url, { ...init, signal: AbortSignal.any([context.signal, AbortSignal.timeout(patienceMs)]) })
+}
+
+/** The code of a failure of the directory; undefined for anything else. */
+export function codeOf(error: unknown): ErrorCode | undefined {
+  return error instanceof DirectoryError ? error.code : undefined
 }
 
 /** What the operator can do about a failure of the directory; null where it is a defect of koko. */

@@ -1,9 +1,171 @@
+import { AgentId } from '@koko/contract'
 import * as z from 'zod'
 import { Advice } from '../advice.ts'
-import { defineCommand } from '../command.ts'
+import { defineCommand, type Style } from '../command.ts'
+import { confirm } from '../confirm.ts'
+import type { Context } from '../context.ts'
+import { codeOf, directoryOf } from '../directory.ts'
+import { Agent, agentFile, handlesFile, profileFile, publishedFile } from '../files.ts'
+import { forgetAgent } from '../forget-agent.ts'
+import type { Files, HomeFile } from '../home.ts'
+import { chooseOrigin, configAt } from '../origin.ts'
+import { columns } from '../output.ts'
+import { planRestoration, type Restoration } from '../restoration.ts'
 
-export const command = defineCommand({
-  options: z.looseObject({}),
-  run: () => Promise.reject(new Advice('`koko restore` is not built yet.', 'Wait for it.')),
-  show: () => '',
+const Options = z.strictObject({
+  directory: z.string().optional(),
+  agent: AgentId.optional(),
 })
+type Options = z.output<typeof Options>
+
+export interface Restored extends Pick<Agent, 'origin' | 'isEmulated' | 'room' | 'agentId' | 'registeredAtMs'> {
+  isListed: boolean
+  keptIn: string
+  /** The files that were written; what is not among them was there, or is not stored in the directory. */
+  written: string[]
+}
+
+export const command = defineCommand({ options: Options, run: restore, show })
+
+/** Takes up an agent with its secret, which is proven before anything is written. */
+export async function restore(context: Context, options: Options): Promise<Restored> {
+  const { home } = context
+  const former = await readable(home, agentFile)
+  const origin = await chooseOrigin(context, options.directory, former?.origin)
+  const config = await configAt(context, origin)
+  const agentId = await chooseAgentId(context, options.agent, former?.agentId)
+  if (former !== undefined && former.agentId !== agentId) await assertMayReplace(context, former)
+  await home.assertWritable()
+
+  const credential = { origin, projectId: config.projectId, agentId, secret: await readSecret(context) }
+  context.report({ text: 'Signing in' })
+  const { documents } = await directoryOf(context, credential)
+    .client.call('exportAgent', {})
+    .catch((cause: unknown) => {
+      if (codeOf(cause) !== 'unauthenticated') throw cause
+      throw new Advice(
+        'The directory knows no agent with this id and secret. Nothing was changed here.',
+        'Check both, and the directory. An agent that is not seen for 30 days is removed: then run `koko init`.',
+        { cause },
+      )
+    })
+  const plan = planRestoration(agentId, documents)
+  const { category: room, registeredAtMs } = plan.badge
+  const isEmulated = config.emulators !== undefined
+  const termsVersion = former?.agentId === agentId ? former.termsVersion : null
+  const agent = { ...credential, isEmulated, room, registeredAtMs, termsVersion }
+  return home.locked('listing', 30_000, async () => {
+    const written = await home.change(async (files) => {
+      const current = await readable(files, agentFile)
+      if (current !== undefined && current.agentId !== agentId) {
+        if (current.agentId !== former?.agentId) {
+          throw new Advice('Another agent moved in here meanwhile.', 'Run it again.')
+        }
+        await forgetAgent(files)
+      }
+      return write(files, agent, plan)
+    })
+    return {
+      origin,
+      isEmulated,
+      room,
+      agentId,
+      registeredAtMs,
+      isListed: plan.listed !== null,
+      keptIn: home.path,
+      written,
+    }
+  })
+}
+
+/** The agent, and what of its listing is not at home. The credential comes last: with it the home is whole. */
+async function write(files: Files, agent: Agent, { listed }: Restoration): Promise<string[]> {
+  const written: string[] = []
+  async function fill<T extends object>(file: HomeFile<T>, value: T) {
+    if ((await readable(files, file)) !== undefined) return
+    await files.write(file, value)
+    written.push(file.name)
+  }
+  if (listed !== null) {
+    await fill(profileFile, listed.profile)
+    await fill(handlesFile, listed.handles)
+    await fill(publishedFile, listed.published)
+  }
+  await files.write(agentFile, agent)
+  written.push(agentFile.name)
+  return written
+}
+
+/** What a file holds; undefined also where it is damaged, which restoring mends. */
+async function readable<T extends object>({ read }: Pick<Files, 'read'>, file: HomeFile<T>): Promise<T | undefined> {
+  try {
+    return await read(file)
+  } catch (error) {
+    if (error instanceof Advice) return undefined
+    throw error
+  }
+}
+
+async function chooseAgentId(
+  { ask }: Context,
+  option: AgentId | undefined,
+  initial: AgentId | undefined,
+): Promise<AgentId> {
+  if (option !== undefined) return option
+  if (ask === undefined) {
+    if (initial !== undefined) return initial
+    throw new Advice('No agent is named.', 'Give --agent <id>.')
+  }
+  return ask.text({
+    message: "The agent's id?",
+    ...(initial === undefined ? {} : { initial }),
+    validate: (answer) =>
+      AgentId.safeParse(answer).success ? undefined : 'It must be a UUID, as `koko init` showed it.',
+  })
+}
+
+async function assertMayReplace(context: Context, former: Agent): Promise<void> {
+  const what = `Agent ${former.agentId} of ${former.origin} lives in ${context.home.path}`
+  if (context.ask === undefined) {
+    throw new Advice(`${what}.`, 'Set KOKO_HOME to another folder, or run this in a terminal to replace it.')
+  }
+  await confirm(context, {
+    yes: false,
+    message: `${what}. Replace it? Without its recovery key it is lost to you, and what it published stays published.`,
+  })
+}
+
+async function readSecret({ ask, readInput }: Context): Promise<string> {
+  const { secret } = Agent.shape
+  const problemOf = (answer: string) => secret.safeParse(answer.trim()).error?.issues[0]?.message
+  if (ask !== undefined) {
+    const typed = await ask.secret({
+      message: 'Its recovery key?',
+      validate(answer) {
+        const problem = problemOf(answer)
+        return problem === undefined ? undefined : `It ${problem}.`
+      },
+    })
+    return typed.trim()
+  }
+  const read = (await readInput()).trim()
+  const problem = problemOf(read)
+  if (problem === undefined) return read
+  throw new Advice(`The secret ${problem}.`, 'Give it on the standard input, such as `koko restore … < secret-file`.')
+}
+
+function show({ agentId, origin, room, isEmulated, isListed, keptIn, written }: Restored, style: Style): string {
+  return [
+    `${style.good('✓')} The agent lives in ${keptIn} now.`,
+    columns([
+      ['agent id', agentId],
+      ['directory', `${origin}${isEmulated ? ' (under emulators: fictional numbers only)' : ''}`],
+      ['room', room],
+      ['written', written.join(', ')],
+    ]),
+    isListed
+      ? 'It is listed. Dealbreakers never leave a home: set them again with `koko profile edit`.'
+      : 'It lists nothing now. `koko profile edit`, `koko link <channel> <handle>` and `koko publish` list it.',
+    'Run it on one machine only: `koko run` keeps it online.',
+  ].join('\n')
+}

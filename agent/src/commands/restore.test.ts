@@ -1,0 +1,172 @@
+import { beforeEach, describe, expect, test } from '@jest/globals'
+import { cp, readdir, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { profileIn } from '../../../functions/test/world.ts'
+import { createTestContext, freshFolder, type TestContext } from '../../test/context.ts'
+import { createTestDirectory, type TestDirectory } from '../../test/directory.ts'
+import { directoryOf } from '../directory.ts'
+import { agentFile, handlesFile, profileFile, publishedFile, type Agent } from '../files.ts'
+import { styleOf } from '../output.ts'
+import { init } from './init.ts'
+import { command } from './restore.ts'
+
+const channels = { telegram: 'a_fictional_name', whatsapp: '+447700900123' }
+
+let directory: TestDirectory
+beforeEach(async () => {
+  directory = await createTestDirectory()
+})
+
+/** An agent that lives in a home, listed where `isListed`. */
+async function createAgent({ isListed = true } = {}): Promise<{ context: TestContext; agent: Agent }> {
+  const context = await createTestContext({ directory })
+  const consents = { acceptTerms: true, acceptDisclaimer: true, adult: true, again: false }
+  await init(context, { directory: directory.origin, ...consents })
+  const agent = await context.home.read(agentFile)
+  if (agent === undefined) throw new Error('not kept')
+  if (isListed) {
+    const { client } = directoryOf(context, agent)
+    await client.call('unlinkChannel', { channel: 'discord' })
+    await client.call('publishProfile', { channels, profile: profileIn('gcpv') })
+  }
+  return { context, agent }
+}
+
+test('takes up a listed agent on another machine: the credential, the profile, the handles and what is published', async () => {
+  const { agent } = await createAgent()
+  const answers = [
+    ['Which directory', directory.origin],
+    ['id', agent.agentId],
+    ['recovery key', `${agent.secret}\n`],
+  ] as const
+  const context = await createTestContext({ directory, answers })
+  const { value, show } = await command.call(context, {})
+  expect(value).toMatchObject({
+    agentId: agent.agentId,
+    registeredAtMs: agent.registeredAtMs,
+    isListed: true,
+    written: ['profile.json', 'handles.json', 'published.json', 'agent.json'],
+  })
+  expect(JSON.stringify([value, show(styleOf({}, {})), context.progress, context.asked])).not.toContain(agent.secret)
+
+  const { home } = context
+  expect(await home.read(agentFile)).toEqual({ ...agent, termsVersion: null })
+  expect(await home.read(profileFile)).toEqual({ profile: profileIn('gcpv'), onlyIntents: [] })
+  const published = await home.read(publishedFile)
+  expect(published).toMatchObject({ listing: { agentId: agent.agentId, channels }, withheld: [{ channel: 'discord' }] })
+  const agreedAtMs = published?.publishedAtMs
+  expect(await home.read(handlesFile)).toEqual({
+    telegram: { handle: channels.telegram, agreedAtMs },
+    whatsapp: { handle: channels.whatsapp, agreedAtMs },
+  })
+})
+
+test('reads the secret from the standard input where there is no terminal', async () => {
+  const { agent } = await createAgent({ isListed: false })
+  const context = await createTestContext({ directory, input: `  ${agent.secret}\n` })
+  const { value, show } = await command.call(context, { directory: directory.origin, agent: agent.agentId })
+  expect(value).toMatchObject({ isListed: false, written: ['agent.json'] })
+  expect(show(styleOf({}, {}))).toContain('lists nothing')
+})
+
+describe('nothing is written', () => {
+  test.each(['', 'a secret', 'x'.repeat(44)])('where the standard input holds no secret: %j', async (input) => {
+    const { agent } = await createAgent()
+    const context = await createTestContext({ directory, input })
+    const restored = command.call(context, { directory: directory.origin, agent: agent.agentId })
+    await expect(restored).rejects.toThrow('The secret must be 43 characters')
+    expect(await context.home.read(agentFile)).toBeUndefined()
+  })
+
+  test('where the secret is not the one of the agent', async () => {
+    const { agent } = await createAgent()
+    const context = await createTestContext({ directory, input: 'x'.repeat(43) })
+    const restored = command.call(context, { directory: directory.origin, agent: agent.agentId })
+    await expect(restored).rejects.toThrow('knows no agent with this id and secret')
+    expect(await context.home.read(agentFile)).toBeUndefined()
+    expect(await readdir(context.home.path)).toEqual(['locks'])
+  })
+
+  test.each([
+    [{}, 'No directory is named'],
+    [{ directory: 'https://directory.example' }, 'No agent is named'],
+    [{ directory: 'https://directory.example', agent: 'me' }, 'agent must be a UUID v4'],
+  ])('where %j is all that is given', async (options, message) => {
+    const context = await createTestContext({ directory, input: 'x'.repeat(43) })
+    await expect(command.call(context, options)).rejects.toThrow(message)
+  })
+})
+
+describe('a home where an agent lives', () => {
+  test('gets the new secret of the same agent, and keeps its own files', async () => {
+    const { context, agent } = await createAgent()
+    const { secret } = await directoryOf(context, agent).client.call('rotateSecret', {})
+    await context.home.change((files) => files.write(handlesFile, {}))
+    const piped = await createTestContext({ directory, home: context.home.path, input: secret })
+    const { value } = await command.call(piped, {})
+    expect(value).toMatchObject({ written: ['profile.json', 'published.json', 'agent.json'] })
+    expect(await context.home.read(agentFile)).toEqual({ ...agent, secret })
+    expect(await context.home.read(handlesFile)).toEqual({})
+  })
+
+  test('is not taken over by another agent without a yes', async () => {
+    const { agent } = await createAgent()
+    const { context, agent: resident } = await createAgent()
+    const { path: home } = context.home
+    const options = { directory: directory.origin, agent: agent.agentId }
+    const piped = await createTestContext({ directory, home, input: agent.secret })
+    await expect(command.call(piped, options)).rejects.toMatchObject({
+      next: expect.stringContaining('KOKO_HOME') as unknown,
+    })
+    const refusing = await createTestContext({ directory, home, answers: [['Replace it', false]] })
+    await expect(command.call(refusing, options)).rejects.toThrow('Nothing was done')
+    expect(await context.home.read(agentFile)).toEqual(resident)
+  })
+
+  test('is taken over after a yes; its handles wait for a new agreement', async () => {
+    const { agent } = await createAgent()
+    const { context } = await createAgent()
+    await context.home.change(async (files) => {
+      await files.write(handlesFile, { telegram: { handle: 'another_fiction', agreedAtMs: 1 } })
+      await files.write(publishedFile, { publishedAtMs: 1, listing: null, withheld: [] })
+    })
+    const answers = [
+      ['Replace it', true],
+      ['recovery key', agent.secret],
+    ] as const
+    const asking = await createTestContext({ directory, home: context.home.path, answers })
+    await command.call(asking, { directory: directory.origin, agent: agent.agentId })
+    expect(await context.home.read(agentFile)).toMatchObject({ agentId: agent.agentId })
+    expect(await context.home.read(handlesFile)).toEqual({ telegram: { handle: 'another_fiction', agreedAtMs: null } })
+    expect(await context.home.read(publishedFile)).toMatchObject({ listing: { agentId: agent.agentId } })
+  })
+
+  test('is mended where its files are damaged', async () => {
+    const { context, agent } = await createAgent()
+    for (const name of ['agent.json', 'profile.json']) await writeFile(join(context.home.path, name), '{')
+    const piped = await createTestContext({ directory, home: context.home.path, input: agent.secret })
+    await command.call(piped, { directory: directory.origin, agent: agent.agentId })
+    expect(await context.home.read(agentFile)).toMatchObject({ secret: agent.secret })
+    expect(await context.home.read(profileFile)).toMatchObject({ profile: profileIn('gcpv') })
+  })
+})
+
+test('a home that was copied to another machine is whole there', async () => {
+  const { context, agent } = await createAgent()
+  const copy = await freshFolder()
+  await cp(context.home.path, copy, { recursive: true })
+  const there = await createTestContext({ directory, home: copy })
+  const kept = await there.home.read(agentFile)
+  expect(kept).toEqual(agent)
+  await directoryOf(there, agent).signIn()
+  await there.home.assertWritable()
+})
+
+test('a home that cannot be written is found out before the secret is asked for', async () => {
+  const { agent } = await createAgent()
+  const file = await freshFolder()
+  await writeFile(file, '')
+  const context = await createTestContext({ directory, home: join(file, 'home'), answers: [] })
+  const options = { directory: directory.origin, agent: agent.agentId }
+  await expect(command.call(context, options)).rejects.toThrow('a part of the path is no folder')
+})
