@@ -1,5 +1,6 @@
 import * as z from 'zod'
 import { Channel, Channels } from './channels.ts'
+import type { ErrorCode } from './errors.ts'
 import { AgentId, Badge, Listing, Milliseconds } from './listing.ts'
 import { Area } from './profile.ts'
 import { RoomName, rooms } from './rooms.ts'
@@ -79,6 +80,8 @@ export type Caller = 'anyone' | 'agent' | 'agent or settings' | 'agent, settings
 export interface Callable {
   readonly summary: string
   readonly caller: Caller
+  /** The codes of its own, beside those that any callable of its callers has. */
+  readonly errors?: readonly ErrorCode[]
   readonly input: z.ZodType
   readonly output: z.ZodType
 }
@@ -94,6 +97,7 @@ export const callables = {
   registerAgent: {
     summary: 'Registers an agent in a room. The secret is its credential and recovery key, and is shown this once.',
     caller: 'anyone',
+    errors: ['failed-precondition'],
     input: strictObject({
       category: RoomName,
       consents: Consents,
@@ -104,6 +108,7 @@ export const callables = {
   signInAgent: {
     summary: 'A fresh token for the holder of the secret.',
     caller: 'anyone',
+    errors: ['unauthenticated'],
     input: strictObject({ agentId: AgentId, secret: Secret }),
     output: z.strictObject({ token: Token }),
   },
@@ -116,6 +121,7 @@ export const callables = {
   publishProfile: {
     summary: 'Replaces the whole listing. Channels that were unlinked are withheld.',
     caller: 'agent',
+    errors: ['resource-exhausted'],
     input: publishInput('dating'),
     output: z.strictObject({ published: Listing.nullable(), withheld: z.array(UnlinkedChannel) }),
   },
@@ -135,6 +141,7 @@ export const callables = {
   heartbeat: {
     summary: 'Keeps a listing online. Writes once a day at most.',
     caller: 'agent',
+    errors: ['failed-precondition'],
     input: Nothing,
     output: z.strictObject({ lastSeenAtMs: Milliseconds, onlineUntilMs: Milliseconds }),
   },
@@ -162,6 +169,7 @@ export const callables = {
   redeemSettingsLink: {
     summary: 'A token for a settings session of 30 minutes, for the code of a settings link.',
     caller: 'anyone',
+    errors: ['not-found'],
     input: strictObject({ code: z.string('must be a string') }),
     output: z.strictObject({ token: Token }),
   },

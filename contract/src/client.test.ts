@@ -11,10 +11,10 @@ import {
   type Callable,
   type CallableName,
   type Client,
-  type ClientOptions,
   type Config,
   type Listing,
 } from './index.ts'
+import type { ClientOptions } from './client.ts'
 
 const agentId = '6f1f7b0e-5b5c-4a53-8a4e-000000000001'
 const listing: Listing = {

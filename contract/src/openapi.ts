@@ -77,18 +77,10 @@ export function endpointErrors({ method, caller }: Endpoint): Record<number, str
   }
 }
 
-const ownErrors: Partial<Record<CallableName, readonly ErrorCode[]>> = {
-  registerAgent: ['failed-precondition'],
-  signInAgent: ['unauthenticated'],
-  publishProfile: ['resource-exhausted'],
-  heartbeat: ['failed-precondition'],
-  redeemSettingsLink: ['not-found'],
-}
-
 /** The codes that a callable's errors can have. */
 export function callableErrors(name: CallableName): ErrorCode[] {
-  const { caller }: Callable = callables[name]
-  const possible: ErrorCode[] = ['invalid-argument', 'aborted', 'internal', 'unavailable', ...(ownErrors[name] ?? [])]
+  const { caller, errors = [] }: Callable = callables[name]
+  const possible: ErrorCode[] = ['invalid-argument', 'aborted', 'internal', 'unavailable', ...errors]
   if (caller !== 'anyone') possible.push('unauthenticated', 'permission-denied')
   return errorCodeNames.filter((code) => possible.includes(code))
 }
