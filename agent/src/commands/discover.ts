@@ -1,9 +1,113 @@
 import * as z from 'zod'
-import { Advice } from '../advice.ts'
-import { defineCommand } from '../command.ts'
+import { channelNames } from '../channel-words.ts'
+import { defineCommand, type Style } from '../command.ts'
+import { ruleWords } from '../dealbreakers.ts'
+import { discover, type Discovery } from '../discovery.ts'
+import { columns } from '../output.ts'
+import { distanceWords, intentWords } from '../peer-words.ts'
+
+/** So many matches are shown to people; `--json` has all. */
+const mostShown = 30
 
 export const command = defineCommand({
-  options: z.looseObject({}),
-  run: () => Promise.reject(new Advice('`koko discover` is not built yet.', 'Wait for it.')),
-  show: () => '',
+  options: z.strictObject({
+    nearMe: z.boolean().exactOptional(),
+    all: z.boolean().exactOptional(),
+    explain: z.boolean().exactOptional(),
+  }),
+  run: discover,
+  show,
 })
+
+function show(discovery: Discovery, style: Style): string {
+  const { looked, matches, leftOut, leftOutPeers, hasMore, budget, note } = discovery
+  const shown = matches.slice(0, mostShown)
+  const [best] = shown
+  const short = shortIds([...matches, ...(leftOutPeers ?? [])].map(({ agentId }) => agentId))
+  return [
+    style.bold(`${counted(looked, 'listing', 'listings')} looked at, ${counted(matches.length, 'match', 'matches')}.`),
+    shown.length === 0 ? '' : matchTable(shown, short, style),
+    matches.length === shown.length ? '' : `${matches.length - shown.length} more matches: \`--json\` names all.`,
+    best === undefined ? '' : `\`koko peer ${short(best.agentId)}\` asks again, and tells how to reach that peer.`,
+    showLeftOut(leftOut, leftOutPeers, short),
+    isMostlyFar(discovery) ? 'Many are too far away: `--near-me` begins with the nearest.' : '',
+    note === undefined ? '' : style.warn(note),
+    style.dim(
+      `Today ${share(budget.discover)} listings were discovered, and ${share(budget.batchGet)} peers asked for again. ` +
+        (hasMore ? 'The room holds more.' : 'That was the whole room.'),
+    ),
+  ]
+    .filter((paragraph) => paragraph !== '')
+    .join('\n\n')
+}
+
+type Found = Discovery['matches'][number]
+
+interface Column {
+  title: string
+  cell: (match: Found) => string
+  /** Left out first where a terminal is narrow, the highest number before the others; 0 always stays. */
+  spare: number
+}
+
+function matchTable(matches: readonly Found[], short: (agentId: string) => string, style: Style): string {
+  const titled: Column[] = [
+    { title: 'id', cell: ({ agentId }) => short(agentId), spare: 0 },
+    { title: 'age', cell: ({ age }) => String(age), spare: 1 },
+    { title: 'gender', cell: ({ gender }) => gender, spare: 3 },
+    { title: 'hopes for', cell: ({ intent }) => intentWords(intent), spare: 4 },
+    { title: 'distance', cell: ({ distanceKm }) => distanceWords(distanceKm), spare: 2 },
+    { title: 'reached by', cell: reach, spare: 0 },
+    { title: '', cell: ({ isNew }) => (isNew ? 'new' : ''), spare: 5 },
+  ]
+  const all = titled.map((column) => {
+    const cells = matches.map(column.cell)
+    return { ...column, cells, width: Math.max(column.title.length, ...cells.map((cell) => cell.length)) }
+  })
+  const widthOf = (of: typeof all) => of.reduce((sum, { width }) => sum + width + 2, 0)
+  let kept = all
+  for (const spare of [5, 4, 3, 2, 1]) {
+    if (widthOf(kept) > style.width) kept = kept.filter((column) => column.spare !== spare)
+  }
+  const line = (cells: readonly string[]) =>
+    `  ${kept.map(({ width }, index) => (cells[index] ?? '').padEnd(width)).join('  ')}`.trimEnd()
+  return [
+    style.dim(line(kept.map(({ title }) => title))),
+    ...matches.map((_, row) => line(kept.map(({ cells }) => cells[row] ?? ''))),
+  ].join('\n')
+}
+
+function reach({ channel, handle }: Found): string {
+  return handle === undefined ? `${channelNames[channel]}, not asked for again` : `${channelNames[channel]} ${handle}`
+}
+
+function showLeftOut(
+  leftOut: Discovery['leftOut'],
+  peers: Discovery['leftOutPeers'],
+  short: (agentId: string) => string,
+): string {
+  const counts = Object.values(leftOut)
+  if (counts.length === 0) return ''
+  const sum = counts.reduce((total, count) => total + count, 0)
+  if (peers === undefined) return `${sum} left out: \`--explain\` says by which rule.`
+  return `${sum} left out:\n${columns(peers.map(({ agentId, rule }) => [short(agentId), ruleWords[rule]]))}`
+}
+
+function isMostlyFar({ looked, leftOut: { distance = 0 } }: Discovery): boolean {
+  return distance > looked / 2
+}
+
+/** The beginnings of ids that tell them apart: eight characters, mostly. */
+function shortIds(agentIds: readonly string[]): (agentId: string) => string {
+  let length = 8
+  while (length < 36 && new Set(agentIds.map((agentId) => agentId.slice(0, length))).size < agentIds.length) length += 1
+  return (agentId) => agentId.slice(0, length)
+}
+
+function share({ used, of }: Discovery['budget']['discover']): string {
+  return `${used.toLocaleString('en-US')} of ${of.toLocaleString('en-US')}`
+}
+
+function counted(count: number, one: string, many: string): string {
+  return `${count} ${count === 1 ? one : many}`
+}

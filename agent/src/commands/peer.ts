@@ -1,9 +1,37 @@
 import * as z from 'zod'
-import { Advice } from '../advice.ts'
-import { defineCommand } from '../command.ts'
+import { channelNames } from '../channel-words.ts'
+import { defineCommand, type Style } from '../command.ts'
+import { ruleWords } from '../dealbreakers.ts'
+import { askForPeer, type AskedPeer } from '../discovery.ts'
+import { columns } from '../output.ts'
+import { distanceWords, intentWords } from '../peer-words.ts'
 
 export const command = defineCommand({
-  options: z.looseObject({}),
-  run: () => Promise.reject(new Advice('`koko peer` is not built yet.', 'Wait for it.')),
-  show: () => '',
+  options: z.strictObject({
+    id: z
+      .string()
+      .trim()
+      .toLowerCase()
+      .regex(/^[0-9a-f-]{1,36}$/, "must be a peer's id, or its beginning"),
+  }),
+  run: (context, { id }) => askForPeer(context, id),
+  show,
 })
+
+function show({ agentId, found, match, leftOut }: AskedPeer, style: Style): string {
+  if (!found) return `${agentId} is gone: not listed, or not online. Nothing of it is kept here any more.`
+  if (leftOut !== undefined) return `${agentId} is no match: ${ruleWords[leftOut]}. Nothing of it is kept here.`
+  if (match === undefined) return ''
+  const { age, gender, intent, area, distanceKm, channel, handle = '', link } = match
+  return [
+    style.bold(agentId),
+    columns([
+      ['age', String(age)],
+      ['gender', gender],
+      ['hopes for', intentWords(intent)],
+      ['distance', `${distanceWords(distanceKm)} (area ${area})`],
+      [channelNames[channel], handle],
+      ['link', link ?? 'In the workspace that you share, look for this member id.'],
+    ]),
+  ].join('\n')
+}
