@@ -2,6 +2,7 @@ import * as esbuild from 'esbuild'
 import { readFile, readdir, rm, writeFile } from 'node:fs/promises'
 import { basename, join } from 'node:path'
 import { root } from './addresses.ts'
+import { buildAgent } from './build-agent.ts'
 import { cutLock } from './cut-lock.ts'
 import type { Lock, Manifest } from './cut-lock.ts'
 import { Failure, reportFailure } from './failure.ts'
@@ -103,6 +104,8 @@ if (import.meta.main) {
     }
     console.log(`functions/dist  besides ${names.join(', ')}`)
     const { before, after } = await webSizes(join(root, 'web', 'dist'))
+    const koko = Object.values(await buildAgent(join(root, 'agent', 'dist'))).reduce((sum, bytes) => sum + bytes, 0)
+    console.log(`agent/dist  koko: ${kilobytes(koko)}, all commands`)
     console.log(`web/dist  settings: ${kilobytes(before)} gzipped before a link is opened, ${kilobytes(after)} after`)
   } catch (error) {
     process.exitCode = reportFailure(error)
