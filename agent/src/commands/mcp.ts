@@ -1,9 +1,16 @@
+import { StdioServerTransport } from '@modelcontextprotocol/server/stdio'
 import * as z from 'zod'
-import { Advice } from '../advice.ts'
 import { defineCommand } from '../command.ts'
+import { serveMcp } from '../mcp.ts'
 
 export const command = defineCommand({
-  options: z.looseObject({}),
-  run: () => Promise.reject(new Advice('`koko mcp` is not built yet.', 'Wait for it.')),
+  options: z.strictObject({}),
+  async run(context) {
+    context.ask?.say(
+      'This is for an assistant: it starts `koko mcp` itself, and speaks with it here. docs/mcp.md tells how. Ctrl-C ends it.',
+    )
+    await serveMcp(context, new StdioServerTransport())
+  },
+  // The standard output is the client's.
   show: () => '',
 })
