@@ -82,24 +82,24 @@ function sum(...parts: readonly (readonly [times: number, operations: Operations
 }
 
 /** Counts what Firestore bills: each document asked for, there or not, each query as one at least, each write, each delete. */
-function counting(store: Store): Store & { count: Operations } {
-  const count: Operations = { ...none }
+function counting(store: Store): Store & { counted: Operations } {
+  const counted: Operations = { ...none }
   const get = (reader: Pick<Store, 'get'>) => (paths: readonly string[]) => {
-    count.reads += paths.length
+    counted.reads += paths.length
     return reader.get(paths)
   }
   return {
-    count,
+    counted,
     get: get(store),
     async query(query) {
       const found = await store.query(query)
-      count.reads += Math.max(1, found.length)
+      counted.reads += Math.max(1, found.length)
       return found
     },
     async count(collection) {
       const found = await store.count(collection)
       // Firestore bills a count as a read for each thousand.
-      count.reads += Math.max(1, Math.ceil(found / 1_000))
+      counted.reads += Math.max(1, Math.ceil(found / 1_000))
       return found
     },
     transaction: (work) =>
@@ -107,11 +107,11 @@ function counting(store: Store): Store & { count: Operations } {
         work({
           get: get(transaction),
           set(path, fields) {
-            count.writes += 1
+            counted.writes += 1
             transaction.set(path, fields)
           },
           delete(path) {
-            count.deletes += 1
+            counted.deletes += 1
             transaction.delete(path)
           },
         }),
@@ -144,9 +144,9 @@ export async function measure(): Promise<Measured> {
   const ports: Ports = { ...world.ports, store }
   const counted = { ...world, ports }
   const of = async (work: () => Promise<unknown>): Promise<Operations> => {
-    const before = { ...store.count }
+    const before = { ...store.counted }
     await work()
-    return sum([1, store.count], [-1, before])
+    return sum([1, store.counted], [-1, before])
   }
   const republish = () => republishDiscovery(ports, world.clock.now)
   const channels = { whatsapp: '+447700900123', telegram: 'somebody' }

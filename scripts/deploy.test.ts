@@ -316,7 +316,7 @@ describe('firestore.indexes.json', () => {
   test('keeps those that a query needs, and no other', () => {
     const sources = readdirSync(join(root, 'functions/src')).filter((name) => /^[a-z-]+\.ts$/.test(name))
     const queried = sources.flatMap((name) =>
-      [...read(`functions/src/${name}`).matchAll(/where = \{ field: '([\w.]+)'/g)].map(([, field]) => field),
+      [...read(`functions/src/${name}`).matchAll(/\bfield: '([\w.]+)'/g)].map(([, field]) => field),
     )
     const kept = spec.fieldOverrides.filter(({ indexes }) => indexes.length > 0).map(({ fieldPath }) => fieldPath)
     expect(kept.sort()).toEqual([...new Set(queried)].sort())

@@ -1,4 +1,5 @@
 import { expect, test } from '@jest/globals'
+import { DirectoryError } from '@koko/contract'
 import { codec } from './adapters/node.ts'
 import { day, hour, minute, second } from './limits.ts'
 import { republishDiscovery } from './republish.ts'
@@ -105,16 +106,30 @@ test('an entry that cannot be read is not served, and stands in nobody else’s 
 
 test('a change that cannot be applied keeps no other from being applied, and the run says so', async () => {
   const { world, victim, seen } = await pair()
-  const shard = [...world.store.all().keys()].find((path) => path.includes('/shards/')) ?? ''
-  const faults: unknown[] = []
   const late = await listed(world, 'u173')
-  world.store.put([[shard, { revision: 1, entries: new Uint8Array([1, 2, 3]) }]])
-  const report = await republishDiscovery(world.ports, world.clock.now, undefined, (error) => faults.push(error))
-  expect(report).toMatchObject({ finished: false, failed: 1 })
-  expect(faults.length).toBeGreaterThan(0)
   await call(world, 'unlinkChannel', victim.claims, { channel: 'whatsapp' })
-  await expect(seen()).rejects.toMatchObject({ code: 'unavailable' })
-  expect(world.store.all().has(`changes/${late.agentId}`)).toBe(true)
+  const faults: unknown[] = []
+  const { store } = world
+  const refusing: World['ports'] = {
+    ...world.ports,
+    store: {
+      ...store,
+      transaction: (work) =>
+        store.transaction((transaction) => {
+          const get: typeof transaction.get = (asked) =>
+            asked.includes(paths(late))
+              ? Promise.reject(new DirectoryError('internal', 'The database refuses this.'))
+              : transaction.get(asked)
+          return work({ ...transaction, get })
+        }),
+    },
+  }
+  const report = await republishDiscovery(refusing, world.clock.now, undefined, (error) => faults.push(error))
+  expect(report).toMatchObject({ agents: 1, finished: false, failed: 1 })
+  expect(faults.length).toBeGreaterThan(0)
+  expect(await seen()).toEqual({ telegram: channels.telegram })
+  expect(store.all().has(`changes/${victim.agentId}`)).toBe(false)
+  expect(store.all().has(`changes/${late.agentId}`)).toBe(true)
 })
 
 test('a sign-in service that fails keeps no shard from being rewritten, and is asked again', async () => {

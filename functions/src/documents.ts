@@ -26,7 +26,8 @@ export const paths = {
   departure: (id: string) => `departures/${id}`,
   takedown: (handleHash: string) => `takedowns/${handleHash}`,
   manifest: (room: RoomName) => `discovery/${room}`,
-  shard: (room: RoomName, shardId: string) => `discovery/${room}/shards/${shardId}`,
+  shard: (room: RoomName, shardId: string) => `${paths.shards(room)}/${shardId}`,
+  shards: (room: RoomName) => `discovery/${room}/shards`,
   republishRun: 'runs/republishDiscovery',
 }
 
@@ -95,6 +96,8 @@ export const Manifest = z.object({
       /** The oldest and the newest `lastSeenAtMs` of its entries; null for none. */
       oldestSeenAtMs: Milliseconds.nullable(),
       newestSeenAtMs: Milliseconds.nullable(),
+      /** There is no such document any more: what was in it is yet to be taken from the listings. */
+      isLost: z.literal(true).optional(),
     }),
   ),
 })

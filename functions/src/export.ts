@@ -1,8 +1,8 @@
-import { Change, Manifest, paths, readDocument, Shard } from './documents.ts'
+import { Change, Manifest, paths } from './documents.ts'
 import { areaOf } from './listing-change.ts'
 import type { Fields, Ports } from './ports.ts'
 import { requireOwner, type Session } from './sessions.ts'
-import { emptyManifest, keyOf, shardAt, unpackEntries } from './shards.ts'
+import { emptyManifest, entriesOf, keyOf, shardAt } from './shards.ts'
 
 /**
  * Every document of the agent as it is stored, unparsed, its entry of a discovery shard included (at the shard's path,
@@ -31,12 +31,13 @@ export async function exportAgent({ store, signIns, codec }: Ports, session: Ses
   const change = Change.safeParse(stored[4]).data
   const places = [change?.from, change?.to, account.area, areaOf(stored[1])]
   const areas = new Set(places.filter((area) => typeof area === 'string'))
-  const { shards } = (await readDocument(store, paths.manifest(room), Manifest)) ?? emptyManifest
+  const [manifest] = await store.get([paths.manifest(room)])
+  const { shards } = Manifest.safeParse(manifest).data ?? emptyManifest
   for (const shard of new Set([...areas].map((each) => shards[shardAt(shards, keyOf(each, agentId))]))) {
     if (shard === undefined) continue
-    const fields = await readDocument(store, paths.shard(room, shard.id), Shard)
-    const entries = fields === null ? [] : unpackEntries(codec, fields.entries)
-    for (const entry of entries) {
+    const [fields] = await store.get([paths.shard(room, shard.id)])
+    // A shard that cannot be read shows nothing to anybody.
+    for (const entry of entriesOf(codec, shard, fields) ?? []) {
       if (entry.listing.agentId === agentId) documents[`${paths.shard(room, shard.id)}#${agentId}`] = entry
     }
   }

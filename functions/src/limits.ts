@@ -60,6 +60,10 @@ export const republishLimits: RepublishLimits = {
   batchAgents: 100,
   batchShards: 8,
 }
+/** Shards that a run reads to see whether they are what the manifest says; each has its turn, so that none is broken for long. */
+export const shardsCheckedPerRun = 8
+/** Ids of shards in one query, where one is lost or left over. */
+export const shardIdsAtOnce = 300
 /** A run stops taking new batches after this long, below the minute after which the next one starts. */
 export const republishBudgetMs = 45 * second
 /** Without a finished run for this long, the directory says that discovery is late. */

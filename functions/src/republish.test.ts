@@ -134,7 +134,7 @@ describe('the republish, in a room where everything is owed at once', () => {
         expectConverged(world, small)
       }
     }
-  })
+  }, 60_000)
 })
 
 describe('beside changes that come in meanwhile', () => {

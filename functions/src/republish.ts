@@ -1,6 +1,6 @@
 import { Channel, DirectoryError, isOnline, Listing, RoomName, rooms, Unlinks } from '@koko/contract'
 import type { Entry, Run } from './documents.ts'
-import { Change, Departure, Manifest, paths, parseStored, Shard, readDocument } from './documents.ts'
+import { Change, Departure, paths, parseStored, type Manifest, type Shard } from './documents.ts'
 import {
   mostChanges,
   republishBudgetMs,
@@ -10,16 +10,18 @@ import {
   type RepublishLimits,
 } from './limits.ts'
 import type { Fields, Ports, Stored, Transaction } from './ports.ts'
+import { findBroken, rebuildStep } from './rebuild.ts'
 import { removeAgent } from './removal.ts'
 import {
-  emptyManifest,
+  entriesOf,
   entryKey,
+  infoOf,
   keyOf,
+  lostStretch,
+  manifestOf,
   packStretch,
   planMerges,
-  seenBetween,
   shardAt,
-  unpackEntries,
   type ShardInfo,
 } from './shards.ts'
 
@@ -83,7 +85,7 @@ export async function republishDiscovery(
     for (;;) {
       const after = afterId === undefined ? {} : { afterId }
       const stored = await ports.store.query({ collection: 'changes', limit: mostChanges, ...after })
-      for (const batch of await planBatches(ports, stored, limits)) {
+      for (const batch of await planBatches(ports, stored, now(), limits)) {
         if (!hasTime()) return
         await apply(batch)
       }
@@ -119,10 +121,16 @@ interface Batch {
 }
 
 /** Groups changed agents by the shards they touch, so that a transaction rewrites few shards for many agents. */
-async function planBatches({ store }: Ports, stored: readonly Stored[], limits: RepublishLimits): Promise<Batch[]> {
+async function planBatches(
+  { store }: Ports,
+  stored: readonly Stored[],
+  now: Date,
+  limits: RepublishLimits,
+): Promise<Batch[]> {
   const batches: Batch[] = []
   for (const room of roomNames) {
-    const manifest = (await readDocument(store, paths.manifest(room), Manifest)) ?? emptyManifest
+    const [fields] = await store.get([paths.manifest(room)])
+    const manifest = manifestOf(fields, now)
     const changes = stored.flatMap((document) => {
       const change = Change.safeParse(document.fields)
       return change.success && isOf(room, change.data) ? [{ agentId: idOf(document), change: change.data }] : []
@@ -171,7 +179,7 @@ async function applyBatch(ports: Ports, { room, agentIds }: Batch, now: Date, li
       paths.manifest(room),
       ...agentIds.map(paths.change),
     ])
-    const manifest = parseStored(Manifest, manifestFields ?? null) ?? emptyManifest
+    const manifest = manifestOf(manifestFields, now)
     const changes = agentIds.flatMap((agentId, index) => {
       const change = parseStored(Change, changeFields[index] ?? null)
       return change === null ? [] : [{ agentId, change }]
@@ -230,7 +238,10 @@ function settleUnlinks(transaction: Transaction, agentId: string, fields: Fields
   transaction.set(paths.unlinks(agentId), settled)
 }
 
-/** Merges small neighbours and drops what went offline, until nothing is due. Returns how many shards were written. */
+/**
+ * Rebuilds what was lost, merges small neighbours and drops what went offline, until nothing is due. Returns how many
+ * shards were written.
+ */
 async function tidy(
   ports: Ports,
   room: RoomName,
@@ -238,17 +249,35 @@ async function tidy(
   hasTime: () => boolean,
   limits: RepublishLimits,
 ): Promise<number> {
+  const broken = await findBroken(ports, room, now)
   let total = 0
-  while (hasTime()) {
-    const written = await ports.store.transaction(async (transaction) => {
-      const manifest = await readDocument(transaction, paths.manifest(room), Manifest)
-      const due = planTidying(manifest ?? emptyManifest, now.getTime() - rooms[room].onlineWindowMs, limits)
-      if (manifest === null || due.length === 0) return 0
-      return rewrite(ports, transaction, room, manifest, due.slice(0, limits.batchShards / 2), [], now, limits)
-    })
-    if (written === 0) return total
-    total += written
+  const repeat = async (step: (transaction: Transaction) => Promise<number | null>) => {
+    while (hasTime()) {
+      const written = await ports.store.transaction(step)
+      if (written === null) return
+      total += written
+    }
   }
+  const inManifest = async (transaction: Transaction) => {
+    const [fields] = await transaction.get([paths.manifest(room)])
+    return manifestOf(fields, now)
+  }
+  for (const id of broken) {
+    if (!hasTime()) return total
+    // It turns out to be lost, or was written since.
+    total += await ports.store.transaction(async (transaction) => {
+      const manifest = await inManifest(transaction)
+      const stretches = manifest.shards.filter((shard) => shard.id === id).map((shard) => [shard])
+      return rewrite(ports, transaction, room, manifest, stretches, [], now, limits)
+    })
+  }
+  await repeat((transaction) => rebuildStep(ports, transaction, room, now, limits))
+  await repeat(async (transaction) => {
+    const manifest = await inManifest(transaction)
+    const due = planTidying(manifest, now.getTime() - rooms[room].onlineWindowMs, limits)
+    if (due.length === 0) return null
+    return rewrite(ports, transaction, room, manifest, due.slice(0, limits.batchShards / 2), [], now, limits)
+  })
   return total
 }
 
@@ -257,14 +286,19 @@ export function planTidying(manifest: Manifest, onlineSinceMs: number, limits: R
   const merges = planMerges(manifest.shards, limits)
   const merged = new Set(merges.flat())
   const expired = manifest.shards.filter(
-    (shard) => !merged.has(shard) && shard.oldestSeenAtMs !== null && shard.oldestSeenAtMs < onlineSinceMs,
+    (shard) =>
+      !merged.has(shard) &&
+      shard.isLost !== true &&
+      shard.oldestSeenAtMs !== null &&
+      shard.oldestSeenAtMs < onlineSinceMs,
   )
   return [...merges, ...expired.map((shard) => [shard])]
 }
 
 /**
  * Writes stretches of neighbouring shards anew, with the visits applied and without who is offline, and the manifest.
- * Returns how many shards were written. The last reads of the transaction are in here.
+ * Returns how many shards were written. The last reads of the transaction are in here. A shard that turns out to be
+ * lost is marked so; its visits need no place, because what rebuilds it reads the listings after this commit.
  */
 async function rewrite(
   { codec }: Ports,
@@ -277,14 +311,12 @@ async function rewrite(
   limits: RepublishLimits,
 ): Promise<number> {
   const sources = stretches.flat()
+  if (sources.length === 0) return 0
   const stored = await transaction.get(sources.map(({ id }) => paths.shard(room, id)))
+  const held = new Map(sources.map((source, index) => [source, entriesOf(codec, source, stored[index])]))
+  const isLost = (source: ShardInfo) => held.get(source) === null
   const left = new Map<string, Entry>()
-  for (const fields of stored) {
-    const shard = parseStored(Shard, fields)
-    // Taken for empty, it would lose everybody else who is in it.
-    if (shard === null) throw new DirectoryError('internal', 'A shard that the manifest names is missing.')
-    for (const entry of unpackEntries(codec, shard.entries)) left.set(entryKey(entry), entry)
-  }
+  for (const entry of [...held.values()].flatMap((entries) => entries ?? [])) left.set(entryKey(entry), entry)
   for (const { agentId, areas, entry } of visits) {
     const kept = entry === null ? undefined : left.get(entryKey(entry))
     for (const area of areas) left.delete(keyOf(area, agentId))
@@ -296,44 +328,38 @@ async function rewrite(
     .map(([, entry]) => entry)
 
   const revision = manifest.revision + 1
-  // A room without shards is one stretch without a source.
-  const targets = manifest.shards.length === 0 && entries.length > 0 ? [[]] : stretches
-  if (targets.length === 0) return 0
-  const replaced = new Map<ShardInfo | undefined, ShardInfo[]>()
+  const replaced = new Map<ShardInfo, ShardInfo[]>()
+  for (const [index, source] of sources.entries()) {
+    if (!isLost(source)) continue
+    replaced.set(source, [lostStretch(source.id, source.start, revision)])
+    if (stored[index] !== null) transaction.delete(paths.shard(room, source.id))
+  }
+  // What is beside a lost shard stays by itself.
+  const targets = stretches.flatMap((stretch) =>
+    stretch.some(isLost) ? stretch.filter((source) => !isLost(source)).map((source) => [source]) : [stretch],
+  )
   let written = 0
   for (const sourcesOfStretch of targets) {
     const first = sourcesOfStretch[0]
     const last = sourcesOfStretch.at(-1)
-    const end = last === undefined ? undefined : manifest.shards[manifest.shards.indexOf(last) + 1]?.start
-    const start = first?.start ?? ''
+    if (first === undefined || last === undefined) continue
+    const end = manifest.shards[manifest.shards.indexOf(last) + 1]?.start
     const within = entries.filter((entry) => {
       const key = entryKey(entry)
-      return key >= start && (end === undefined || key < end)
+      return key >= first.start && (end === undefined || key < end)
     })
-    const packed = packStretch(codec, start, within, limits)
+    const packed = packStretch(codec, first.start, within, limits)
     const infos = packed.map((shard, index): ShardInfo => {
       written += 1
-      return {
-        id: sourcesOfStretch[index]?.id ?? `${revision}-${written}`,
-        start: shard.start,
-        revision,
-        agents: shard.entries.length,
-        bytes: shard.bytes.length,
-        ...seenBetween(shard.entries),
-      }
-    })
-    infos.forEach(({ id }, index) => {
-      const bytes = packed[index]?.bytes
-      if (bytes !== undefined) transaction.set(paths.shard(room, id), { revision, entries: bytes } satisfies Shard)
+      const info = infoOf(shard, sourcesOfStretch[index]?.id ?? `${revision}-${written}`, revision)
+      transaction.set(paths.shard(room, info.id), { revision, entries: shard.bytes } satisfies Shard)
+      return info
     })
     for (const { id } of sourcesOfStretch.slice(infos.length)) transaction.delete(paths.shard(room, id))
     replaced.set(first, infos)
     for (const source of sourcesOfStretch.slice(1)) replaced.set(source, [])
   }
-  const shards = [
-    ...(replaced.get(undefined) ?? []),
-    ...manifest.shards.flatMap((shard) => replaced.get(shard) ?? [shard]),
-  ]
+  const shards = manifest.shards.flatMap((shard) => replaced.get(shard) ?? [shard])
   transaction.set(paths.manifest(room), { revision, shards } satisfies Manifest)
   return written
 }

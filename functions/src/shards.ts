@@ -1,8 +1,8 @@
 import { DirectoryError } from '@koko/contract'
 import * as z from 'zod'
-import { Entry, type Manifest } from './documents.ts'
+import { Entry, Manifest, Shard } from './documents.ts'
 import type { RepublishLimits } from './limits.ts'
-import type { Codec } from './ports.ts'
+import type { Codec, Fields } from './ports.ts'
 
 /**
  * Discovery is one sorted list of entries, by key: the area, then the agent. A shard is a stretch of that list, so that
@@ -18,8 +18,41 @@ export function entryKey({ listing }: Entry): string {
 
 export type ShardInfo = Manifest['shards'][number]
 
-/** A room before its first republish: one empty stretch, which no document holds yet. */
+/** How a stretch that was begun is described, once it is packed. */
+export function infoOf({ start, entries, bytes }: PackedShard, id: string, revision: number): ShardInfo {
+  return { id, start, revision, agents: entries.length, bytes: bytes.length, ...seenBetween(entries) }
+}
+
+/** What an instance knows of a room before its first republish. */
 export const emptyManifest: Manifest = { revision: 0, shards: [] }
+
+/** A stretch whose entries are yet to be taken from the listings; nobody is served from it. */
+export function lostStretch(id: string, start: string, revision: number): ShardInfo {
+  return { id, start, revision, agents: 0, bytes: 0, oldestSeenAtMs: null, newestSeenAtMs: null, isLost: true }
+}
+
+/**
+ * The manifest as it is stored. Where there is none, or none that can be read, all of the room is lost; its revision is
+ * then above every earlier one, so that nothing an instance has kept is taken for what is written next.
+ */
+export function manifestOf(fields: Fields | null | undefined, now: Date): Manifest {
+  const stored = Manifest.safeParse(fields).data
+  if (stored?.shards[0]?.start === '') return stored
+  const revision = Math.max(stored?.revision ?? 0, now.getTime())
+  return { revision, shards: [lostStretch(`${revision}-0`, '', revision)] }
+}
+
+/** The entries of a shard; null where its document is not the one that the manifest names, or cannot be read whole. */
+export function entriesOf(codec: Codec, info: ShardInfo, fields: Fields | null | undefined): Entry[] | null {
+  const shard = Shard.safeParse(fields).data
+  if (shard?.revision !== info.revision || info.isLost === true) return null
+  try {
+    const entries = unpackEntries(codec, shard.entries)
+    return entries.length === info.agents ? entries : null
+  } catch {
+    return null
+  }
+}
 
 /** The index of the shard whose stretch holds the key; -1 where there are no shards. */
 export function shardAt(shards: readonly ShardInfo[], key: string): number {
@@ -70,14 +103,12 @@ export function packStretch(
   }
   return [
     ...packStretch(codec, start, entries.slice(0, entries.length >>> 1), limits),
-    ...packStretch(codec, startOf(middle, before), entries.slice(entries.length >>> 1), limits),
+    ...packStretch(codec, startAbove(entryKey(before), entryKey(middle)), entries.slice(entries.length >>> 1), limits),
   ]
 }
 
-/** The shortest start that is above the entry before. Not the whole key: a start outlives the agent it was cut at. */
-function startOf(entry: Entry, before: Entry): string {
-  const key = entryKey(entry)
-  const keyBefore = entryKey(before)
+/** The shortest start of the key that is above the one before. A start outlives the agent it was cut at. */
+export function startAbove(keyBefore: string, key: string): string {
   let length = 1
   while (keyBefore.startsWith(key.slice(0, length))) length += 1
   return key.slice(0, length)
@@ -101,7 +132,7 @@ export function planMerges(shards: readonly ShardInfo[], limits: RepublishLimits
   for (let index = 0; index + 1 < shards.length; index += 1) {
     const left = shards[index]
     const right = shards[index + 1]
-    if (left === undefined || right === undefined) continue
+    if (left === undefined || right === undefined || left.isLost === true || right.isLost === true) continue
     if (left.agents + right.agents > limits.mergeAgents || left.bytes + right.bytes > limits.shardBytes / 2) continue
     pairs.push([left, right])
     index += 1
