@@ -1,0 +1,43 @@
+import { Advice } from './advice.ts'
+import { codeOf } from './directory.ts'
+import { publishedFile, type Published } from './files.ts'
+import type { Files, Home } from './home.ts'
+
+/**
+ * Sends what changes the listing. From then until the answer is kept, a crash included, what is listed counts as unknown;
+ * only where the directory refused is it what it was.
+ */
+export async function changeListing<T>(
+  { home }: { home: Home },
+  send: () => Promise<T>,
+  keep: (answer: T, before: Published | undefined, files: Files) => Promise<void>,
+): Promise<T> {
+  const before = await home.change(async (files) => {
+    const published = await readablePublished(files)
+    await files.remove(publishedFile)
+    return published
+  })
+  let answer: T
+  try {
+    answer = await send()
+  } catch (error) {
+    if (before !== undefined && isRefusal(error)) await home.change((files) => files.write(publishedFile, before))
+    throw error
+  }
+  await home.change((files) => keep(answer, before, files))
+  return answer
+}
+
+/** What the last publish left; undefined also where the file is damaged: it is a copy, and the next publish mends it. */
+export async function readablePublished({ read }: Pick<Files, 'read'>): Promise<Published | undefined> {
+  return read(publishedFile).catch((error: unknown) => {
+    if (error instanceof Advice) return undefined
+    throw error
+  })
+}
+
+/** True where the directory has said that it did nothing; false where nobody knows. */
+function isRefusal(error: unknown): boolean {
+  const code = codeOf(error)
+  return code !== undefined && code !== 'unavailable' && code !== 'internal'
+}
