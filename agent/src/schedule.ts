@@ -17,7 +17,7 @@ export interface DaemonState {
 
 /** What the home's files come to. */
 export interface Standing {
-  /** A profile, and a handle that was agreed to. */
+  /** There is a profile and a handle that was agreed to, and no channel would leave the listing without a yes. */
   canPublish: boolean
   /** Publishing would change what is listed. */
   isChanged: boolean
@@ -25,6 +25,7 @@ export interface Standing {
   isListed: boolean
   /** When the last publish was answered, where a channel was withheld by it. */
   withheldAtMs: number | null
+  /** There is a profile to match by. */
   canMatch: boolean
 }
 
@@ -74,11 +75,12 @@ export function planRound(
 ): Round {
   const state = { ...afterSetBack(before, nowMs), plannedAtMs: nowMs }
   const isDue: Record<Action, boolean> = {
-    heartbeat: state.heardAtMs === null || utcDay(state.heardAtMs) !== utcDay(nowMs),
+    heartbeat: isHeartbeatDue(state.heardAtMs, nowMs),
     publish: standing.canPublish && isPublishDue(state, standing, nowMs),
     discovery:
       standing.canMatch &&
-      (state.isListed ?? standing.isListed) &&
+      standing.isListed &&
+      state.isListed !== false &&
       isDiscoveryDue(state.discoveredOn, local, discoverAtMinutes),
   }
   const due = Action.options.filter((action) => isDue[action] && (state.failed[action]?.untilMs ?? 0) <= nowMs)
@@ -91,6 +93,14 @@ export function planRound(
 function afterSetBack(state: DaemonState, nowMs: number): DaemonState {
   if (state.plannedAtMs === null || nowMs >= state.plannedAtMs - setBackMs) return state
   return { ...state, heardAtMs: null, failed: {} }
+}
+
+/**
+ * On each new UTC day, which is what the directory keeps. Its day may begin hours before or after that of a clock that is
+ * wrong, so that twice as often makes sure of each.
+ */
+function isHeartbeatDue(heardAtMs: number | null, nowMs: number): boolean {
+  return heardAtMs === null || utcDay(heardAtMs) !== utcDay(nowMs) || nowMs - heardAtMs >= day / 2
 }
 
 function isPublishDue(state: DaemonState, standing: Standing, nowMs: number): boolean {
@@ -138,9 +148,9 @@ export function afterFailure(state: DaemonState, action: Action, retryAfterMs: n
   return { ...state, failed: { ...state.failed, [action]: { times, untilMs } } }
 }
 
-/** The time on the wall of `timeZone`, or of this machine. */
-export function localTime(ms: number, timeZone?: string): LocalTime {
-  const parts = new Intl.DateTimeFormat('en-GB', {
+/** Tells the time on the wall of `timeZone`, or of this machine. */
+export function createLocalClock(timeZone?: string): (ms: number) => LocalTime {
+  const format = new Intl.DateTimeFormat('en-GB', {
     ...(timeZone === undefined ? {} : { timeZone }),
     calendar: 'iso8601',
     numberingSystem: 'latn',
@@ -151,12 +161,15 @@ export function localTime(ms: number, timeZone?: string): LocalTime {
     minute: '2-digit',
     second: '2-digit',
     hourCycle: 'h23',
-  }).formatToParts(ms)
-  const part = (type: Intl.DateTimeFormatPartTypes) => parts.find((found) => found.type === type)?.value ?? ''
-  return {
-    date: `${part('year').padStart(4, '0')}-${part('month')}-${part('day')}`,
-    minutes: Number(part('hour')) * 60 + Number(part('minute')),
-    time: `${part('hour')}:${part('minute')}:${part('second')}`,
+  })
+  return (ms) => {
+    const parts = format.formatToParts(ms)
+    const part = (type: Intl.DateTimeFormatPartTypes) => parts.find((found) => found.type === type)?.value ?? ''
+    return {
+      date: `${part('year').padStart(4, '0')}-${part('month')}-${part('day')}`,
+      minutes: Number(part('hour')) * 60 + Number(part('minute')),
+      time: `${part('hour')}:${part('minute')}:${part('second')}`,
+    }
   }
 }
 
