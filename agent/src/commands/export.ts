@@ -1,9 +1,18 @@
 import * as z from 'zod'
-import { Advice } from '../advice.ts'
 import { defineCommand } from '../command.ts'
+import type { Context } from '../context.ts'
+import { openDirectory } from '../directory.ts'
+
+const Options = z.strictObject({})
 
 export const command = defineCommand({
-  options: z.looseObject({}),
-  run: () => Promise.reject(new Advice('`koko export` is not built yet.', 'Wait for it.')),
-  show: () => '',
+  options: Options,
+  run: exportAgent,
+  show: (value) => JSON.stringify(value, null, 2),
 })
+
+/** Everything that the directory holds of the agent, as it is stored. */
+export async function exportAgent(context: Context) {
+  const { client } = await openDirectory(context)
+  return client.call('exportAgent', {})
+}

@@ -2,12 +2,12 @@ import { beforeEach, describe, expect, test } from '@jest/globals'
 import { cp, readdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { profileIn } from '../../../functions/test/world.ts'
-import { createTestContext, freshFolder, type TestContext } from '../../test/context.ts'
+import { createListed, createRegistered } from '../../test/agents.ts'
+import { createTestContext, freshFolder } from '../../test/context.ts'
 import { createTestDirectory, type TestDirectory } from '../../test/directory.ts'
 import { directoryOf } from '../directory.ts'
-import { agentFile, handlesFile, profileFile, publishedFile, type Agent } from '../files.ts'
+import { agentFile, handlesFile, profileFile, publishedFile } from '../files.ts'
 import { styleOf } from '../output.ts'
-import { init } from './init.ts'
 import { command } from './restore.ts'
 
 const channels = { telegram: 'a_fictional_name', whatsapp: '+447700900123' }
@@ -17,19 +17,11 @@ beforeEach(async () => {
   directory = await createTestDirectory()
 })
 
-/** An agent that lives in a home, listed where `isListed`. */
-async function createAgent({ isListed = true } = {}): Promise<{ context: TestContext; agent: Agent }> {
-  const context = await createTestContext({ directory })
-  const consents = { acceptTerms: true, acceptDisclaimer: true, adult: true, again: false }
-  await init(context, { directory: directory.origin, ...consents })
-  const agent = await context.home.read(agentFile)
-  if (agent === undefined) throw new Error('not kept')
-  if (isListed) {
-    const { client } = directoryOf(context, agent)
-    await client.call('unlinkChannel', { channel: 'discord' })
-    await client.call('publishProfile', { channels, profile: profileIn('gcpv') })
-  }
-  return { context, agent }
+/** An agent that is listed with two channels, and took a third back. */
+async function createAgent() {
+  const created = await createListed({ directory }, channels)
+  await directoryOf(created.context, created.agent).client.call('unlinkChannel', { channel: 'discord' })
+  return created
 }
 
 test('takes up a listed agent on another machine: the credential, the profile, the handles and what is published', async () => {
@@ -62,7 +54,7 @@ test('takes up a listed agent on another machine: the credential, the profile, t
 })
 
 test('reads the secret from the standard input where there is no terminal', async () => {
-  const { agent } = await createAgent({ isListed: false })
+  const { agent } = await createRegistered({ directory })
   const context = await createTestContext({ directory, input: `  ${agent.secret}\n` })
   const { value, show } = await command.call(context, { directory: directory.origin, agent: agent.agentId })
   expect(value).toMatchObject({ isListed: false, written: ['agent.json'] })
@@ -101,7 +93,10 @@ describe('a home where an agent lives', () => {
   test('gets the new secret of the same agent, and keeps its own files', async () => {
     const { context, agent } = await createAgent()
     const { secret } = await directoryOf(context, agent).client.call('rotateSecret', {})
-    await context.home.change((files) => files.write(handlesFile, {}))
+    await context.home.change(async (files) => {
+      await files.write(handlesFile, {})
+      await files.remove(profileFile)
+    })
     const piped = await createTestContext({ directory, home: context.home.path, input: secret })
     const { value } = await command.call(piped, {})
     expect(value).toMatchObject({ written: ['profile.json', 'published.json', 'agent.json'] })
@@ -149,6 +144,19 @@ describe('a home where an agent lives', () => {
     expect(await context.home.read(agentFile)).toMatchObject({ secret: agent.secret })
     expect(await context.home.read(profileFile)).toMatchObject({ profile: profileIn('gcpv') })
   })
+})
+
+test('what is listed now is told by the directory, and not by an old copy of the home', async () => {
+  const { context, agent } = await createAgent()
+  const piped = await createTestContext({ directory, home: context.home.path, input: agent.secret })
+  await context.home.change((files) => files.write(publishedFile, { publishedAtMs: 1, listing: null, withheld: [] }))
+  await command.call(piped, {})
+  expect(await context.home.read(publishedFile)).toMatchObject({ listing: { channels } })
+  for (const channel of ['telegram', 'whatsapp'] as const) {
+    await directoryOf(context, agent).client.call('unlinkChannel', { channel })
+  }
+  await command.call(piped, {})
+  expect(await context.home.read(publishedFile)).toBeUndefined()
 })
 
 test('a home that was copied to another machine is whole there', async () => {

@@ -10,6 +10,7 @@ import { forgetAgent } from '../forget-agent.ts'
 import type { Files, HomeFile } from '../home.ts'
 import { chooseOrigin, configAt } from '../origin.ts'
 import { columns } from '../output.ts'
+import { readable } from '../readable.ts'
 import { planRestoration, type Restoration } from '../restoration.ts'
 
 const Options = z.strictObject({
@@ -89,21 +90,15 @@ async function write(files: Files, agent: Agent, { listed }: Restoration): Promi
   if (listed !== null) {
     await fill(profileFile, listed.profile)
     await fill(handlesFile, listed.handles)
-    await fill(publishedFile, listed.published)
+    await files.write(publishedFile, listed.published)
+    written.push(publishedFile.name)
+  } else {
+    // A listing that this home remembers is no more.
+    await files.remove(publishedFile)
   }
   await files.write(agentFile, agent)
   written.push(agentFile.name)
   return written
-}
-
-/** What a file holds; undefined also where it is damaged, which restoring mends. */
-async function readable<T extends object>({ read }: Pick<Files, 'read'>, file: HomeFile<T>): Promise<T | undefined> {
-  try {
-    return await read(file)
-  } catch (error) {
-    if (error instanceof Advice) return undefined
-    throw error
-  }
 }
 
 async function chooseAgentId(

@@ -1,9 +1,10 @@
 import { beforeEach, describe, expect, test } from '@jest/globals'
 import { rename, writeFile } from 'node:fs/promises'
+import { createRegistered, keptAgent } from '../../test/agents.ts'
 import { createTestContext, type Answer, type TestContext } from '../../test/context.ts'
 import { createTestDirectory, type TestDirectory } from '../../test/directory.ts'
 import { directoryOf } from '../directory.ts'
-import { agentFile, type Agent } from '../files.ts'
+import type { Agent } from '../files.ts'
 import { styleOf } from '../output.ts'
 import { init } from './init.ts'
 import { command, rotate } from './rotate.ts'
@@ -13,23 +14,16 @@ let context: TestContext
 let agent: Agent
 beforeEach(async () => {
   directory = await createTestDirectory()
-  context = await createTestContext({ directory })
-  const consents = { acceptTerms: true, acceptDisclaimer: true, adult: true, again: false }
-  await init(context, { directory: directory.origin, ...consents })
-  agent = await kept()
+  const created = await createRegistered({ directory })
+  context = created.context
+  agent = created.agent
 })
-
-async function kept(): Promise<Agent> {
-  const read = await context.home.read(agentFile)
-  if (read === undefined) throw new Error('nothing is kept')
-  return read
-}
 
 test('replaces the secret: the new one is kept and shown, the old one opens nothing', async () => {
   const { value, show, isBad } = await command.call(context, { yes: true })
   const { secret } = value as { secret: string }
   expect(secret).not.toBe(agent.secret)
-  expect(await kept()).toEqual({ ...agent, secret })
+  expect(await keptAgent(context)).toEqual({ ...agent, secret })
   expect(isBad).toBe(false)
   expect(show(styleOf({}, {}))).toContain(secret)
   await directoryOf(context, { ...agent, secret }).signIn()
@@ -40,14 +34,14 @@ test('asks first, and needs --yes where there is nobody to ask', async () => {
   await expect(command.call(context, {})).rejects.toMatchObject({ next: 'Give --yes.' })
   const answering = (answers: Answer[]) => createTestContext({ directory, home: context.home.path, answers })
   await expect(command.call(await answering([['Replace', false]]), {})).rejects.toThrow('Nothing was done')
-  expect(await kept()).toEqual(agent)
+  expect(await keptAgent(context)).toEqual(agent)
   await command.call(await answering([['Replace', true]]), {})
-  expect(await kept()).not.toEqual(agent)
+  expect(await keptAgent(context)).not.toEqual(agent)
 })
 
 test('two at once leave the secret that is good', async () => {
   await Promise.all([rotate(context, { yes: true }), rotate(context, { yes: true })])
-  await directoryOf(context, await kept()).signIn()
+  await directoryOf(context, await keptAgent(context)).signIn()
 })
 
 test('shows a secret that could not be written, with the command that keeps it', async () => {
@@ -74,7 +68,7 @@ test('is not cut off by Ctrl-C once it is sent', async () => {
     return answer()
   }
   const { secret } = await rotate(context, { yes: true })
-  expect(await kept()).toEqual({ ...agent, secret })
+  expect(await keptAgent(context)).toEqual({ ...agent, secret })
 })
 
 describe('an answer that never comes', () => {
@@ -91,7 +85,7 @@ describe('an answer that never comes', () => {
     lose(false)
     await expect(rotate(context, { yes: true })).rejects.toThrow('the old secret is still good')
     directory.intercept = (_, answer) => answer()
-    await directoryOf(context, await kept()).signIn()
+    await directoryOf(context, await keptAgent(context)).signIn()
   })
 
   test('that held the new secret leaves the agent out of reach, and the way out is named', async () => {
@@ -113,12 +107,12 @@ describe('an answer that never comes', () => {
       message: expect.stringContaining('not known') as unknown,
       next: expect.stringContaining('koko doctor') as unknown,
     })
-    expect(await kept()).toEqual(agent)
+    expect(await keptAgent(context)).toEqual(agent)
   })
 })
 
 test('a directory that is down from the start leaves all as it was', async () => {
   directory.isDown = true
   await expect(rotate(context, { yes: true })).rejects.toMatchObject({ code: 'unavailable' })
-  expect(await kept()).toEqual(agent)
+  expect(await keptAgent(context)).toEqual(agent)
 })

@@ -1,9 +1,41 @@
 import * as z from 'zod'
+import { renderUnicodeCompact } from 'uqr'
 import { Advice } from '../advice.ts'
-import { defineCommand } from '../command.ts'
+import { defineCommand, type Style } from '../command.ts'
+import type { Context } from '../context.ts'
+import { openDirectory } from '../directory.ts'
 
-export const command = defineCommand({
-  options: z.looseObject({}),
-  run: () => Promise.reject(new Advice('`koko settings` is not built yet.', 'Wait for it.')),
-  show: () => '',
-})
+const Options = z.strictObject({ open: z.boolean().default(true) })
+
+export interface SettingsLink {
+  /** Good once, for ten minutes; it voids the last. Who has it is the operator. */
+  url: string
+  expiresAtMs: number
+  /** Whether a browser was asked to show it. */
+  opened: boolean
+}
+
+export const command = defineCommand({ options: Options, run: openSettings, show })
+
+/** Makes a link to the settings page, and opens it. */
+export async function openSettings(context: Context, { open }: z.output<typeof Options>): Promise<SettingsLink> {
+  const { client } = await openDirectory(context)
+  const { url, expiresAtMs } = await client.call('createSettingsLink', {})
+  // It is given to the system to open, which would start anything that a scheme stands for.
+  if (!/^https?:\/\//.test(url)) {
+    throw new Advice('The directory gave a settings link that is no web page.', 'Tell its host. It was not opened.')
+  }
+  return { url, expiresAtMs, opened: open && (await context.openPage(url)) }
+}
+
+function show({ url, expiresAtMs, opened }: SettingsLink, style: Style): string {
+  return [
+    opened ? `${style.good('✓')} Opened in your browser.` : 'Open this in a browser:',
+    '',
+    style.bold(url),
+    '',
+    renderUnicodeCompact(url, { border: 2 }),
+    '',
+    `It works once, until ${new Date(expiresAtMs).toISOString()}. A new link voids it. Do not pass it on: it opens your settings.`,
+  ].join('\n')
+}

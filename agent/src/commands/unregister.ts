@@ -1,9 +1,107 @@
 import * as z from 'zod'
 import { Advice } from '../advice.ts'
-import { defineCommand } from '../command.ts'
+import { defineCommand, type Style } from '../command.ts'
+import { confirm, confirmTyped } from '../confirm.ts'
+import type { Context } from '../context.ts'
+import { codeOf, openDirectory } from '../directory.ts'
+import { agentFile, handlesFile, profileFile, type Agent } from '../files.ts'
+import { filesOfAgent, forgetAgent } from '../forget-agent.ts'
+import { readable } from '../readable.ts'
 
-export const command = defineCommand({
-  options: z.looseObject({}),
-  run: () => Promise.reject(new Advice('`koko unregister` is not built yet.', 'Wait for it.')),
-  show: () => '',
-})
+const Options = z.strictObject({ yes: z.boolean().default(false) })
+
+export interface Unregistered {
+  agentId: string
+  origin: string
+  /** The directory had removed the agent before, or its secret was replaced elsewhere: nothing was sent now. */
+  wasGone: boolean
+  /** Files of this home. */
+  removed: string[]
+  kept: string[]
+}
+
+export const command = defineCommand({ options: Options, run: unregister, show })
+
+/** Removes the agent from the directory, for good, and what belongs to it from this home. */
+export async function unregister(context: Context, { yes }: z.output<typeof Options>): Promise<Unregistered> {
+  const { home } = context
+  const { agent } = await openDirectory(context)
+  await confirmTyped(context, {
+    yes,
+    word: 'delete',
+    message: `This removes the agent from ${agent.origin}, with its listing and its unlinks, for good.`,
+  })
+  const isDeleted = await home.locked('listing', 30_000, async () => {
+    await home.assertWritable()
+    await assertSame(context, agent)
+    if (!(await isRemoved(context))) return false
+    await forget(context, agent)
+    return true
+  })
+  if (!isDeleted) {
+    await confirm(context, {
+      yes,
+      message:
+        'The directory does not accept this agent: it was removed, or its secret was replaced elsewhere. Where it was replaced, the agent lives on. Remove what is kept of it here?',
+    })
+    await home.locked('listing', 30_000, async () => {
+      await assertSame(context, agent)
+      await forget(context, agent)
+    })
+  }
+  const [profile, handles] = [await readable(home, profileFile), await readable(home, handlesFile)]
+  return {
+    agentId: agent.agentId,
+    origin: agent.origin,
+    wasGone: !isDeleted,
+    removed: filesOfAgent.map(({ name }) => name),
+    kept: [...(profile === undefined ? [] : [profileFile.name]), ...(handles === undefined ? [] : [handlesFile.name])],
+  }
+}
+
+/** False where the directory does not accept the agent. */
+async function isRemoved(context: Context): Promise<boolean> {
+  const { client } = await openDirectory(context)
+  context.report({ text: 'Unregistering' })
+  try {
+    await client.call('unregisterAgent', {})
+    return true
+  } catch (error) {
+    if (codeOf(error) === 'unauthenticated') return false
+    throw error
+  }
+}
+
+/** The operator said yes to this very agent. */
+async function assertSame({ home }: Context, { agentId }: Agent): Promise<void> {
+  if ((await home.read(agentFile))?.agentId === agentId) return
+  throw new Advice('Another agent moved in here meanwhile, or this one moved out.', 'Look with `koko status`.')
+}
+
+async function forget({ home }: Context, { origin }: Agent): Promise<void> {
+  try {
+    await home.change(forgetAgent)
+  } catch (cause) {
+    if (!(cause instanceof Advice)) throw cause
+    throw new Advice(
+      `The agent is gone from ${origin}, and its files are still here: ${cause.message}`,
+      `${cause.next} Then run \`koko unregister\` again.`,
+      { cause },
+    )
+  }
+}
+
+function show({ origin, wasGone, removed, kept }: Unregistered, style: Style): string {
+  return [
+    wasGone
+      ? `${style.good('✓')} The agent was gone from ${origin} before. What was kept of it here is removed.`
+      : `${style.good('✓')} The agent is removed from ${origin}, for good.`,
+    `Removed here: ${removed.join(', ')}.`,
+    ...(kept.length === 0
+      ? []
+      : [
+          `Kept here: ${kept.join(', ')}, for another agent. Its handles wait for your agreement anew.`,
+          'Delete the folder to remove these as well.',
+        ]),
+  ].join('\n')
+}

@@ -1,0 +1,30 @@
+import { expect, test } from '@jest/globals'
+import { createListed } from '../../test/agents.ts'
+import { createTestContext } from '../../test/context.ts'
+import { createTestDirectory } from '../../test/directory.ts'
+import { styleOf } from '../output.ts'
+import { command } from './export.ts'
+
+test('gives every document as it is stored, and prints the same as JSON', async () => {
+  const directory = await createTestDirectory()
+  const { context, agent } = await createListed({ directory })
+  const { value, show } = await command.call(context, {})
+  const { agentId, registeredAtMs } = agent
+  expect(value).toMatchObject({
+    documents: {
+      [`agents/${agentId}`]: { agentId, category: 'dating', registeredAtMs },
+      [`mcpDirectory/dating/agents/${agentId}`]: { channels: { telegram: 'a_fictional_name' } },
+    },
+    signIn: { uid: agentId },
+  })
+  expect(JSON.parse(show(styleOf({}, {})))).toEqual(value)
+  expect(JSON.stringify(value)).not.toContain(agent.secret)
+})
+
+test('needs an agent, and a directory that answers', async () => {
+  const directory = await createTestDirectory()
+  await expect(command.call(await createTestContext({ directory }), {})).rejects.toThrow('No agent lives')
+  const { context } = await createListed({ directory })
+  directory.isDown = true
+  await expect(command.call(context, {})).rejects.toMatchObject({ code: 'unavailable' })
+})

@@ -1,0 +1,57 @@
+import { beforeEach, expect, test } from '@jest/globals'
+import { createRegistered } from '../../test/agents.ts'
+import { createTestContext } from '../../test/context.ts'
+import { createTestDirectory, type TestDirectory } from '../../test/directory.ts'
+import { styleOf } from '../output.ts'
+import { command, type SettingsLink } from './settings.ts'
+
+let directory: TestDirectory
+beforeEach(async () => {
+  directory = await createTestDirectory()
+})
+
+test('opens the page by a link that works once, and prints it with a QR code', async () => {
+  const { context } = await createRegistered({ directory })
+  const { value, show } = await command.call(context, {})
+  const { url, expiresAtMs, opened } = value as SettingsLink
+  expect(url).toMatch(/^https:\/\/directory\.example\/settings#code=[A-Za-z0-9_-]{43}$/)
+  expect(expiresAtMs).toBe(context.nowMs() + 600_000)
+  expect(opened).toBe(true)
+  expect(context.opened).toEqual([url])
+  expect(show(styleOf({}, {}))).toContain(url)
+  expect(show(styleOf({}, {}))).toMatch(/(█.*\n){10}/)
+  const { call } = await import('../../../functions/test/world.ts')
+  const code = url.split('code=')[1]
+  await call(directory.world, 'redeemSettingsLink', undefined, { code })
+  await expect(call(directory.world, 'redeemSettingsLink', undefined, { code })).rejects.toThrow('not open')
+})
+
+test('opens nothing with --no-open, and says so where nothing can be opened', async () => {
+  const { context } = await createRegistered({ directory })
+  expect(await command.call(context, { open: false })).toMatchObject({ value: { opened: false } })
+  expect(context.opened).toEqual([])
+  const remote = await createTestContext({ directory, home: context.home.path, canOpenPages: false })
+  const { value, show } = await command.call(remote, {})
+  expect(value).toMatchObject({ opened: false })
+  expect(show(styleOf({}, {}))).toContain('Open this in a browser')
+})
+
+test.each(['file:///etc/passwd', 'javascript:alert(1)', 'smb://files.example/x'])(
+  'gives the system nothing to open that is no web page, such as %s',
+  async (url) => {
+    const { context } = await createRegistered({ directory })
+    directory.intercept = (request, answer) =>
+      request.name === 'createSettingsLink'
+        ? Promise.resolve(Response.json({ result: { url, expiresAtMs: 1 } }))
+        : answer()
+    await expect(command.call(context, {})).rejects.toThrow('no web page')
+    expect(context.opened).toEqual([])
+  },
+)
+
+test('needs an agent', async () => {
+  const context = await createTestContext({ directory })
+  await expect(command.call(context, {})).rejects.toMatchObject({
+    next: expect.stringContaining('koko init') as unknown,
+  })
+})
