@@ -1,6 +1,6 @@
 import { randomBytes, randomInt } from 'node:crypto'
 import { chmod, mkdir, open, readdir, readFile, rename, rm, stat } from 'node:fs/promises'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import type * as z from 'zod'
 import { Advice } from './advice.ts'
 import { openLocks, type Lock } from './lock.ts'
@@ -113,7 +113,7 @@ export function openHome(path: string): Home {
 /** Makes the folder, and closes one that others may look into, as a restored backup can be. */
 async function makeFolder(path: string): Promise<void> {
   try {
-    await mkdir(path, { recursive: true, mode: 0o700 })
+    await makeFolders(path)
     // Windows has no such modes; a folder there is as private as the user's own.
     if (process.platform === 'win32' || ((await stat(path)).mode & 0o077) === 0) return
     const names = await readdir(path)
@@ -123,6 +123,21 @@ async function makeFolder(path: string): Promise<void> {
     await chmod(path, 0o700)
   } catch (error) {
     throw diskAdvice(error, `write in ${path}`)
+  }
+}
+
+/** Node's own way to make the folders above too takes a read-only disk for a missing folder. */
+async function makeFolders(path: string): Promise<void> {
+  const make = () =>
+    mkdir(path, 0o700).catch(async (error: unknown) => {
+      if (codeOf(error) !== 'EEXIST' || !(await stat(path)).isDirectory()) throw error
+    })
+  try {
+    await make()
+  } catch (error) {
+    if (codeOf(error) !== 'ENOENT' || dirname(path) === path) throw error
+    await makeFolders(dirname(path))
+    await make()
   }
 }
 

@@ -45,7 +45,7 @@ export function openLocks(folder: string): Locks {
   }
 
   async function take(name: string): Promise<Lock | { heldBy: number }> {
-    await mkdir(folder, { recursive: true, mode: 0o700 })
+    await mkdir(folder, 0o700).catch(unless('EEXIST', undefined))
     for (;;) {
       const last = (await claimsOf(folder, name)).at(-1)
       const holder = await claimant(name, last)

@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { chmod, mkdtemp, open, rm, statfs } from 'node:fs/promises'
+import { existsSync } from 'node:fs'
+import { chmod, mkdtemp, open, rm, stat, statfs, truncate } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
@@ -12,67 +13,65 @@ export interface BadDisk extends AsyncDisposable {
   command: (command: readonly [string, ...string[]]) => [string, ...string[]]
   /** Makes it take what is written again. */
   mend: () => Promise<void>
+  /** Undoes `mend`. */
+  spoil: () => Promise<void>
 }
 
-type Prepare = (path: string) => Promise<void>
-type Release = () => Promise<void>
-
-/** The error codes that tell of a read-only disk: the second where nothing can be mounted. */
-export const readOnlyCodes = ['EROFS', 'EACCES']
-
-/** A disk that was made read-only once `prepare` had written to it. */
-export async function readOnlyDisk(prepare: Prepare = () => Promise.resolve()): Promise<BadDisk> {
-  const mounted = await mountDisk('16m')
-  if (mounted === undefined) return closedFolder(prepare)
-  try {
-    await prepare(mounted.path)
-    await mounted.remount('ro')
-  } catch (error) {
-    await mounted.unmount()
-    throw error
-  }
-  return {
-    path: mounted.path,
-    command: ([...command]) => command,
-    mend: () => mounted.remount('rw'),
-    [Symbol.asyncDispose]: mounted.unmount,
-  }
+/** A disk that became read-only after `prepare`; where nothing can be mounted, a folder that denies access. */
+export async function readOnlyDisk(prepare?: (path: string) => Promise<void>): Promise<BadDisk> {
+  const mounted = await mountDisk()
+  if (mounted === undefined) return spoilt(await closedFolder(), prepare)
+  const { path, remount, release } = mounted
+  const command: BadDisk['command'] = ([...command]) => command
+  const disk = { path, command, mend: () => remount('rw'), spoil: () => remount('ro'), [Symbol.asyncDispose]: release }
+  return spoilt(disk, prepare)
 }
 
-/** A disk that was filled to the last byte once `prepare` had written to it. */
-export async function fullDisk(prepare: Prepare = () => Promise.resolve()): Promise<BadDisk> {
-  const disk = (await mountDisk('16m')) ?? (await smallDisk())
-  const ballast = join(disk.path, '..', `ballast-${process.pid}`)
-  const release = async () => {
-    await rm(ballast, { force: true })
-    await disk.unmount()
-  }
-  try {
-    await prepare(disk.path)
-    await fill(ballast)
-  } catch (error) {
-    await release()
-    throw error
-  }
-  return {
-    path: disk.path,
+/** A disk that was filled after `prepare`, but for so many bytes. */
+export async function fullDisk(prepare?: (path: string) => Promise<void>, freeBytes = 0): Promise<BadDisk> {
+  const { path, release } = (await mountDisk()) ?? (await smallDisk())
+  const ballast = join(path, '..', 'ballast')
+  const disk: BadDisk = {
+    path,
     command: ([...command]) => command,
     mend: () => rm(ballast),
-    [Symbol.asyncDispose]: release,
+    async spoil() {
+      await fill(ballast)
+      await truncate(ballast, (await stat(ballast)).size - freeBytes)
+    },
+    async [Symbol.asyncDispose]() {
+      await rm(ballast, { force: true })
+      await release()
+    },
   }
+  return spoilt(disk, prepare)
+}
+
+async function spoilt(disk: BadDisk, prepare: (path: string) => Promise<void> = () => Promise.resolve()) {
+  try {
+    await prepare(disk.path)
+    await disk.spoil()
+    return disk
+  } catch (error) {
+    await disk[Symbol.asyncDispose]()
+    throw error
+  }
+}
+
+interface Place {
+  path: string
+  release: () => Promise<void>
 }
 
 /**
  * Mounts a disk of its own in the memory, visible to a process of its own, with which it goes away; others reach it
  * through that process. Undefined where nothing may be mounted, as in most containers.
  */
-async function mountDisk(
-  size: string,
-): Promise<{ path: string; remount: (mode: 'ro' | 'rw') => Promise<void>; unmount: Release } | undefined> {
+async function mountDisk(): Promise<(Place & { remount: (mode: 'ro' | 'rw') => Promise<void> }) | undefined> {
   if (process.platform !== 'linux') return undefined
   const folder = await mkdtemp(join(tmpdir(), 'koko-disk-'))
   const script = `
-    mount -t tmpfs -o size=${size},mode=700 koko "$0" && cd "$0" && echo mounted || exit
+    mount -t tmpfs -o size=16m,mode=700 koko "$0" && cd "$0" && echo mounted || exit
     while read -r mode; do mount -o "remount,$mode" "$0" && echo "$mode" || exit; done`
   for (const unshare of [['--mount'], ['--user', '--map-root-user', '--mount']]) {
     const process = spawn('unshare', [...unshare, 'sh', '-c', script, folder], { stdio: ['pipe', 'pipe', 'ignore'] })
@@ -91,7 +90,7 @@ async function mountDisk(
         process.stdin.write(`${mode}\n`)
         if (!(await answered(mode))) throw new Error(`The disk could not be made ${mode}.`)
       },
-      async unmount() {
+      async release() {
         process.stdin.end()
         await ended
         await rm(folder, { recursive: true })
@@ -103,35 +102,32 @@ async function mountDisk(
 }
 
 /** A folder of a small disk that is there anyhow: containers have one at /dev, and one at /dev/shm. */
-async function smallDisk(): Promise<{ path: string; unmount: Release }> {
+async function smallDisk(): Promise<Place> {
   for (const disk of ['/dev', '/dev/shm', '/run']) {
     const stats = await statfs(disk).catch(() => undefined)
     if (stats === undefined || stats.blocks === 0 || stats.blocks * stats.bsize > 256 * 1024 * 1024) continue
     const folder = await mkdtemp(join(disk, 'koko-disk-')).catch(() => undefined)
-    if (folder !== undefined) return { path: join(folder, 'home'), unmount: () => rm(folder, { recursive: true }) }
+    if (folder !== undefined) return { path: join(folder, 'home'), release: () => rm(folder, { recursive: true }) }
   }
   throw new Error('Nothing may be mounted here, and no disk is small enough to be filled.')
 }
 
-/** A folder that lets nobody write; root only once its capabilities are dropped. */
-async function closedFolder(prepare: Prepare): Promise<BadDisk> {
+/** A folder that can be closed to everybody who writes; to root only without its capabilities. */
+async function closedFolder(): Promise<BadDisk> {
   const folder = await mkdtemp(join(tmpdir(), 'koko-disk-'))
   const path = join(folder, 'home')
   const setMode = async (mode: number) => {
-    await chmod(path, mode).catch(() => undefined)
-    await chmod(join(path, 'locks'), mode).catch(() => undefined)
-    await chmod(folder, mode)
+    for (const each of [folder, path, join(path, 'locks')]) if (existsSync(each)) await chmod(each, mode)
   }
-  await prepare(path)
-  await setMode(0o500)
   const withoutCapabilities = process.getuid?.() === 0 ? ['setpriv', '--bounding-set=-all', '--inh-caps=-all'] : []
   return {
     path,
-    command: ([program, ...rest]) => {
+    command([program, ...rest]) {
       const [first = program, ...more] = [...withoutCapabilities, program, ...rest]
       return [first, ...more]
     },
     mend: () => setMode(0o700),
+    spoil: () => setMode(0o500),
     async [Symbol.asyncDispose]() {
       await setMode(0o700)
       await rm(folder, { recursive: true })
@@ -140,7 +136,7 @@ async function closedFolder(prepare: Prepare): Promise<BadDisk> {
 }
 
 async function fill(path: string): Promise<void> {
-  const handle = await open(path, 'wx')
+  const handle = await open(path, 'w')
   try {
     for (let bytes = 1 << 20; bytes >= 1;) {
       try {
