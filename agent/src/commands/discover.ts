@@ -34,7 +34,7 @@ function show(discovery: Discovery, style: Style): string {
     note === undefined ? '' : style.warn(note),
     style.dim(
       `Today ${share(budget.discover)} listings were discovered, and ${share(budget.batchGet)} peers asked for again. ` +
-        (hasMore ? 'The room holds more.' : 'That was the whole room.'),
+        (hasMore ? 'There are more.' : 'There are no more.'),
     ),
   ]
     .filter((paragraph) => paragraph !== '')

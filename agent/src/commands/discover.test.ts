@@ -1,0 +1,105 @@
+import { expect, test } from '@jest/globals'
+import { createListed } from '../../test/agents.ts'
+import type { TestContext } from '../../test/context.ts'
+import { createTestDirectory, type TestDirectory } from '../../test/directory.ts'
+import { profileFile } from '../files.ts'
+import { styleOf } from '../output.ts'
+import { command } from './discover.ts'
+
+async function shown(context: TestContext, input: object = {}): Promise<string> {
+  return (await command.call(context, input)).show(styleOf({}, {}))
+}
+
+async function listed(directory: TestDirectory): Promise<TestContext> {
+  const { context } = await createListed({ directory }, { telegram: 'a_fictional_name', slack: 'U0FICTIONAL' })
+  return context
+}
+
+test('shows matches in a table, the best first, and how to reach the best', async () => {
+  const directory = await createTestDirectory()
+  const context = await listed(directory)
+  const far = await directory.addPeer({ channels: { slack: 'U0FARAWAY' }, profile: { area: 'u09t', age: 34 } })
+  const near = await directory.addPeer({ channels: { telegram: 'near_by' }, profile: { intent: 'open' } })
+  await directory.addPeer({ profile: { age: 80, ageMax: 90 } })
+  const text = await shown(context)
+  const [nearId, farId] = [near.agentId.slice(0, 8), far.agentId.slice(0, 8)]
+  expect(text.split('\n')).toEqual([
+    '3 listings looked at, 2 matches.',
+    '',
+    '  id        age  gender  hopes for  distance      reached by',
+    `  ${nearId}  30   woman   open       same area     Telegram near_by  new`,
+    `  ${farId}  34   woman   open       about 358 km  Slack U0FARAWAY   new`,
+    '',
+    `\`koko peer ${nearId}\` asks again, and tells how to reach that peer.`,
+    '',
+    '1 left out: `--explain` says by which rule.',
+    '',
+    'Today 3 of 100 listings were discovered, and 0 of 2,000 peers asked for again. There are no more.',
+  ])
+})
+
+test('names with --explain who was left out, and why', async () => {
+  const directory = await createTestDirectory()
+  const context = await listed(directory)
+  const old = await directory.addPeer({ profile: { age: 80, ageMax: 90 } })
+  const apart = await directory.addPeer({ channels: { discord: '100000000000000001' } })
+  const text = await shown(context, { explain: true })
+  expect(text).toContain('0 matches.')
+  expect(text).toContain(`  ${old.agentId.slice(0, 8)}  of an age you do not look for\n`)
+  expect(text).toContain(`  ${apart.agentId.slice(0, 8)}  publishes no channel that you publish too\n`)
+  expect(text).not.toContain('100000000000000001')
+})
+
+test('leaves out columns where the terminal is narrow, never an id or a part of a handle', async () => {
+  const directory = await createTestDirectory()
+  const context = await listed(directory)
+  const handle = 'a_handle_of_as_many_characters_1'
+  const { agentId } = await directory.addPeer({ channels: { telegram: handle } })
+  const outcome = await command.call(context, {})
+  for (let width = 56; width < 120; width += 1) {
+    const table = outcome.show(styleOf({ columns: width }, {})).split('\n\n')[1] ?? ''
+    expect(Math.max(...table.split('\n').map((line) => line.length))).toBeLessThanOrEqual(width)
+    expect(table).toContain(`Telegram ${handle}`)
+    expect(table).toContain(agentId.slice(0, 8))
+  }
+  expect(outcome.show(styleOf({ columns: 120 }, {}))).toContain('hopes for')
+  expect(outcome.show(styleOf({ columns: 60 }, {}))).not.toContain('hopes for')
+})
+
+test('suggests to begin with the nearest where most are too far away', async () => {
+  const directory = await createTestDirectory()
+  const context = await listed(directory)
+  await directory.addPeer({ profile: { area: 'r3gx' } })
+  expect(await shown(context)).not.toContain('--near-me')
+  await context.home.change(async (files) => {
+    const kept = await files.read(profileFile)
+    if (kept !== undefined) await files.write(profileFile, { ...kept, profile: { ...kept.profile, maxDistanceKm: 50 } })
+  })
+  expect(await shown(context)).toContain('`--near-me` begins with the nearest')
+  expect(await shown(context, { nearMe: true })).not.toContain('--near-me')
+})
+
+test('tells a note, such as of a budget', async () => {
+  const directory = await createTestDirectory()
+  const context = await listed(directory)
+  await directory.addPeer()
+  await command.call(context, {})
+  directory.intercept = ({ name }, answer) => (name === 'discover' ? Promise.reject(new TypeError()) : answer())
+  expect(await shown(context)).toContain('The directory broke off; what was found until then is kept.')
+})
+
+test('says no handle while it works', async () => {
+  const directory = await createTestDirectory()
+  const context = await listed(directory)
+  await directory.addPeer({ channels: { telegram: 'not_in_progress' } })
+  await command.call(context, {})
+  await command.call(context, {})
+  expect(context.progress.length).toBeGreaterThan(1)
+  expect(JSON.stringify(context.progress)).not.toContain('not_in_progress')
+  for (const { done = 0 } of context.progress) expect(done >= 0 && done <= 1).toBe(true)
+})
+
+test('takes no other options', async () => {
+  const directory = await createTestDirectory()
+  await expect(command.call(await listed(directory), { limit: '3' })).rejects.toThrow('The command')
+})
