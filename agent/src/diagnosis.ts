@@ -20,7 +20,7 @@ import {
 import { configAt } from './origin.ts'
 import { planPublish } from './publication.ts'
 import { readable } from './readable.ts'
-import { readStored, type Stored } from './stored.ts'
+import { readStored, unlinkedIn, type Stored } from './stored.ts'
 
 /** One thing that was looked at. Holds no handle and no secret. */
 export type Check = { name: string } & ({ ok: true; detail: string } | { ok: false; problem: string; mend: string })
@@ -273,7 +273,11 @@ export function checkListing(
       '`koko restore` fetches it, or `koko profile edit`.',
     )
   }
-  const plan = planPublish({ profile: profile.profile, handles: handles ?? {} }, known(stored), {})
+  const plan = planPublish(
+    { profile: profile.profile, handles: handles ?? {} },
+    { listing, unlinked: unlinkedIn(stored) },
+    {},
+  )
   if (!plan.isUnchanged) {
     if (listing === null) return bad(name, 'Nothing is listed, though you agreed to publish.', '`koko publish`')
     const fields = plan.changes.map(({ at }) => at).join(', ')
@@ -304,7 +308,7 @@ function isSameListing(one: Listing | null, other: Listing | null): boolean {
 
 function checkHandles({ handles, profile, published }: Kept, stored: Stored | undefined): Check[] {
   if (handles === undefined) return []
-  const unlinked = stored === undefined ? (published?.withheld ?? []) : known(stored).unlinked
+  const unlinked = stored === undefined ? (published?.withheld ?? []) : unlinkedIn(stored)
   const isUnlinked = (channel: Channel) => unlinked.some((each) => each.channel === channel)
   return Channel.options.flatMap((channel): Check[] => {
     const handle = handles[channel]
@@ -316,16 +320,6 @@ function checkHandles({ handles, profile, published }: Kept, stored: Stored | un
     const first = profile === undefined ? '`koko profile edit`, then ' : ''
     return [bad(channel, 'Its handle waits for your agreement, and is not published.', `${first}\`koko publish\``)]
   })
-}
-
-function known({ listing, unlinks }: Stored) {
-  return {
-    listing,
-    unlinked: Channel.options.flatMap((channel) => {
-      const unlink = unlinks[channel]
-      return unlink === undefined ? [] : [{ channel, unlinkedAtMs: unlink.unlinkedAtMs }]
-    }),
-  }
 }
 
 /** A failure as a check; what is no failure of the world is a defect, and is thrown on. */

@@ -1,11 +1,12 @@
-import { Badge, Channel, DirectoryError, Listing, Unlinks, type AgentId } from '@koko/contract'
+import { Badge, Channel, DirectoryError, type AgentId } from '@koko/contract'
 import type { Handles, Profile, Published } from './files.ts'
+import { storedIn, unlinkedIn } from './stored.ts'
 
 /** What a home can take up of an agent, from the documents that the directory exports. */
 export interface Restoration {
   badge: Badge
-  /** Null where nothing is listed, and so nothing is there to take up. */
-  listed: { profile: Profile; handles: Handles; published: Published } | null
+  /** Null where nothing is listed; undefined where what is cannot be read here. */
+  listed: { profile: Profile; handles: Handles; published: Published } | null | undefined
 }
 
 /**
@@ -17,8 +18,9 @@ export function planRestoration(agentId: AgentId, documents: Readonly<Record<str
   if (!badge.success) {
     throw new DirectoryError('internal', 'The directory gave an export without a badge.', { cause: badge.error })
   }
-  const { listing, withheld } = listedOf(badge.data, documents)
-  if (listing === null) return { badge: badge.data, listed: null }
+  const stored = storedIn(documents, { agentId, room: badge.data.category })
+  const { listing } = stored
+  if (listing === null || listing === undefined) return { badge: badge.data, listed: listing }
   const { publishedAtMs } = listing.presence
   const handles: Handles = {}
   for (const channel of Channel.options) {
@@ -30,21 +32,7 @@ export function planRestoration(agentId: AgentId, documents: Readonly<Record<str
     listed: {
       profile: { profile: listing.profile, onlyIntents: [] },
       handles,
-      published: { publishedAtMs, listing, withheld },
+      published: { publishedAtMs, listing, withheld: unlinkedIn(stored) },
     },
   }
-}
-
-/** The listing that an export holds, and the channels that the directory withholds. */
-export function listedOf(
-  { agentId, category }: Pick<Badge, 'agentId' | 'category'>,
-  documents: Readonly<Record<string, unknown>>,
-): { listing: Listing | null; withheld: Published['withheld'] } {
-  const listing = Listing.safeParse(documents[`mcpDirectory/${category}/agents/${agentId}`])
-  const unlinks = Unlinks.safeParse(documents[`unlinks/${agentId}`] ?? {}).data ?? {}
-  const withheld = Channel.options.flatMap((channel) => {
-    const unlink = unlinks[channel]
-    return unlink === undefined ? [] : [{ channel, unlinkedAtMs: unlink.unlinkedAtMs }]
-  })
-  return { listing: listing.success ? listing.data : null, withheld }
 }

@@ -1,7 +1,8 @@
-import { Listing, Unlinks } from '@koko/contract'
+import { Channel, Listing, Unlinks, type AgentId, type RoomName } from '@koko/contract'
 import type { Directory } from './directory.ts'
+import type { Published } from './files.ts'
 
-/** What the directory stores of this home's agent. */
+/** What the directory stores of an agent. */
 export interface Stored {
   /** Null where nothing is listed; undefined where what is stored cannot be read here. */
   listing: Listing | null | undefined
@@ -10,9 +11,25 @@ export interface Stored {
 
 export async function readStored({ agent, client }: Directory): Promise<Stored> {
   const { documents } = await client.call('exportAgent', {})
-  const listing = documents[`mcpDirectory/${agent.room}/agents/${agent.agentId}`]
+  return storedIn(documents, agent)
+}
+
+/** The same, from the documents of an export. */
+export function storedIn(
+  documents: Readonly<Record<string, unknown>>,
+  { agentId, room }: { agentId: AgentId; room: RoomName },
+): Stored {
+  const listing = documents[`mcpDirectory/${room}/agents/${agentId}`]
   return {
     listing: listing === undefined ? null : Listing.safeParse(listing).data,
-    unlinks: Unlinks.safeParse(documents[`unlinks/${agent.agentId}`]).data ?? {},
+    unlinks: Unlinks.safeParse(documents[`unlinks/${agentId}`]).data ?? {},
   }
+}
+
+/** The channels that the directory withholds. */
+export function unlinkedIn({ unlinks }: Pick<Stored, 'unlinks'>): Published['withheld'] {
+  return Channel.options.flatMap((channel) => {
+    const unlink = unlinks[channel]
+    return unlink === undefined ? [] : [{ channel, unlinkedAtMs: unlink.unlinkedAtMs }]
+  })
 }

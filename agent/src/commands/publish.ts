@@ -5,11 +5,11 @@ import { channelNames, clockTime, givesAway, inWords } from '../channel-words.ts
 import { defineCommand, type Style } from '../command.ts'
 import type { Context } from '../context.ts'
 import { openDirectory } from '../directory.ts'
-import { agentFile, handlesFile, profileFile, publishedFile, type Handles, type Published } from '../files.ts'
+import { agentFile, handlesFile, profileFile, publishedFile, type Handles } from '../files.ts'
 import { changeListing, readablePublished } from '../listing-change.ts'
 import { columns } from '../output.ts'
 import { bytesOf, planPublish, type Change, type Plan, type PublishInput, type Withheld } from '../publication.ts'
-import { readStored, type Stored } from '../stored.ts'
+import { readStored, unlinkedIn } from '../stored.ts'
 
 /** What a publish would do, from what is kept at home alone. Handles are in it. */
 export interface PublishPreview extends Omit<Plan, 'input'> {
@@ -79,7 +79,7 @@ export async function publish(
   const asked = await readKept(context.home)
   context.report({ text: 'Asking what is listed' })
   const stored = await readStored(directory)
-  const known = { listing: stored.listing, unlinked: unlinkedOf(stored) }
+  const known = { listing: stored.listing, unlinked: unlinkedIn(stored) }
 
   // Nobody waits for a lock while a human thinks.
   const { newHandles } = planPublish(asked, known, {})
@@ -144,13 +144,6 @@ function handlesOf(handles: Handles): Partial<Record<Channel, string>> {
       return kept === undefined ? [] : [[channel, kept.handle]]
     }),
   )
-}
-
-function unlinkedOf({ unlinks }: Stored): Published['withheld'] {
-  return Channel.options.flatMap((channel) => {
-    const unlink = unlinks[channel]
-    return unlink === undefined ? [] : [{ channel, unlinkedAtMs: unlink.unlinkedAtMs }]
-  })
 }
 
 /** The handles, those agreed to that are published now and are still the ones kept. */

@@ -87,13 +87,13 @@ async function write(files: Files, agent: Agent, { listed }: Restoration): Promi
     await files.write(file, value)
     written.push(file.name)
   }
-  if (listed !== null) {
+  if (listed !== null && listed !== undefined) {
     await fill(profileFile, listed.profile)
     await fill(handlesFile, listed.handles)
     await files.write(publishedFile, listed.published)
     written.push(publishedFile.name)
   } else {
-    // A listing that this home remembers is no more.
+    // What this home remembers is not what is listed.
     await files.remove(publishedFile)
   }
   await files.write(agentFile, agent)
