@@ -162,10 +162,9 @@ async function beganAt(pid: number): Promise<string | undefined> {
   if (process.platform === 'win32') return ''
   // The same words whatever language and zone the terminal has.
   const env = { LC_ALL: 'C', TZ: 'UTC' }
-  const listed = await promisify(execFile)('/bin/ps', ['-o', 'lstart=', '-p', String(pid)], { env }).catch(
-    () => undefined,
-  )
-  return listed?.stdout.trim() ?? ''
+  const ps = promisify(execFile)('/bin/ps', ['-o', 'stat=', '-o', 'lstart=', '-p', String(pid)], { env })
+  const [state, ...start] = (await ps.catch(() => ({ stdout: '' }))).stdout.trim().split(/\s+/)
+  return state?.startsWith('Z') ? undefined : start.join(' ')
 }
 
 function exists(pid: number): boolean {

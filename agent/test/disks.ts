@@ -72,7 +72,7 @@ async function mountDisk(): Promise<(Place & { remount: (mode: 'ro' | 'rw') => P
   const folder = await mkdtemp(join(tmpdir(), 'koko-disk-'))
   const script = `
     mount -t tmpfs -o size=16m,mode=700 koko "$0" && cd "$0" && echo mounted || exit
-    while read -r mode; do mount -o "remount,$mode" "$0" && echo "$mode" || exit; done`
+    while read -r mode; do mount -o "remount,bind,$mode" "$0" && echo "$mode" || exit; done`
   for (const unshare of [['--mount'], ['--user', '--map-root-user', '--mount']]) {
     const process = spawn('unshare', [...unshare, 'sh', '-c', script, folder], { stdio: ['pipe', 'pipe', 'ignore'] })
     const ended = once(process, 'close').catch(() => undefined)
