@@ -1,10 +1,12 @@
-import { AgentId, Channel, DatingProfile, type Channels } from '@koko/contract'
+import { AgentId, Channel, DatingProfile, Milliseconds, type Channels } from '@koko/contract'
 import type { InputRequiredResult, ToolAnnotations } from '@modelcontextprotocol/server'
 import * as z from 'zod'
 import { Advice } from './advice.ts'
 import { channelNames, givesAway, inWords } from './channel-words.ts'
 import { previewPublish, publish } from './commands/publish.ts'
 import { openSettings } from './commands/settings.ts'
+import { Standing, status } from './commands/status.ts'
+import { unlink } from './commands/unlink.ts'
 import { unregister } from './commands/unregister.ts'
 import type { Context } from './context.ts'
 import { openDirectory } from './directory.ts'
@@ -39,6 +41,24 @@ function defineTool<Input extends z.ZodObject, Output extends z.ZodObject>({
 }
 
 const nothing = z.strictObject({})
+
+const statusTool = defineTool({
+  name: 'status',
+  title: 'Show how the agent stands',
+  description: 'How the agent stands, from what is kept at home: asks nobody, and tells no handle. Begin here.',
+  annotations: { readOnlyHint: true, destructiveHint: false, idempotentHint: true, openWorldHint: false },
+  input: nothing,
+  output: z.strictObject({
+    standing: Standing.omit({ problems: true })
+      .nullable()
+      .describe('null where no agent lives here: the operator then runs `koko init` in a terminal'),
+    problems: Standing.shape.problems,
+  }),
+  async run(context) {
+    const { problems, ...standing } = await status(context)
+    return { standing: standing.agent === null ? null : standing, problems }
+  },
+})
 
 const profileTool = defineTool({
   name: 'profile',
@@ -250,6 +270,46 @@ function publishQuestion(newHandles: readonly Channel[], sent: Partial<Channels>
   }
 }
 
+const unlinkTool = defineTool({
+  name: 'unlink',
+  title: 'Take a channel back',
+  description:
+    'Takes a channel back: its handle leaves the listing at once, and every answer that starts after goneByMs. Publishing never brings it back; only the operator can allow it again, on the settings page. Waits some seconds, then tells how it stands: call it again to see more.',
+  annotations: { readOnlyHint: false, destructiveHint: true, idempotentHint: true, openWorldHint: true },
+  input: z.strictObject({ channel: Channel }),
+  output: z.strictObject({
+    channel: Channel,
+    state: z
+      .enum(['gone', 'under way', 'allowed again'])
+      .describe('Gone: no discovery shard holds the handle any more'),
+    unlinkedAtMs: Milliseconds,
+    goneByMs: Milliseconds,
+    goneAtMs: Milliseconds.nullable(),
+    problem: z.strictObject({ message: z.string(), next: z.string() }).optional(),
+  }),
+  run: (context, { channel }) => unlink(withPatience(context, unlinkPatienceMs), { channel, wait: true }),
+})
+
+/** Long enough for one more look; the directory needs up to some minutes. */
+const unlinkPatienceMs = 4_000
+
+/** The context, stopped as by Ctrl-C where more than so many milliseconds are to be waited for. */
+function withPatience(context: Context, patienceMs: number): Context {
+  const ended = new AbortController()
+  const signal = AbortSignal.any([context.signal, ended.signal])
+  let leftMs = patienceMs
+  return {
+    ...context,
+    signal,
+    async pause(ms) {
+      leftMs -= ms
+      if (leftMs < 0) ended.abort()
+      signal.throwIfAborted()
+      await context.pause(ms)
+    },
+  }
+}
+
 const openSettingsTool = defineTool({
   name: 'open_settings',
   title: 'Open the settings page',
@@ -295,11 +355,13 @@ const unregisterTool = defineTool({
 
 /** Every tool, in the order in which they are listed. No tool links a channel, allows one again or shows the secret. */
 export const tools: readonly Tool[] = [
+  statusTool,
   profileTool,
   editProfileTool,
   publishTool,
   discoverTool,
   peerTool,
+  unlinkTool,
   openSettingsTool,
   unregisterTool,
 ]
