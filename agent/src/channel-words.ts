@@ -1,4 +1,6 @@
-import type { Channel } from '@koko/contract'
+import { Channel } from '@koko/contract'
+import { Advice } from './advice.ts'
+import { nearMisses } from './near-misses.ts'
 
 export const channelNames = {
   whatsapp: 'WhatsApp',
@@ -23,4 +25,20 @@ export function inWords(channels: readonly Channel[]): string {
 /** A moment as this machine's clock and calendar tell it, to the second. */
 export function clockTime(ms: number): string {
   return new Date(ms).toLocaleString('sv-SE')
+}
+
+/** What a channel is called besides its name. */
+const otherNames: Record<Channel, string[]> = { whatsapp: ['wa'], telegram: ['tg'], discord: ['dc'], slack: [] }
+
+/** The channel of a name, without regard to case. Throws `Advice` that suggests one; what was typed can be a handle. */
+export function channelNamed(typed: string): Channel {
+  const name = typed.trim().toLowerCase()
+  const namesOf = (channel: Channel) => [channel, ...otherNames[channel]]
+  const found = Channel.options.find((channel) => namesOf(channel).includes(name))
+  if (found !== undefined) return found
+  const [meant] = nearMisses(name, Channel.options, namesOf)
+  throw new Advice(
+    'There is no such channel.',
+    meant === undefined ? `The channel comes first: ${Channel.options.join(', ')}.` : `Did you mean ${meant}?`,
+  )
 }

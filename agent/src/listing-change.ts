@@ -36,8 +36,9 @@ export async function readablePublished({ read }: Pick<Files, 'read'>): Promise<
   })
 }
 
-/** True where the directory has said that it did nothing; false where nobody knows. */
+/** True where nothing was sent, or the directory has said that it did nothing; false where nobody knows. */
 function isRefusal(error: unknown): boolean {
+  if (error instanceof Advice) return true
   const code = codeOf(error)
   return code !== undefined && code !== 'unavailable' && code !== 'internal'
 }

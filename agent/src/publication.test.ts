@@ -1,8 +1,7 @@
-import { callables, Channel, type Channels, type DatingProfile } from '@koko/contract'
+import { callables, Channel, type DatingProfile } from '@koko/contract'
 import { expect, test } from '@jest/globals'
 import fc from 'fast-check'
 import { profileIn } from '../../functions/test/world.ts'
-import type { Handles } from './files.ts'
 import { bytesOf, planPublish, type Known } from './publication.ts'
 
 const profile: DatingProfile = profileIn('gcpv')
@@ -34,17 +33,13 @@ function forEachChannel<T>(
 const spelling = (channel: Channel) => fc.constantFrom(...spellings[channel])
 const home = fc.record({
   profile: fc.constantFrom(profile, { ...profile, age: 31 }),
-  handles: forEachChannel((channel) =>
-    fc.record({ handle: spelling(channel), agreedAtMs: fc.constantFrom(null, 1) }),
-  ),
+  handles: forEachChannel((channel) => fc.record({ handle: spelling(channel), agreedAtMs: fc.constantFrom(null, 1) })),
 })
 const known = fc.record({
   listing: fc.option(
     fc.record({
       profile: fc.constantFrom(profile, { ...profile, age: 32 }),
-      channels: forEachChannel(spelling).filter(
-        (channels) => Object.keys(channels).length > 0,
-      ),
+      channels: forEachChannel(spelling).filter((channels) => Object.keys(channels).length > 0),
     }),
     { nil: null },
   ),
