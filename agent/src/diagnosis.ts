@@ -9,6 +9,7 @@ import {
   daemonFile,
   handlesFile,
   homeFiles,
+  peersFile,
   profileFile,
   publishedFile,
   type Agent,
@@ -17,9 +18,9 @@ import {
   type Profile,
   type Published,
 } from './files.ts'
+import type { HomeFile } from './home.ts'
 import { configAt } from './origin.ts'
 import { planPublish } from './publication.ts'
-import { readable } from './readable.ts'
 import { readStored, unlinkedIn, type Stored } from './stored.ts'
 
 /** One thing that was looked at. Holds no handle and no secret. */
@@ -43,15 +44,9 @@ export async function diagnose(context: Context, nodeVersion: string): Promise<C
   const { home } = context
   const checks = [checkNode(nodeVersion), ...(await checkFolder(home.path))]
   if (checks.some(({ name, ok }) => name === 'home' && !ok)) return checks
-  checks.push(await checkWritable(context), ...(await checkFiles(context)))
-  const kept: Kept = {
-    agent: await readable(home, agentFile),
-    profile: await readable(home, profileFile),
-    handles: await readable(home, handlesFile),
-    published: await readable(home, publishedFile),
-    daemon: await readable(home, daemonFile),
-    daemonPid: await home.lockedBy('daemon').catch(() => undefined),
-  }
+  const { files, ...read } = await checkFiles(context)
+  checks.push(await checkWritable(context), ...files)
+  const kept: Kept = { ...read, daemonPid: await home.lockedBy('daemon').catch(() => undefined) }
   checks.push(checkDaemon(kept))
   const stored = kept.agent === undefined ? undefined : await checkDirectory(context, kept.agent, kept, checks)
   checks.push(...checkHandles(kept, stored))
@@ -72,6 +67,9 @@ export function checkNode(version: string): Check {
   )
 }
 
+const noAgent = (path: string) => `No agent lives in ${path} yet.`
+const firstSteps = '`koko init`, or `koko restore` with a recovery key.'
+
 async function checkFolder(path: string): Promise<Check[]> {
   let folder: Awaited<ReturnType<typeof stat>>
   try {
@@ -81,7 +79,7 @@ async function checkFolder(path: string): Promise<Check[]> {
     return [
       isThere
         ? bad('home', `${path} cannot be read.`, 'Give it back to your user, or set KOKO_HOME to another folder.')
-        : bad('home', `No agent lives in ${path} yet.`, '`koko init`, or `koko restore` with a recovery key.'),
+        : bad('home', noAgent(path), firstSteps),
     ]
   }
   if (!folder.isDirectory()) return [bad('home', `${path} is no folder.`, 'Set KOKO_HOME to a folder.')]
@@ -111,35 +109,56 @@ async function checkWritable({ home }: Context): Promise<Check> {
     await home.assertWritable()
     return good('disk', 'can be written')
   } catch (error) {
-    return failed('disk', error)
+    if (error instanceof Advice) return failed('disk', error)
+    return bad('disk', `${home.path} cannot be written.`, 'Look at its disk, or set KOKO_HOME to another folder.')
   }
 }
 
 /** What writes a file anew, once the damaged one is out of the way. */
-const mends: Record<(typeof homeFiles)[number]['name'], string> = {
+const mends: Record<string, string> = {
   [agentFile.name]: '`koko restore` with the agent id and the recovery key',
   [profileFile.name]: '`koko profile edit`',
   [handlesFile.name]: '`koko link <channel> <handle>` for each',
   [publishedFile.name]: '`koko publish`',
 }
 
-async function checkFiles({ home }: Context): Promise<Check[]> {
-  return Promise.all(
-    homeFiles.map(async ({ name, ...file }) => {
-      try {
-        const value = await home.read<object>({ name, ...file })
-        if (value !== undefined) return good(name, 'is whole')
-        if (name !== agentFile.name) return good(name, 'is not there yet')
-        return bad(name, `No agent lives in ${home.path} yet.`, '`koko init`, or `koko restore` with a recovery key.')
-      } catch (error) {
-        if (!(error instanceof Advice)) return failed(name, error)
-        const away = `\`rm ${quoted(join(home.path, name))}\``
-        const then = mends[name]
-        const mend = `${away}${then === undefined ? '. Nothing of weight is in it.' : `, then ${then}.`}`
-        return bad(name, error.message, error.next.includes('koko doctor') ? mend : error.next)
-      }
-    }),
-  )
+async function checkFiles(context: Context) {
+  const files: Check[] = []
+  async function read<T extends object>(file: HomeFile<T>): Promise<T | undefined> {
+    const { check, value } = await checkFile(context, file)
+    files.push(check)
+    return value
+  }
+  const agent = await read(agentFile)
+  const profile = await read(profileFile)
+  const handles = await read(handlesFile)
+  const published = await read(publishedFile)
+  await read(peersFile)
+  const daemon = await read(daemonFile)
+  return { files, agent, profile, handles, published, daemon }
+}
+
+async function checkFile<T extends object>(
+  { home }: Context,
+  file: HomeFile<T>,
+): Promise<{ check: Check; value: T | undefined }> {
+  const { name } = file
+  try {
+    const value = await home.read(file)
+    if (value !== undefined) return { check: good(name, 'is whole'), value }
+    const isNeeded = name === agentFile.name
+    const check = isNeeded ? bad(name, noAgent(home.path), firstSteps) : good(name, 'is not there yet')
+    return { check, value }
+  } catch (error) {
+    const path = join(home.path, name)
+    const then = mends[name]
+    const mend = `\`rm -r ${quoted(path)}\`${then === undefined ? '. Nothing of weight is in it.' : `, then ${then}.`}`
+    const check =
+      error instanceof Advice
+        ? bad(name, error.message, error.next.includes('koko doctor') ? mend : error.next)
+        : bad(name, `${path} cannot be read.`, mend)
+    return { check, value: undefined }
+  }
 }
 
 function checkDaemon({ agent, daemon, daemonPid }: Kept): Check {

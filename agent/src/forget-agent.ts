@@ -1,7 +1,7 @@
 import { Channel } from '@koko/contract'
+import { Advice } from './advice.ts'
 import { agentFile, daemonFile, handlesFile, peersFile, publishedFile, type Handles } from './files.ts'
 import type { Files } from './home.ts'
-import { readable } from './readable.ts'
 
 /** What goes with an agent. The profile and the handles are the operator's, and stay. */
 export const filesOfAgent = [publishedFile, peersFile, daemonFile, agentFile] as const
@@ -11,7 +11,11 @@ export const filesOfAgent = [publishedFile, peersFile, daemonFile, agentFile] as
  * them: another agent is another publication.
  */
 export async function forgetAgent(files: Files): Promise<void> {
-  const handles = await readable(files, handlesFile)
+  const handles = await files.read(handlesFile).catch((error: unknown) => {
+    // Damaged, it holds no agreement that anybody could read.
+    if (error instanceof Advice) return undefined
+    throw error
+  })
   if (handles !== undefined) await files.write(handlesFile, withoutAgreement(handles))
   for (const file of filesOfAgent) await files.remove(file)
 }

@@ -58,9 +58,13 @@ export async function configAt(context: Context, origin: string): Promise<Config
     .config()
     .catch((cause: unknown) => {
       if (!(cause instanceof DirectoryError) || context.signal.aborted) throw cause
-      throw cause.code === 'unavailable'
-        ? new Advice(`${origin} cannot be reached.`, 'Check the address and your network, then try again.', { cause })
-        : new Advice(`There is no Koko Directory at ${origin}.`, 'Check the address.', { cause })
+      if (cause.code === 'unavailable') {
+        throw new Advice(`${origin} cannot be reached.`, 'Check the address and your network, then try again.', {
+          cause,
+        })
+      }
+      if (cause.code === 'resource-exhausted' || cause.code === 'aborted') throw cause
+      throw new Advice(`There is no Koko Directory at ${origin}.`, 'Check the address.', { cause })
     })
   const { auth, functions } = config.emulators ?? {}
   for (const emulator of [auth, functions]) {

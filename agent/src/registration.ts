@@ -1,4 +1,4 @@
-import type { Challenge, Config, RoomName, Solution } from '@koko/contract'
+import { DirectoryError, type Challenge, type Config, type RoomName, type Solution } from '@koko/contract'
 import { solveChallenge } from 'altcha-lib'
 import { deriveKey } from 'altcha-lib/algorithms/pbkdf2'
 import { Advice } from './advice.ts'
@@ -75,11 +75,13 @@ export async function register(
   proof: { challenge: Challenge; solution: Solution },
 ): Promise<Agent> {
   const { origin, config, room } = place
-  const { agentId, registeredAtMs, secret } = await anyoneAt(context, origin).call('registerAgent', {
-    category: room,
-    consents: { terms: true, disclaimer: true, adult: true },
-    proof,
-  })
+  const consents = { terms: true, disclaimer: true, adult: true }
+  const { agentId, registeredAtMs, secret } = await anyoneAt(context, origin)
+    .call('registerAgent', { category: room, consents, proof })
+    .catch((cause: unknown) => {
+      if (!(cause instanceof DirectoryError) || cause.code !== 'failed-precondition') throw cause
+      throw new Advice(cause.message, 'Run `koko init` again.', { cause })
+    })
   return {
     origin,
     projectId: config.projectId,

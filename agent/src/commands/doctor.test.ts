@@ -87,8 +87,14 @@ describe('at home', () => {
     const path = join(context.home.path, name)
     await writeFile(path, '{"version":1,"handle":"+12025550123"', { mode: 0o600 })
     const { wrong, text } = await look(context)
-    expect(wrong[0]).toMatchObject({ name, mend: expect.stringContaining(`rm '${path}'`) as unknown })
+    expect(wrong[0]).toMatchObject({ name, mend: expect.stringContaining(`rm -r '${path}'`) as unknown })
     expect(text).not.toContain('+12025550123')
+  })
+
+  test('a folder in the place of a file', async () => {
+    const { context } = await createRegistered({ directory })
+    await mkdir(join(context.home.path, 'published.json'), { mode: 0o700 })
+    expect((await look(context)).wrong).toMatchObject([{ name: 'published.json' }])
   })
 
   test('a file of a newer koko is not to be deleted', async () => {

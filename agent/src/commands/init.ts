@@ -81,7 +81,7 @@ async function renewConsent(context: Context, agent: Agent, options: Options): P
   if (agent.termsVersion === null) return null
   const config = await configAt(context, agent.origin).catch((error: unknown) => {
     // A directory that is down is no reason for a second run to fail.
-    if (error instanceof Advice) return undefined
+    if (error instanceof Advice || codeOf(error) !== undefined) return undefined
     throw error
   })
   const isNew = config?.projectId === agent.projectId && config.termsVersion !== agent.termsVersion

@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, test } from '@jest/globals'
-import { cp, readdir, writeFile } from 'node:fs/promises'
+import { cp, readdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { profileIn } from '../../../functions/test/world.ts'
 import { createListed, createRegistered } from '../../test/agents.ts'
@@ -136,13 +136,25 @@ describe('a home where an agent lives', () => {
     expect(await context.home.read(publishedFile)).toMatchObject({ listing: { agentId: agent.agentId } })
   })
 
-  test('is mended where its files are damaged', async () => {
+  test('is not written over where it cannot be read', async () => {
     const { context, agent } = await createAgent()
-    for (const name of ['agent.json', 'profile.json']) await writeFile(join(context.home.path, name), '{')
     const piped = await createTestContext({ directory, home: context.home.path, input: agent.secret })
-    await command.call(piped, { directory: directory.origin, agent: agent.agentId })
-    expect(await context.home.read(agentFile)).toMatchObject({ secret: agent.secret })
-    expect(await context.home.read(profileFile)).toMatchObject({ profile: profileIn('gcpv') })
+    const newer = '{"version":99}'
+    await writeFile(join(context.home.path, 'profile.json'), newer)
+    const options = { directory: directory.origin, agent: agent.agentId }
+    expect(await command.call(piped, options)).toMatchObject({ value: { written: ['published.json', 'agent.json'] } })
+    await writeFile(join(context.home.path, 'agent.json'), newer)
+    await expect(command.call(piped, options)).rejects.toThrow('newer koko')
+    for (const name of ['profile.json', 'agent.json']) {
+      expect(await readFile(join(context.home.path, name), 'utf8')).toBe(newer)
+    }
+  })
+
+  test('sends the secret of another agent to no directory that was not named', async () => {
+    const { context } = await createAgent()
+    const { agent } = await createAgent()
+    const piped = await createTestContext({ directory, home: context.home.path, input: agent.secret })
+    await expect(command.call(piped, { agent: agent.agentId })).rejects.toThrow('No directory is named')
   })
 })
 

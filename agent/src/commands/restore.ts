@@ -10,7 +10,7 @@ import { forgetAgent } from '../forget-agent.ts'
 import type { Files, HomeFile } from '../home.ts'
 import { chooseOrigin, configAt } from '../origin.ts'
 import { columns } from '../output.ts'
-import { readable } from '../readable.ts'
+import { isThere } from '../is-there.ts'
 import { planRestoration, type Restoration } from '../restoration.ts'
 
 const Options = z.strictObject({
@@ -31,8 +31,10 @@ export const command = defineCommand({ options: Options, run: restore, show })
 /** Takes up an agent with its secret, which is proven before anything is written. */
 export async function restore(context: Context, options: Options): Promise<Restored> {
   const { home } = context
-  const former = await readable(home, agentFile)
-  const origin = await chooseOrigin(context, options.directory, former?.origin)
+  const former = await home.read(agentFile)
+  const isSame = options.agent === undefined || options.agent === former?.agentId
+  // The secret of another agent is not for this one's directory.
+  const origin = await chooseOrigin(context, options.directory, isSame ? former?.origin : undefined)
   const config = await configAt(context, origin)
   const agentId = await chooseAgentId(context, options.agent, former?.agentId)
   if (former !== undefined && former.agentId !== agentId) await assertMayReplace(context, former)
@@ -57,7 +59,7 @@ export async function restore(context: Context, options: Options): Promise<Resto
   const agent = { ...credential, isEmulated, room, registeredAtMs, termsVersion }
   return home.locked('listing', 30_000, async () => {
     const written = await home.change(async (files) => {
-      const current = await readable(files, agentFile)
+      const current = await files.read(agentFile)
       if (current !== undefined && current.agentId !== agentId) {
         if (current.agentId !== former?.agentId) {
           throw new Advice('Another agent moved in here meanwhile.', 'Run it again.')
@@ -83,7 +85,7 @@ export async function restore(context: Context, options: Options): Promise<Resto
 async function write(files: Files, agent: Agent, { listed }: Restoration): Promise<string[]> {
   const written: string[] = []
   async function fill<T extends object>(file: HomeFile<T>, value: T) {
-    if ((await readable(files, file)) !== undefined) return
+    if (await isThere(files, file)) return
     await files.write(file, value)
     written.push(file.name)
   }

@@ -6,7 +6,7 @@ import type { Context } from '../context.ts'
 import { codeOf, openDirectory } from '../directory.ts'
 import { agentFile, handlesFile, profileFile, type Agent } from '../files.ts'
 import { filesOfAgent, forgetAgent } from '../forget-agent.ts'
-import { readable } from '../readable.ts'
+import { isThere } from '../is-there.ts'
 
 const Options = z.strictObject({ yes: z.boolean().default(false) })
 
@@ -49,13 +49,13 @@ export async function unregister(context: Context, { yes }: z.output<typeof Opti
       await forget(context, agent)
     })
   }
-  const [profile, handles] = [await readable(home, profileFile), await readable(home, handlesFile)]
+  const kept = [profileFile, handlesFile].map(async (file) => ((await isThere<object>(home, file)) ? [file.name] : []))
   return {
     agentId: agent.agentId,
     origin: agent.origin,
     wasGone: !isDeleted,
     removed: filesOfAgent.map(({ name }) => name),
-    kept: [...(profile === undefined ? [] : [profileFile.name]), ...(handles === undefined ? [] : [handlesFile.name])],
+    kept: (await Promise.all(kept)).flat(),
   }
 }
 
