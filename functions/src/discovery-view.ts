@@ -1,8 +1,9 @@
 import { Channel, DirectoryError, type Listing, type RoomName } from '@koko/contract'
-import { Manifest, paths, readDocument, Removal, Shard, type Entry } from './documents.ts'
-import { mostRemovals, shardCacheBytes, viewMaxAgeMs, viewRefreshAgeMs } from './limits.ts'
+import { Manifest, paths, readDocument, Shard, type Entry, type Removal } from './documents.ts'
+import { removalLimits, shardCacheBytes, viewMaxAgeMs, viewRefreshAgeMs, type RemovalLimits } from './limits.ts'
 import type { Ports } from './ports.ts'
 import { createPrepaid, type Prepaid } from './prepaid.ts'
+import { createRemovalsView, type RemovalsView } from './removals-view.ts'
 import { emptyManifest, unpackEntries, type ShardInfo } from './shards.ts'
 
 /** What an instance knew at one moment: which shards there are, and what must not be shown of them. */
@@ -24,29 +25,24 @@ export interface DiscoveryView {
   isFresh: (view: View) => boolean
   /** The entries of a shard as the view names it; null where the view is out of date. */
   entries: (room: RoomName, shard: ShardInfo) => Promise<readonly Entry[] | null>
+  /** Does what keeps the reading of removals short, while they are many. Fails silently: a view that is late fails loudly. */
+  settle: (room: RoomName, now: Date) => Promise<void>
   prepaid: Prepaid
 }
 
-export function createDiscoveryView({
-  store,
-  codec,
-  monotonicMs,
-}: Pick<Ports, 'store' | 'codec' | 'monotonicMs'>): DiscoveryView {
+export function createDiscoveryView(
+  { store, codec, monotonicMs }: Pick<Ports, 'store' | 'codec' | 'monotonicMs'>,
+  limits: RemovalLimits = removalLimits,
+): DiscoveryView {
+  const removalViews = new Map<RoomName, RemovalsView>()
   const views = new Map<RoomName, View>()
   const reading = new Map<RoomName, Promise<View>>()
   const shards = new Map<string, { info: ShardInfo; entries: readonly Entry[] }>()
   let bytes = 0
 
   async function read(room: RoomName): Promise<View> {
-    const readAtMs = monotonicMs()
     try {
-      const removals = new Map<string, Removal>()
-      for (const { path, fields } of await store.query({ collection: 'removals', limit: mostRemovals })) {
-        const removal = Removal.safeParse(fields).data ?? { room, ...everything }
-        const of: string = removal.room
-        if (of === room) removals.set(path.slice(path.lastIndexOf('/') + 1), removal)
-      }
-      if (removals.size >= mostRemovals) throw new Error('there are more removals than an instance reads')
+      const { removals, readAtMs } = await removalsOf(room).read()
       const manifest = (await readDocument(store, paths.manifest(room), Manifest)) ?? emptyManifest
       const view: View = { manifest, removals, readAtMs }
       views.set(room, view)
@@ -54,6 +50,12 @@ export function createDiscoveryView({
     } catch (cause) {
       throw unavailable(cause)
     }
+  }
+
+  function removalsOf(room: RoomName): RemovalsView {
+    const known = removalViews.get(room) ?? createRemovalsView({ store, monotonicMs }, room, limits)
+    removalViews.set(room, known)
+    return known
   }
 
   function unpack(packed: Uint8Array): Entry[] {
@@ -81,6 +83,13 @@ export function createDiscoveryView({
 
   return {
     prepaid: createPrepaid(),
+
+    async settle(room, now) {
+      // Another instance may be at it.
+      await removalsOf(room)
+        .number(now)
+        .catch(() => undefined)
+    },
 
     isFresh: ({ readAtMs }) => monotonicMs() - readAtMs <= viewMaxAgeMs,
 
@@ -120,9 +129,6 @@ export function createDiscoveryView({
 function unavailable(cause: unknown): DirectoryError {
   return new DirectoryError('unavailable', 'Discovery cannot be brought up to date. Try again.', { cause })
 }
-
-/** A removal in some other form than ours hides all there is of the agent. */
-const everything = { revision: Infinity, channels: [...Channel.options] }
 
 /** What peers may see of an entry; null for nothing. */
 export function visibleListing({ revision, listing }: Entry, removals: View['removals']): Listing | null {

@@ -59,6 +59,7 @@ export async function discover(
   const fraction = ports.vault.fraction('walk', `${session.agentId} ${utcDay(now)}`)
   const onlineSinceMs = now.getTime() - rooms[room].onlineWindowMs
 
+  await view.settle(room, now)
   let paid = view.prepaid.take(session.agentId, now)
   try {
     for (let attempt = 0; attempt < attempts; attempt += 1) {

@@ -29,6 +29,7 @@ export const paths = {
   shard: (room: RoomName, shardId: string) => `${paths.shards(room)}/${shardId}`,
   shards: (room: RoomName) => `discovery/${room}/shards`,
   republishRun: 'runs/republishDiscovery',
+  removalNumbers: 'runs/removals',
 }
 
 // Server-only documents are read without regard to fields that another version of the server may have added.
@@ -67,9 +68,22 @@ export const Change = z.object({
 })
 export type Change = z.infer<typeof Change>
 
+/** In the stead of a removal's number until it gets one: above every number. */
+export const unnumbered = Number.MAX_SAFE_INTEGER
+
 /** `removals/{agentId}`: entries of shards below `revision` must not show these channels. */
-export const Removal = z.object({ room: RoomName, revision: z.int(), channels: z.array(Channel) })
+export const Removal = z.object({
+  room: RoomName,
+  revision: z.int(),
+  channels: z.array(Channel),
+  /** By which an instance finds those that are new to it, where there are many. */
+  number: z.int().default(unnumbered),
+})
 export type Removal = z.infer<typeof Removal>
+
+/** `runs/removals`: the last number that a removal was given. */
+export const RemovalNumbers = z.object({ last: z.int() })
+export type RemovalNumbers = z.infer<typeof RemovalNumbers>
 
 /** `settingsLinks/{hash of the code}`. */
 export const SettingsLink = z.object({ agentId: AgentId, expiresAt: z.date() })

@@ -75,7 +75,27 @@ export const shardCacheBytes = 8_000_000
 /** Nesting that a request's body may have; the deepest of ours has six. */
 export const maxBodyDepth = 12
 
-/** More removals than this at once, and an instance no longer knows what must not be shown: it answers 503. */
-export const mostRemovals = 100_000
+/** How an instance reads what must not be shown; tests read less at once. */
+export interface RemovalLimits {
+  /** Below this, the removals are read whole each time: a fraction of a second, even on the emulator. */
+  few: number
+  /** Of more, as many are read at once; however many queries that takes, it is done once. */
+  page: number
+  /** More that are new at one reading than it can read in half of `viewMaxAgeMs`: the instance answers 503, and numbers them. */
+  mostUnnumbered: number
+  /** So many without a number, and some get one, so many in a transaction. */
+  numberedFrom: number
+  numberedAtOnce: number
+  /** More at all, and the instance answers 503: about 20 MB. */
+  most: number
+}
+export const removalLimits: RemovalLimits = {
+  few: 1_000,
+  page: 2_000,
+  mostUnnumbered: 5_000,
+  numberedFrom: 200,
+  numberedAtOnce: 400,
+  most: 100_000,
+}
 /** The republish reads so many changes at most before it plans; the rest is for the next round. */
 export const mostChanges = 20_000

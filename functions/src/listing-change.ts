@@ -1,7 +1,7 @@
 import { Area, Channel, Listing, type AgentId, type RoomName } from '@koko/contract'
 import * as z from 'zod'
 import type { Account } from './documents.ts'
-import { Change, paths, Removal } from './documents.ts'
+import { Change, paths, Removal, unnumbered } from './documents.ts'
 import { day } from './limits.ts'
 import type { Fields, Transaction } from './ports.ts'
 
@@ -84,7 +84,7 @@ export function writeListing(
     const channels = Channel.options.filter(
       (channel) => removed.includes(channel) || removal?.channels.includes(channel),
     )
-    transaction.set(paths.removal(agentId), { room, revision, channels } satisfies Removal)
+    transaction.set(paths.removal(agentId), { room, revision, channels, number: unnumbered } satisfies Removal)
   }
   const unlistedSinceMs = after !== null ? null : (account.unlistedSinceMs ?? utcDay(now))
   return { ...account, revision, area: to, unlistedSinceMs }

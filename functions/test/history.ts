@@ -30,6 +30,9 @@ import { call, codeOf, createWorld, look, profileIn, register, type Claims, type
 /** So small that ten agents split and merge shards, and need several transactions. */
 const limits = { shardAgents: 3, shardBytes: 100_000, mergeAgents: 2, batchAgents: 2, batchShards: 2 }
 
+/** So few that an instance asks for new removals only, by their numbers. */
+const fewAtOnce = { few: 1, page: 2, mostUnnumbered: 20, numberedFrom: 1, numberedAtOnce: 2, most: 100 }
+
 const second = 1_000
 const minute = 60 * second
 const hour = 60 * minute
@@ -277,7 +280,11 @@ interface History {
 export async function runHistory(steps: readonly Step[]): Promise<void> {
   const hook: History['hook'] = { onAwait: null }
   const world = createWorld(Date.UTC(2026, 10, 21, 12), () => hook.onAwait?.() ?? Promise.resolve())
-  const instances = [world.newInstance(), world.newInstance(), world.newInstance()]
+  const instances = [
+    world.newInstance(),
+    world.newInstance(world.ports, fewAtOnce),
+    world.newInstance(world.ports, fewAtOnce),
+  ]
   const history: History = { world, actors: [], instances, hook, republishedUpToMs: 0 }
   for (const each of steps) {
     await runStep(history, each)
@@ -1000,7 +1007,7 @@ function checkDocuments({ world, actors }: History): void {
         break
       case 'removals':
         assert.ok(actor)
-        assert.deepEqual(keys, ['channels', 'revision', 'room'])
+        assert.deepEqual(keys, ['channels', 'number', 'revision', 'room'])
         break
       case 'settingsLinks':
         links += 1
@@ -1024,7 +1031,7 @@ function checkDocuments({ world, actors }: History): void {
         for (const listing of listings) inShards.set(listing.agentId, listing)
         break
       case 'runs':
-        assert.deepEqual([id, keys], ['republishDiscovery', ['finishedAtMs']])
+        assert.deepEqual(keys, id === 'removals' ? ['last'] : ['finishedAtMs'])
         break
       default:
         throw new Error('a document of an unknown kind')

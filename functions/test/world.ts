@@ -4,6 +4,7 @@ import { codec, createVault } from '../src/adapters/node.ts'
 import { runCallable } from '../src/calls.ts'
 import { createDiscoveryView, type DiscoveryView } from '../src/discovery-view.ts'
 import { discover } from '../src/discovery.ts'
+import type { RemovalLimits } from '../src/limits.ts'
 import type { Fields, Ports, SignIns } from '../src/ports.ts'
 import { sessionOf } from '../src/sessions.ts'
 import { createMemoryStore, type MemoryStore, type OnAwait } from './memory-store.ts'
@@ -72,7 +73,7 @@ export interface World {
   signIns: TestSignIns
   clock: Clock
   /** A discovery view as a fresh instance has it. */
-  newInstance: (ports?: Ports) => DiscoveryView
+  newInstance: (ports?: Ports, limits?: RemovalLimits) => DiscoveryView
   /** The same directory, reached with another `onAwait`. */
   through: (onAwait: OnAwait) => Ports
   /** A second world that begins where this one is. */
@@ -127,7 +128,7 @@ function worldFrom(beginning: Beginning, onAwait?: OnAwait): World {
     store,
     signIns,
     clock,
-    newInstance: (instancePorts = ports) => createDiscoveryView(instancePorts),
+    newInstance: (instancePorts = ports, limits) => createDiscoveryView(instancePorts, limits),
     through: (other) => ({ ...ports, store: store.through(other) }),
     fork: () => worldFrom({ wallOffsetMs, realMs, documents: store.all(), signIns: signIns.existing }, onAwait),
   }
