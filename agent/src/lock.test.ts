@@ -1,4 +1,4 @@
-import { afterAll, describe, expect, test } from '@jest/globals'
+import { afterAll, describe, expect, jest, test } from '@jest/globals'
 import * as fc from 'fast-check'
 import { execFile, spawn } from 'node:child_process'
 import { randomUUID } from 'node:crypto'
@@ -9,6 +9,8 @@ import { join } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
 import { promisify } from 'node:util'
 import { openLocks, type Lock } from './lock.ts'
+
+jest.setTimeout(60_000)
 
 const folder = await mkdtemp(join(tmpdir(), 'koko-lock-'))
 afterAll(() => rm(folder, { recursive: true }))
@@ -33,9 +35,9 @@ describe('a lock', () => {
     const path = freshFolder()
     let inside = 0
     let most = 0
-    const wanting = Array.from({ length: 8 }, async () => {
+    const wanting = Array.from({ length: 6 }, async () => {
       const locks = openLocks(path)
-      for (let round = 0; round < 25;) {
+      for (let round = 0; round < 10;) {
         const lock = await locks.take('files')
         if ('heldBy' in lock) {
           await setTimeout(1)
@@ -51,7 +53,7 @@ describe('a lock', () => {
     })
     await Promise.all(wanting)
     expect(most).toBe(1)
-    expect(await readdir(path)).toEqual(['files.200'])
+    expect(await readdir(path)).toEqual(['files.60'])
   })
 
   test('is not got by who found it free long ago, whatever came and went since', async () => {

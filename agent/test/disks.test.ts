@@ -1,4 +1,4 @@
-import { describe, expect, test } from '@jest/globals'
+import { describe, expect, jest, test } from '@jest/globals'
 import { execFile, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { readdir } from 'node:fs/promises'
@@ -7,6 +7,8 @@ import { promisify } from 'node:util'
 import { openHome } from '../src/home.ts'
 import { fullDisk, readOnlyDisk } from './disks.ts'
 import { counterFile } from './home-values.ts'
+
+jest.setTimeout(60_000)
 
 const program = join(import.meta.dirname, 'home-process.ts')
 
