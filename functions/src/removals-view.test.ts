@@ -121,6 +121,29 @@ test('an instance knows every removal that stood when it began to read, whatever
   )
 }, 120_000)
 
+test('an instance that starts misses none that is written, and given a number by another, at any of its awaits', async () => {
+  for (let count = 1; ; count += 1) {
+    const store = createMemoryStore()
+    store.put(Array.from({ length: 9 }, (_, id) => [`removals/${id}`, removalOf(1)]))
+    const other = createRemovalsView({ store, monotonicMs: () => 0 }, 'dating', limits)
+    await other.read()
+    await other.number(now)
+    let awaits = 0
+    const onAwait = async () => {
+      awaits += 1
+      if (awaits !== count) return
+      store.put(['0', '4', '8'].map((id) => [`removals/${id}`, removalOf(2)]))
+      await other.read()
+      await other.number(now)
+    }
+    const view = createRemovalsView({ store: store.through(onAwait), monotonicMs: () => 0 }, 'dating', limits)
+    await view.read()
+    if (awaits < count) return
+    const { removals } = await view.read()
+    for (const id of ['0', '4', '8']) expect(removals.get(id)?.revision).toBe(2)
+  }
+})
+
 describe('of many removals', () => {
   test('an instance reads those that are new to it, once they have numbers', async () => {
     const memory = createMemoryStore()
