@@ -62,18 +62,16 @@ describe('a file', () => {
     await fc.assert(
       fc.asyncProperty(fc.tuple(fc.array(value, { minLength: 1 }), fc.array(value, { minLength: 1 })), async (both) => {
         const path = freshPath()
-        let isOver = false
         const writers = both.map(async (values) => {
           for (const next of values) await openHome(path).change((files) => files.write(noteFile, next))
         })
         const reading = (async () => {
-          while (!isOver) {
+          for (let look = 0; look < 20; look += 1) {
             const seen = await openHome(path).read(noteFile)
             if (seen !== undefined) expect(both.flat()).toContainEqual(seen)
           }
         })()
-        await Promise.all(writers).finally(() => (isOver = true))
-        await reading
+        await Promise.all([...writers, reading])
         expect(both.map((values) => values.at(-1))).toContainEqual(await openHome(path).read(noteFile))
       }),
       { numRuns: 15 },
