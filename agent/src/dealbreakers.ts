@@ -63,8 +63,8 @@ export type Verdict = { isMatch: true; channel: Channel; distance: Distance } | 
 /** Channels by how little they give away: a username, an account's number, a workspace's member, a phone number. */
 const channelsByPreference = ['telegram', 'discord', 'slack', 'whatsapp'] as const satisfies readonly Channel[]
 
-/** Cells whose distance is kept: about ten megabytes of them. */
-const mostKnownCells = 50_000
+/** Cells whose distance is kept: some megabytes of them. */
+const mostKnownCells = 20_000
 
 /** Applies the dealbreakers of both sides to one listing after another. */
 export function createMatcher(me: Me): (listing: Listing) => Verdict {

@@ -1,0 +1,82 @@
+import { execFile } from 'node:child_process'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+import * as z from 'zod'
+import type { Figure } from './figures.ts'
+import { percentile } from './statistics.ts'
+
+const mebibyte = 2 ** 20
+/** A heap so small that what is collected late hardly counts as kept. */
+const smallHeap = ['--max-old-space-size=32', '--max-semi-space-size=2']
+
+/** What a process says that went through a room. */
+const Matching = z.strictObject({
+  listings: z.int(),
+  ms: z.number(),
+  matched: z.int(),
+  /** By how much it grew, at its most. */
+  grownBytes: z.int(),
+})
+export type Matching = z.infer<typeof Matching>
+
+/** How fast an agent matches a room at home, and in how much memory, beside the reading of the same room's JSON. */
+export async function measureMatching(times: number): Promise<Figure[]> {
+  const samples = { match: [] as Matching[], parse: [] as Matching[] }
+  for (let time = 0; time < times; time += 1) {
+    for (const arm of ['match', 'parse'] as const) samples[arm].push(await measure(arm, 100_000))
+  }
+  // Ten times as many: what is kept does not grow with them.
+  const many = {
+    match: await measure('match', 1_000_000, smallHeap),
+    parse: await measure('parse', 1_000_000, smallHeap),
+  }
+  const median = (arm: keyof typeof samples, of: (matching: Matching) => number) =>
+    percentile(samples[arm].map(of), 0.5)
+  const group = 'Matching at home'
+  const note = `median of ${times}; baseline: JSON.parse of the same listings, no rules`
+  const perSecond = ({ listings, ms }: Matching) => (listings / ms) * 1_000
+  return [
+    {
+      group,
+      what: '100,000 listings matched and ranked',
+      unit: 'ms',
+      ours: median('match', ({ ms }) => ms),
+      baseline: median('parse', ({ ms }) => ms),
+      target: { atMost: 1_000 },
+      note,
+    },
+    {
+      group,
+      what: 'the same, in a second',
+      unit: 'listings/s',
+      ours: median('match', perSecond),
+      baseline: median('parse', perSecond),
+    },
+    {
+      group,
+      what: '100,000 listings, memory that the process grew by',
+      unit: 'MiB',
+      ours: median('match', ({ grownBytes }) => grownBytes / mebibyte),
+      baseline: median('parse', ({ grownBytes }) => grownBytes / mebibyte),
+      note: 'a page at a time; at its peak',
+    },
+    {
+      group,
+      what: '1,000,000 listings, the same',
+      unit: 'MiB',
+      ours: many.match.grownBytes / mebibyte,
+      baseline: many.parse.grownBytes / mebibyte,
+      note: `node ${smallHeap.join(' ')}`,
+    },
+  ]
+}
+
+async function measure(arm: 'match' | 'parse', listings: number, flags: readonly string[] = []): Promise<Matching> {
+  const { stdout } = await promisify(execFile)(process.execPath, [
+    ...flags,
+    join(import.meta.dirname, 'matching.ts'),
+    arm,
+    String(listings),
+  ])
+  return Matching.parse(JSON.parse(stdout))
+}

@@ -1,0 +1,63 @@
+// Run in a process of its own, as `matching.ts match|parse <listings>`: goes through a room that is made up meanwhile, a
+// page at a time, and times either the dealbreakers and the ranking, or the mere JSON of the pages. Prints what it took as
+// JSON.
+import { createMatcher, type Me } from '../agent/src/dealbreakers.ts'
+import { createShortlist } from '../agent/src/ranking.ts'
+import type { Matching } from './agent.ts'
+import { generateRoom } from './room.ts'
+
+const pageSize = 200
+/** As many as an agent keeps of a room. */
+const most = 1_900
+
+/** Somebody who leaves out few by what is quick to tell, so that most distances are measured. */
+const me: Me = {
+  agentId: '00000000-0000-4000-8000-000000000000',
+  profile: {
+    gender: 'woman',
+    seeking: [],
+    age: 35,
+    ageMin: 18,
+    ageMax: 60,
+    area: 'gcpv',
+    maxDistanceKm: 20_000,
+    intent: 'open',
+  },
+  onlyIntents: [],
+  channels: ['whatsapp', 'telegram', 'discord', 'slack'],
+}
+
+/** Pages of listings, as they come from a directory. */
+function* pages(size: number, seed: number) {
+  let page = []
+  for (const { listing } of generateRoom(size, Date.UTC(2026, 10, 21), seed)) {
+    page.push(listing)
+    if (page.length < pageSize) continue
+    yield page
+    page = []
+  }
+  yield page
+}
+
+function goThrough(size: number, seed: number, isMatched: boolean): { ms: number; matched: number } {
+  const shortlist = createShortlist(me, createMatcher(me), most)
+  let ms = 0
+  for (const page of pages(size, seed)) {
+    const text = JSON.stringify(page)
+    const startedMs = performance.now()
+    if (isMatched) for (const listing of page) shortlist.take(listing)
+    else JSON.parse(text)
+    ms += performance.now() - startedMs
+  }
+  const startedMs = performance.now()
+  shortlist.matches()
+  return { ms: ms + performance.now() - startedMs, matched: shortlist.matched }
+}
+
+const [arm, size] = process.argv.slice(2)
+goThrough(10_000, 1, arm === 'match')
+const beforeBytes = process.resourceUsage().maxRSS * 1_024
+const listings = Number(size)
+const { ms, matched } = goThrough(listings, 2, arm === 'match')
+const grownBytes = process.resourceUsage().maxRSS * 1_024 - beforeBytes
+console.log(JSON.stringify({ listings, ms, matched, grownBytes } satisfies Matching))
