@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals'
 import { mkdir, readdir, readFile, rename, stat, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
-import { createTestContext, freshFolder, leaves, type Answer, type TestContext } from '../../test/context.ts'
+import { createTestContext, leaves, type Answer, type TestContext } from '../../test/context.ts'
 import { createTestDirectory, type TestDirectory } from '../../test/directory.ts'
 import { directoryOf } from '../directory.ts'
 import { agentFile, handlesFile, peersFile, publishedFile } from '../files.ts'
@@ -141,11 +141,13 @@ describe('the directory', () => {
 })
 
 describe('a home that cannot be written', () => {
-  test('is found out before anything is registered', async () => {
-    const file = await freshFolder()
-    await writeFile(file, '')
-    const context = await createTestContext({ directory, home: join(file, 'home') })
-    await expect(run(context)).rejects.toThrow('a part of the path is no folder')
+  test('is found out before anything is asked or registered', async () => {
+    const context = await createTestContext({ directory, answers: [] })
+    await mkdir(context.home.path)
+    await writeFile(join(context.home.path, 'locks'), '')
+    const { origin } = directory
+    await expect(command.call(context, { directory: origin })).rejects.toThrow('a part of the path is no folder')
+    expect(context.asked).toEqual([])
     expect(registered()).toBe(0)
   })
 

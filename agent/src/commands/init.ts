@@ -51,7 +51,6 @@ export async function init(context: Context, options: Options): Promise<Initiali
   return home.locked('listing', 30_000, async () => {
     const current = await home.read(agentFile)
     if (current !== undefined && current.agentId !== former?.agentId) return already(context, current, options)
-    await home.assertWritable()
     context.report({ text: 'Registering' })
     const agent = await register(context, { origin, config, room }, { challenge, solution })
     const key = await keepAgent(context, agent, forgetAgent)

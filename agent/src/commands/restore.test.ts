@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, test } from '@jest/globals'
-import { cp, readdir, readFile, writeFile } from 'node:fs/promises'
+import { cp, mkdir, readdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { profileIn } from '../../../functions/test/world.ts'
 import { createListed, createRegistered } from '../../test/agents.ts'
@@ -184,9 +184,9 @@ test('a home that was copied to another machine is whole there', async () => {
 
 test('a home that cannot be written is found out before the secret is asked for', async () => {
   const { agent } = await createAgent()
-  const file = await freshFolder()
-  await writeFile(file, '')
-  const context = await createTestContext({ directory, home: join(file, 'home'), answers: [] })
+  const context = await createTestContext({ directory, answers: [] })
+  await mkdir(context.home.path)
+  await writeFile(join(context.home.path, 'locks'), '')
   const options = { directory: directory.origin, agent: agent.agentId }
   await expect(command.call(context, options)).rejects.toThrow('a part of the path is no folder')
 })
