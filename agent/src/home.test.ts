@@ -66,7 +66,7 @@ describe('a file', () => {
           for (const next of values) await openHome(path).change((files) => files.write(noteFile, next))
         })
         const reading = (async () => {
-          for (let look = 0; look < 20; look += 1) {
+          for (let look = 0; look < 100; look += 1) {
             const seen = await openHome(path).read(noteFile)
             if (seen !== undefined) expect(both.flat()).toContainEqual(seen)
           }
@@ -217,13 +217,13 @@ describe('the folder', () => {
     await writeFile(path, '')
     const home = openHome(path)
     const works = [
-      home.read(noteFile),
-      home.lockedBy('files'),
-      home.change(() => Promise.resolve()),
-      home.assertWritable(),
+      () => home.read(noteFile),
+      () => home.lockedBy('files'),
+      () => home.change(() => Promise.resolve()),
+      () => home.assertWritable(),
     ]
     for (const work of works) {
-      expect(await adviceOf(work)).toMatchObject({
+      expect(await adviceOf(work())).toMatchObject({
         message: expect.stringContaining('a part of the path is no folder'),
         next: 'Set KOKO_HOME to a folder.',
       })
