@@ -49,14 +49,20 @@ const statusTool = defineTool({
   annotations: { readOnlyHint: true, destructiveHint: false, idempotentHint: true, openWorldHint: false },
   input: nothing,
   output: z.strictObject({
-    standing: Standing.omit({ problems: true })
+    standing: Standing.omit({ problems: true, isListed: true })
+      // Not `null`: clients that map schemas onto those of their model may refuse a type that is a list of two.
+      .extend({
+        isListed: z.boolean().optional().describe('As the last publish from here left it, where that is known'),
+      })
       .nullable()
       .describe('null where no agent lives here: the operator then runs `koko init` in a terminal'),
     problems: Standing.shape.problems,
   }),
   async run(context) {
-    const { problems, ...standing } = await status(context)
-    return { standing: standing.agent === null ? null : standing, problems }
+    const { problems, ...known } = await status(context)
+    if (known.agent === null) return { standing: null, problems }
+    const { isListed, ...standing } = known
+    return { standing: isListed === null ? standing : { ...standing, isListed }, problems }
   },
 })
 
