@@ -87,7 +87,10 @@ test('names what is not published yet, and what waits for a yes, without its val
   })
   expect(await status(context)).toMatchObject({ unpublished: ['channels.slack', 'profile.age'] })
   expect(await shown()).toMatch(/Slack +waits for your yes: `koko publish`/)
+  expect(await shown()).toMatch(/not published yet +Slack, profile\.age/)
   expect(await shown()).not.toContain('U0FICTION1')
+  await context.home.change((files) => files.remove(publishedFile))
+  expect(await shown()).toMatch(/not published yet +WhatsApp, Telegram, Slack, the profile/)
 })
 
 test('names a channel that was taken back', async () => {

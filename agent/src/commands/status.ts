@@ -1,5 +1,4 @@
-import type { DatingProfile } from '@koko/contract'
-import { AgentId, Channel, Milliseconds, RoomName, rooms } from '@koko/contract'
+import { AgentId, Channel, DatingProfile, Milliseconds, RoomName, rooms } from '@koko/contract'
 import * as z from 'zod'
 import { Advice } from '../advice.ts'
 import { channelNames, clockTime } from '../channel-words.ts'
@@ -207,7 +206,11 @@ function stateWords(state: z.infer<typeof ChannelState>, style: Style): string {
 function unpublishedWords({ hasProfile, unpublished, channels }: Standing): string {
   if (!hasProfile) return 'there is no profile: `koko profile edit`'
   if (channels.length === 0) return 'there is no handle: `koko link`'
-  return unpublished.length === 0 ? 'nothing' : unpublished.join(', ')
+  const fields = unpublished.filter((at) => at.startsWith('profile.'))
+  const changed = channels.filter(({ channel }) => unpublished.includes(`channels.${channel}`))
+  const isNew = fields.length === Object.keys(DatingProfile.shape).length
+  const names = [...changed.map(({ channel }) => channelNames[channel]), ...(isNew ? ['the profile'] : fields)]
+  return names.length === 0 ? 'nothing' : names.join(', ')
 }
 
 function share({ used, of }: z.infer<typeof Used>): string {
