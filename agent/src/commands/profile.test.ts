@@ -1,0 +1,220 @@
+import { geohashOf } from '@koko/contract'
+import { beforeEach, describe, expect, test } from '@jest/globals'
+import { readdir, readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { createTestContext, leaves, type Answer, type TestContext } from '../../test/context.ts'
+import { createTestDirectory, type TestDirectory } from '../../test/directory.ts'
+import { profileFile } from '../files.ts'
+import { styleOf } from '../output.ts'
+import { command } from './profile.ts'
+
+const style = styleOf({}, {})
+const profile = {
+  gender: 'woman',
+  seeking: ['woman', 'man'],
+  age: 34,
+  ageMin: 28,
+  ageMax: 45,
+  area: 'gcpv',
+  maxDistanceKm: 100,
+  intent: 'long_term',
+}
+const flags = {
+  gender: 'woman',
+  seeking: 'woman, man',
+  age: '34',
+  ageMin: '28',
+  ageMax: '45',
+  area: 'gcpv',
+  maxDistance: '100',
+  intent: 'long_term',
+}
+const { area: _area, ...withoutArea } = flags
+
+let directory: TestDirectory
+let context: TestContext
+beforeEach(async () => {
+  directory = await createTestDirectory()
+  context = await createTestContext({ directory })
+})
+
+const answering = (answers: readonly Answer[]) => createTestContext({ directory, home: context.home.path, answers })
+const run = (options: object, on: TestContext = context) => command.call(on, options)
+const kept = async () => (await context.home.read(profileFile))?.profile
+const areaOf = async (options: object) => {
+  await run({ ...withoutArea, ...options })
+  return (await kept())?.area
+}
+const allText = async () => {
+  const names = (await readdir(context.home.path)).filter((name) => name.endsWith('.json'))
+  return (await Promise.all(names.map((name) => readFile(join(context.home.path, name), 'utf8')))).join('\n')
+}
+
+test('is not there at first, and says what is missing', async () => {
+  const { value, show } = await run({})
+  expect(value).toMatchObject({ profile: null, missing: Object.keys(profile), isWritten: false })
+  expect(show(style)).toContain('koko profile edit')
+  expect(await kept()).toBeUndefined()
+})
+
+test('is written by options alone, shown in words, and sent to nobody', async () => {
+  expect((await run({ action: 'edit', ...flags, onlyIntents: 'long_term,open' })).value).toMatchObject({
+    profile,
+    onlyIntents: ['long_term', 'open'],
+    isWritten: true,
+  })
+  const { value, show } = await run({})
+  expect(value).toMatchObject({ profile, isWritten: false, missing: [] })
+  const shown = show(style)
+  expect(shown).toMatch(/Looks for\s+women and men/)
+  expect(shown).toContain('the cell gcpv, about 24 × 20 km around 51.6° N, 0.2° W')
+  expect(shown).toContain('something lasting and open to what comes. This stays at home.')
+  expect(directory.requests).toEqual([])
+})
+
+test('anyone, anywhere and anything are answers too', async () => {
+  await run({ ...flags, seeking: '', maxDistance: 'anywhere', onlyIntents: '' })
+  expect(await kept()).toMatchObject({ seeking: [], maxDistanceKm: null })
+  expect((await run({})).show(style)).toMatch(/Looks for\s+anyone[^]*Distance\s+anywhere[^]*may hope for anything/)
+})
+
+test('an option changes its field alone', async () => {
+  await run({ ...flags, onlyIntents: 'open' })
+  expect((await run({ age: '35' })).value).toMatchObject({ profile: { ...profile, age: 35 }, onlyIntents: ['open'] })
+  expect((await run({ onlyIntents: 'casual' })).value).toMatchObject({ onlyIntents: ['casual'] })
+  expect(await kept()).toEqual({ ...profile, age: 35 })
+})
+
+test('where there is nobody to ask, every option that is missing is named at once', async () => {
+  await expect(run({ action: 'edit', age: '34', ageMin: '28' })).rejects.toMatchObject({
+    next: 'Give --gender, --seeking, --age-max, --place (or --at, or --area), --max-distance, --intent too.',
+  })
+  await run(flags)
+  await expect(run({ action: 'edit' })).rejects.toMatchObject({ next: expect.stringContaining('--gender') })
+})
+
+test.each([
+  [{ age: '17' }, 'age must be a whole number from 18 to 120.'],
+  [{ age: '34.5' }, 'age must be a whole number from 18 to 120.'],
+  [{ ageMin: 'young' }, 'age-min must be a whole number from 18 to 120.'],
+  [{ gender: 'lady' }, 'gender must be one of woman, man, nonbinary, other.'],
+  [{ seeking: 'woman,woman' }, 'seeking must not name the same twice.'],
+  [{ maxDistance: '0' }, 'max-distance must be a whole number from 1 to 20000, or null for anywhere.'],
+  [{ area: 'gcpvj' }, 'area must be a geohash of 2 to 4 characters, of 0 to 9 and b to z without i, l and o.'],
+  [{ coarse: '5' }, 'coarse must be 2, 3 or 4.'],
+  [{ action: 'show' }, 'action must be edit, or left out.'],
+  [{ ageMin: '50' }, 'The oldest age sought is below the youngest.'],
+  [{ area: 'gcpv', at: '51.5,-0.1' }, '--place, --at and --area say the same in three ways.'],
+])('an option that does not pass changes nothing, and what would pass is said: %j', async (options, message) => {
+  await run(flags)
+  await expect(run(options)).rejects.toMatchObject({ name: 'Advice', message })
+  expect(await kept()).toEqual(profile)
+})
+
+describe('of a place', () => {
+  test('only the cell is kept: neither the city nor the position is written anywhere', async () => {
+    expect(await areaOf({ place: 'Reykjavík' })).toBe(geohashOf({ latitude: 64.15, longitude: -21.94 }, 4))
+    expect(await allText()).not.toMatch(/Reykjav|64\.15|21\.94/)
+    expect(await areaOf({ at: '52.5219184,13.4132147' })).toBe('u33d')
+    expect(await allText()).not.toMatch(/52\.52|13\.41/)
+  })
+
+  test('the cell is a coarse one where few live, which is said, and as coarse as the operator wants', async () => {
+    const { value, show } = await run({ ...withoutArea, at: '68.35,14.6' })
+    expect(value).toMatchObject({ profile: { area: expect.stringMatching(/^...$/) }, isCoarse: true })
+    expect(show(style)).toContain('with --coarse 4')
+    expect(await areaOf({ at: '68.35,14.6', coarse: '4' })).toHaveLength(4)
+    expect(await areaOf({ place: 'Berlin', coarse: '2' })).toBe('u3')
+    expect(await areaOf({ area: 'gcpv', coarse: '3' })).toBe('gcp')
+    expect((await run({ coarse: '2' })).value).toMatchObject({ profile: { area: 'gc' }, isCoarse: false })
+    await expect(run({ coarse: '4' })).rejects.toThrow('coarser, and not finer')
+  })
+
+  test('a city that several have, or none, is asked about by name', async () => {
+    await expect(areaOf({ place: 'London' })).rejects.toMatchObject({
+      next: 'Name the country too: "London, Canada" or "London, United Kingdom".',
+    })
+    await expect(areaOf({ place: 'Brelin' })).rejects.toMatchObject({
+      next: expect.stringMatching(/^Did you mean "Berlin, Germany"/),
+    })
+    await expect(areaOf({ place: 'Xyzzyville' })).rejects.toMatchObject({ next: expect.stringContaining('--at') })
+    await expect(areaOf({ at: 'here' })).rejects.toMatchObject({ next: 'Write it like 51.5,-0.1.' })
+    const asked = await answering([['Which of them?', 'London, Canada']])
+    await run({ ...withoutArea, place: 'London' }, asked)
+    expect((await kept())?.area).toMatch(/^dpw/)
+  })
+})
+
+describe('in a terminal', () => {
+  const answers = (where: readonly Answer[]): Answer[] => [
+    ['You are', 'woman'],
+    ['Whom do you look for', ['woman', 'man']],
+    ['How old are you', 'thirty'],
+    ['How old are you', '34'],
+    ['youngest', '28'],
+    ['oldest', '27'],
+    ['oldest', '45'],
+    ...where,
+    ['How far away', 'near'],
+    ['How far away', '100'],
+    ['What do you hope for', 'long_term'],
+    ['What may a match hope for', ['long_term']],
+  ]
+
+  test('each field is asked in words, and again until it passes', async () => {
+    const asked = await answering(
+      answers([
+        ['Where are you', 'city'],
+        ['Which city', 'Lodnon'],
+        ['Which city', 'London'],
+        ['Which of them', 'London, United Kingdom'],
+        ['How large a cell', 'gcpv'],
+      ]),
+    )
+    const { value } = await run({ action: 'edit' }, asked)
+    expect(value).toMatchObject({ profile, onlyIntents: ['long_term'] })
+    expect(asked.refused).toEqual([
+      'It must be a whole number from 18 to 120.',
+      'It must not be below 28.',
+      expect.stringContaining('Did you mean "London, Canada" or "London, United Kingdom"?'),
+      'It must be a whole number from 1 to 20000, or null for anywhere.',
+    ])
+    expect(asked.answers).toEqual([])
+  })
+
+  test('a position where few live is offered a coarser cell, and why', async () => {
+    const asked = await answering(
+      answers([
+        ['Where are you', 'position'],
+        ['Latitude and longitude', 'up north'],
+        ['Latitude and longitude', '68.35, 14.6'],
+        ['Few live around here', geohashOf({ latitude: 68.35, longitude: 14.6 }, 3)],
+      ]),
+    )
+    await run({ action: 'edit' }, asked)
+    expect((await kept())?.area).toHaveLength(3)
+    expect(await allText()).not.toMatch(/68\.35|14\.6/)
+  })
+
+  test('what is kept can stay', async () => {
+    await run(flags)
+    await run({ action: 'edit' }, await answering(answers([['Where are you', 'keep']])))
+    expect(await kept()).toEqual(profile)
+  })
+
+  test('only what no option said is asked for', async () => {
+    const { intent: _intent, ...most } = flags
+    await run(most, await answering([['What do you hope for', 'open']]))
+    expect(await kept()).toEqual({ ...profile, intent: 'open' })
+  })
+
+  test('who leaves changes nothing', async () => {
+    await run(flags)
+    const leaving: Answer[] = [
+      ['You are', 'man'],
+      ['Whom', leaves],
+    ]
+    await expect(run({ action: 'edit' }, await answering(leaving))).rejects.toThrow('left')
+    expect(await kept()).toEqual(profile)
+  })
+})
