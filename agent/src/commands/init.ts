@@ -123,6 +123,7 @@ function emulated(origin: string): string {
 function show(value: Initialised, style: Style): string {
   const { origin, isEmulated, room, registeredAtMs, keptIn } = value
   const facts = columns([
+    ...(value.alreadyRegistered ? [['agent id', value.agentId] as const] : []),
     ['directory', `${origin}${isEmulated ? ' (under emulators: fictional numbers only)' : ''}`],
     ['room', room],
     ['registered', new Date(registeredAtMs).toISOString()],
@@ -131,7 +132,6 @@ function show(value: Initialised, style: Style): string {
     return [
       `${style.good('✓')} An agent lives in ${value.keptIn} already. Nothing was registered.`,
       facts,
-      columns([['agent id', value.agentId]]),
       '',
       'Next: `koko status` shows how it stands. `koko unregister` removes it for good; where the directory has removed it,',
       '`koko init --again` registers anew. For a second agent set KOKO_HOME to another folder.',
