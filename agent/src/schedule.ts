@@ -116,7 +116,6 @@ function isPublishDue(state: DaemonState, standing: Standing, nowMs: number): bo
  * ahead counts, as after a flight to the west; one further ahead was a clock that was wrong.
  */
 function isDiscoveryDue(discoveredOn: readonly string[], { date, minutes }: LocalTime, atMinutes: number): boolean {
-  if (discoveredOn.includes(date)) return false
   const tomorrow = shiftDate(date, 1)
   const last = discoveredOn.filter((done) => done <= tomorrow).reduce((a, b) => (a > b ? a : b), '')
   return last < (minutes >= atMinutes ? date : shiftDate(date, -1))
