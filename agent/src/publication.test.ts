@@ -103,6 +103,7 @@ test('planned again with what it led to, a publish changes nothing', () => {
 test('a publish whose outcome nobody knows is no reason not to publish again', () => {
   const kept = { profile, handles: { telegram: alice } }
   expect(planPublish(kept, { listing: undefined, unlinked: [] }, {}).isUnchanged).toBe(false)
+  expect(planPublish(kept, { listing: undefined, unlinked: [unlink] }, {}).isUnchanged).toBe(false)
   expect(
     planPublish(kept, { listing: { profile, channels: { telegram: 'alice_a' } }, unlinked: [] }, {}).isUnchanged,
   ).toBe(true)
