@@ -8,11 +8,11 @@ const numRuns = Number(process.env.PROMISES_RUNS ?? 150)
 test(
   'keeps the six promises through any history, and serves what is listed one quiet republish later',
   () => fc.assert(fc.asyncProperty(histories, runHistory), { numRuns }),
-  1_000 * numRuns,
+  3_000 * numRuns,
 )
 
 test(
   'keeps them while agents take back what others look at, shards are rewritten under both, and answers are slow',
   () => fc.assert(fc.asyncProperty(races, runHistory), { numRuns }),
-  1_000 * numRuns,
+  3_000 * numRuns,
 )

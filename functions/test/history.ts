@@ -6,6 +6,7 @@ import type { DiscoveryView } from '../src/discovery-view.ts'
 import type { Fields } from '../src/ports.ts'
 import { republishDiscovery } from '../src/republish.ts'
 import { sessionOf } from '../src/sessions.ts'
+import { liftTakedown, takeDownHandle } from '../src/takedown.ts'
 import { interleave, killAt } from './interleave.ts'
 import type { OnAwait } from './memory-store.ts'
 import {
@@ -22,7 +23,7 @@ import {
   type Operation,
   type Outcome,
 } from './model.ts'
-import { expectConverged, shardListings, sorted, storedListings, type StoredListing } from './oracle.ts'
+import { expectConverged, reachOf, shardListings, sorted, storedListings, type StoredListing } from './oracle.ts'
 import { call, codeOf, createWorld, look, profileIn, register, type Claims, type World } from './world.ts'
 
 /** Random histories of a directory, run step by step beside the model, with every promise checked after each step. */
@@ -42,6 +43,8 @@ const promptMs = 10 * second
 const forgottenMs = 61 * minute
 const areas = ['gcpv', 'gcpu', 'u173', 'gc', 'dr5r']
 const mostAgents = 8
+/** None of the areas above is at any of these distances from another: the oracle's are about right. */
+const reaches = [30, 100, 700, undefined]
 const inOrder = [{ which: 0, stay: 0 }]
 
 /** A call in a history: whose, with which of its sessions, and what is in it; numbers are taken as far as they reach. */
@@ -61,6 +64,9 @@ interface Looker {
   session: number
   instance: number
   pageSize: number
+  /** Looks near one of the areas, within one of the reaches; 0 is nowhere. */
+  near: number
+  within: number
   /** Takes the next page of the walk that the agent is on, where it is on one. */
   goesOn: boolean
 }
@@ -94,6 +100,8 @@ const draft: fc.Arbitrary<Draft> = fc.record({
     { weight: 2, arbitrary: fc.constant('relink' as const) },
     { weight: 2, arbitrary: fc.constant('heartbeat' as const) },
     { weight: 2, arbitrary: fc.constant('unregister' as const) },
+    { weight: 2, arbitrary: fc.constant('takeDown' as const) },
+    { weight: 1, arbitrary: fc.constant('lift' as const) },
     {
       weight: 4,
       arbitrary: fc.constantFrom(
@@ -118,6 +126,8 @@ const looker: fc.Arbitrary<Looker> = fc.record({
   session: rarely,
   instance: fc.nat(2),
   pageSize: fc.constantFrom(1, 3, 50),
+  near: fc.oneof(fc.constant(0), fc.nat(areas.length)),
+  within: fc.nat(reaches.length - 1),
   goesOn: fc.boolean(),
 })
 
@@ -213,7 +223,10 @@ export const races: fc.Arbitrary<Step[]> = fc
         kind: fc.constant('together' as const),
         drafts: fc.array(
           fc
-            .tuple(draft, fc.constantFrom('publish' as const, 'unlink' as const, 'unregister' as const))
+            .tuple(
+              draft,
+              fc.constantFrom('publish' as const, 'unlink' as const, 'unregister' as const, 'takeDown' as const),
+            )
             .map(([each, kind]) => ({ ...each, kind, session: 0 })),
           { minLength: 1, maxLength: 2 },
         ),
@@ -241,7 +254,14 @@ interface Actor {
   removedAt: { realMs: number; wallMs: number } | null
   served: { dayMs: number; discovered: number; fetched: number }
   /** The walk that the agent is on: how to go on with it, and whom it has met. */
-  walk: { pageToken: string; expiresAtMs: number; met: ReadonlySet<string> } | null
+  walk: {
+    pageToken: string
+    expiresAtMs: number
+    met: ReadonlySet<string>
+    query: { near?: string; withinKm?: number }
+    /** The place of the last met, where the walk is by distance. */
+    last: [metres: number, agentId: string] | null
+  } | null
 }
 
 interface Call {
@@ -263,6 +283,8 @@ interface Looked {
   endMs: number
   /** Whom earlier pages of the same walk held; undefined for a first page. */
   met?: ReadonlySet<string> | undefined
+  query: { near?: string; withinKm?: number }
+  last: [metres: number, agentId: string] | null
   error?: string
   agents?: readonly ModelListing[]
 }
@@ -393,6 +415,7 @@ async function addActor({ world, actors }: History): Promise<void> {
       unlistedSinceMs: dayOf(registeredAtMs),
       link: null,
       publishAllowanceFullAtMs: registeredAtMs,
+      refused: [],
     },
     sessions: [{ claims, model: { generation: 0, settingsUntilMs: null } }],
     tokens: [token],
@@ -449,6 +472,9 @@ function operationOf(actor: Actor, kind: Draft['kind'], draft: Omit<Draft, 'who'
     case 'unlink':
     case 'relink':
       return { kind, channel }
+    case 'takeDown':
+    case 'lift':
+      return { kind, channel, handle: handleFor(channel, actor.index, draft.variant) }
     case 'redeem':
       return { kind, code: actor.codes.at(-1 - draft.old) ?? 'x'.repeat(43) }
     case 'signIn':
@@ -557,6 +583,15 @@ async function perform({ world, actors }: History, { actor, operation, claims }:
         const name: CallableName = operation.kind === 'unlink' ? 'unlinkChannel' : 'relinkChannel'
         return { answer: await call(world, name, claims, { channel: operation.channel }) }
       }
+      case 'takeDown': {
+        // A host that is told to try again does.
+        for (;;) {
+          const taken = await takeDownHandle(world.ports, operation, world.clock.now()).catch(onlyCodes('aborted'))
+          if (taken !== undefined) return { answer: taken }
+        }
+      }
+      case 'lift':
+        return { answer: await liftTakedown(world.ports, operation) }
       case 'heartbeat':
         return { answer: await call(world, 'heartbeat', claims) }
       case 'unregister':
@@ -693,7 +728,7 @@ function accept(
   }
 }
 
-function comparable({ agentId: _, registeredAtMs: __, link, ...state }: AgentState) {
+function comparable({ agentId: _, registeredAtMs: __, refused: ___, link, ...state }: AgentState) {
   const shown = { ...state, codeHash: link?.codeHash ?? null }
   return state.removed ? { removed: true } : shown
 }
@@ -721,7 +756,7 @@ function storedState({ world }: History, { state: { agentId } }: Actor) {
 
 async function discoverAs(
   history: History,
-  { who, session, instance, pageSize, goesOn }: Looker,
+  { who, session, instance, pageSize, near, within, goesOn }: Looker,
 ): Promise<Looked | null> {
   const { world, instances } = history
   const actor = pickActor(history, who)
@@ -731,18 +766,38 @@ async function discoverAs(
   const nowMs = world.clock.now().getTime()
   const walk = goesOn && actor.walk !== null && actor.walk.expiresAtMs > nowMs ? actor.walk : null
   actor.walk = null
-  const input = { pageSize, ...(walk === null ? {} : { pageToken: walk.pageToken }) }
+  const [area, withinKm] = [areas[near - 1], reaches[within]]
+  const anew: Looked['query'] =
+    area === undefined ? {} : { near: area, ...(withinKm === undefined ? {} : { withinKm }) }
+  const query = walk?.query ?? anew
+  const input = { pageSize, ...query, ...(walk === null ? {} : { pageToken: walk.pageToken }) }
   const result = await look(world, view, chosen.claims, input).then(
     ({ agents, nextPageToken }): Pick<Looked, 'agents'> => {
       if (nextPageToken !== null) {
         const met = new Set([...(walk?.met ?? []), ...agents.map(({ agentId }) => agentId)])
-        actor.walk = { pageToken: nextPageToken, expiresAtMs: nowMs + 10 * minute, met }
+        const last = agents.at(-1)
+        actor.walk = {
+          pageToken: nextPageToken,
+          expiresAtMs: nowMs + 10 * minute,
+          met,
+          query,
+          last: last === undefined ? (walk?.last ?? null) : placeIn(last, query.near),
+        }
       }
       return { agents }
     },
     (error: unknown): Pick<Looked, 'error'> => ({ error: codeOfError(error) }),
   )
-  return { actor, session: chosen.model, nowMs, endMs: world.clock.monotonicMs(), met: walk?.met, ...result }
+  return {
+    actor,
+    session: chosen.model,
+    nowMs,
+    endMs: world.clock.monotonicMs(),
+    met: walk?.met,
+    query,
+    last: walk?.last ?? null,
+    ...result,
+  }
 }
 
 /** What discovery must answer this caller with, when nobody else is at work; undefined for a page. */
@@ -765,13 +820,22 @@ function budgetLeft(history: History, { who }: Looker): number {
 }
 
 /** An answer holds peers only, only what they published, and nothing that was taken back more than 10 s ago. */
-function checkLook(history: History, { actor, nowMs, endMs, met, agents, error }: Looked): void {
+function checkLook(history: History, { actor, nowMs, endMs, met, query, last, agents, error }: Looked): void {
   if (agents === undefined) {
     const known = ['unauthenticated', 'permission-denied', 'failed-precondition', 'resource-exhausted']
     assert.ok([...known, 'unavailable', 'aborted'].includes(error ?? ''))
     return
   }
   const seen = new Set(met)
+  let before = last
+  for (const each of agents) {
+    const place = placeIn(each, query.near)
+    if (query.near !== undefined) {
+      assert.ok(isWithin(each, query), 'an answer holds an agent that is out of reach')
+      assert.ok(before === null || isBehind(before, place), 'an answer is not in the order of distance')
+    }
+    before = place
+  }
   for (const { agentId, channels, profile, presence } of agents) {
     const peer = history.actors.find(({ state }) => state.agentId === agentId)
     assert.ok(peer !== undefined && peer !== actor, 'an answer holds an agent that is no peer')
@@ -790,6 +854,21 @@ function checkLook(history: History, { actor, nowMs, endMs, met, agents, error }
     assert.ok(published, 'an answer holds what was never published')
   }
   charge(actor, 'discovered', agents.length, budgetOf(actor, nowMs), nowMs)
+}
+
+type Located = Pick<ModelListing, 'agentId' | 'profile'>
+
+/** Where an agent comes in a walk by distance. */
+function placeIn({ agentId, profile }: Located, near: string | undefined): [metres: number, agentId: string] {
+  return [near === undefined ? 0 : reachOf(profile.area, near).metres, agentId]
+}
+
+function isBehind([metres, agentId]: [number, string], [next, nextId]: [number, string]): boolean {
+  return metres < next || (metres === next && agentId < nextId)
+}
+
+function isWithin({ profile }: Located, { near, withinKm }: { near?: string; withinKm?: number }): boolean {
+  return near === undefined || withinKm === undefined || reachOf(profile.area, near).edgeKm <= withinKm
 }
 
 async function batchGetAs(history: History, { who, of }: { who: number; of: number[] }): Promise<void> {
@@ -922,6 +1001,17 @@ async function checkConvergence(history: History): Promise<void> {
       for (const { state } of surelyOnline) {
         if (state.agentId !== actor.state.agentId) assert.deepEqual(byId.get(state.agentId), state.listing)
       }
+      for (const withinKm of reaches) {
+        const query = { near: areas[actor.index % areas.length] ?? '', ...(withinKm === undefined ? {} : { withinKm }) }
+        const { agents: found } = await look(world, instance, claims, { pageSize: 9, ...query })
+        assert.deepEqual(
+          found.filter(({ agentId }) => surelyOnline.some(({ state }) => state.agentId === agentId)),
+          surelyOnline
+            .flatMap(({ state: { agentId, listing } }) => (agentId === actor.state.agentId ? [] : (listing ?? [])))
+            .filter((listing) => isWithin(listing, query))
+            .sort((a, b) => (isBehind(placeIn(a, query.near), placeIn(b, query.near)) ? -1 : 1)),
+        )
+      }
       const listings = storedListings(world)
       for (const [agentId, listing] of sorted(byId)) assert.deepEqual(listing, listings.get(agentId))
     }
@@ -958,7 +1048,7 @@ function checkDocuments({ world, actors }: History): void {
   const byId = new Map(actors.map((actor) => [actor.state.agentId, actor]))
   const secrets = actors.flatMap((actor) => [...actor.secrets, ...actor.codes])
   const inShards = new Map<string, StoredListing>()
-  let links = 0
+  let [links, refusals] = [0, 0]
   for (const [path, fields] of documents) {
     const id = path.slice(path.lastIndexOf('/') + 1)
     const actor = byId.get(id)
@@ -1014,6 +1104,11 @@ function checkDocuments({ world, actors }: History): void {
         assert.deepEqual(keys, ['agentId', 'expiresAt'])
         assert.equal(presentIn(byId.get(String(fields.agentId))).link?.codeHash, id)
         break
+      case 'takedowns':
+        refusals += 1
+        assert.deepEqual(keys, ['sinceMs'])
+        assert.match(id, /^[0-9a-f]{64}$/)
+        break
       case 'proofs':
         assert.deepEqual(keys, ['expiresAt'])
         break
@@ -1043,6 +1138,7 @@ function checkDocuments({ world, actors }: History): void {
     assert.equal(documents.has(`mcpDirectory/dating/agents/${state.agentId}`), state.listing !== null)
     assert.equal(documents.has(`unlinks/${state.agentId}`), Object.keys(state.unlinkedAtMs).length > 0)
   }
+  assert.equal(refusals, actors.flatMap(({ state }) => state.refused).length)
   assert.equal(links, actors.filter(({ state }) => state.link !== null).length)
   for (const [agentId, { channels }] of inShards) {
     const listed = Object.values(byId.get(agentId)?.state.listing?.channels ?? {})

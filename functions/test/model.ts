@@ -35,6 +35,8 @@ export interface AgentState {
   unlistedSinceMs: number | null
   link: { codeHash: string; expiresAtMs: number } | null
   publishAllowanceFullAtMs: number
+  /** Handles of its own that the host has taken down; nobody else has them. */
+  refused: readonly string[]
 }
 
 export interface ModelSession {
@@ -53,6 +55,7 @@ export type Operation =
   | { kind: 'createLink' }
   | { kind: 'redeem'; code: string }
   | { kind: 'signIn'; secret: string }
+  | { kind: 'takeDown' | 'lift'; channel: ChannelName; handle: string }
   | { kind: 'retire' }
 
 /** What a call came to. `minted` is what only the server can choose: a secret, a code or a token. */
@@ -105,6 +108,9 @@ export function applyOperation(
       const jumped = start - nowMs > (publishesAtOnce + 1) * minute
       const fullAtMs = (jumped ? nowMs + (publishesAtOnce - 1) * minute : start) + minute
       if (fullAtMs > nowMs + publishesAtOnce * minute) return refuse('resource-exhausted')
+      if (Object.values(operation.channels).some((handle) => state.refused.includes(handle))) {
+        return refuse('invalid-argument')
+      }
       const offered = channelNames.filter((channel) => operation.channels[channel] !== undefined)
       const withheld = offered.flatMap((channel) => {
         const unlinkedAtMs = state.unlinkedAtMs[channel]
@@ -147,6 +153,19 @@ export function applyOperation(
         answer,
       )
     }
+    case 'takeDown': {
+      const { channel, handle } = operation
+      const refused = [...new Set([...state.refused, handle])]
+      if (state.listing?.channels[channel] !== handle) return answered({ refused }, { listings: 0 })
+      const { [channel]: taken, ...channels } = state.listing.channels
+      const listing = Object.keys(channels).length === 0 ? null : { ...state.listing, channels }
+      return answered({ refused, listing, unlistedSinceMs: unlistedSince(state, listing, today) }, { listings: 1 })
+    }
+    case 'lift':
+      return answered(
+        { refused: state.refused.filter((handle) => handle !== operation.handle) },
+        state.refused.includes(operation.handle),
+      )
     case 'relink': {
       const { [operation.channel]: lifted, ...unlinkedAtMs } = state.unlinkedAtMs
       return answered({ unlinkedAtMs }, { channel: operation.channel })

@@ -47,6 +47,63 @@ export function storedManifest({ store }: World) {
   return StoredManifest.parse(store.all().get('discovery/dating') ?? { revision: 0, shards: [] })
 }
 
+const earthKm = 6_371.0088
+
+/** The rectangle of a geohash, in degrees. */
+function boundsOf(area: string): { south: number; west: number; north: number; east: number } {
+  const bits = area.split('').flatMap((character) => {
+    const value = '0123456789bcdefghjkmnpqrstuvwxyz'.indexOf(character)
+    return [16, 8, 4, 2, 1].map((bit) => (value & bit) > 0)
+  })
+  const bounds = { south: -90, west: -180, north: 90, east: 180 }
+  bits.forEach((isUpper, index) => {
+    const [low, high] = index % 2 === 0 ? (['west', 'east'] as const) : (['south', 'north'] as const)
+    bounds[isUpper ? low : high] = (bounds[low] + bounds[high]) / 2
+  })
+  return bounds
+}
+
+/** The length of the great circle between two places. */
+function kmBetween([latitude, longitude]: [number, number], [otherLatitude, otherLongitude]: [number, number]): number {
+  const radians = Math.PI / 180
+  const half = (degrees: number) => Math.sin((degrees * radians) / 2) ** 2
+  const cosines = Math.cos(latitude * radians) * Math.cos(otherLatitude * radians)
+  return 2 * earthKm * Math.asin(Math.sqrt(half(otherLatitude - latitude) + cosines * half(otherLongitude - longitude)))
+}
+
+interface Reach {
+  metres: number
+  edgeKm: number
+}
+const reaches = new Map<string, Reach>()
+
+/** How far an area is from the middle of another: its middle in metres, and its nearest place in km, about. */
+export function reachOf(area: string, near: string): Reach {
+  const pair = `${area} ${near}`
+  const reach = reaches.get(pair) ?? measureReach(area, near)
+  reaches.set(pair, reach)
+  return reach
+}
+
+function measureReach(area: string, near: string): Reach {
+  const middle = ({ south, west, north, east }: ReturnType<typeof boundsOf>): [number, number] => [
+    (south + north) / 2,
+    (west + east) / 2,
+  ]
+  const [from, bounds] = [middle(boundsOf(near)), boundsOf(area)]
+  const steps = Array.from({ length: 41 }, (_, index) => index / 40)
+  const places = steps.flatMap((up) =>
+    steps.map((along): [number, number] => [
+      bounds.south + up * (bounds.north - bounds.south),
+      bounds.west + along * (bounds.east - bounds.west),
+    ]),
+  )
+  return {
+    metres: Math.round(kmBetween(from, middle(bounds)) * 1_000),
+    edgeKm: Math.min(...places.map((place) => kmBetween(from, place))),
+  }
+}
+
 /** The listings that a shard's document holds. */
 export function shardListings(fields: Fields | undefined): StoredListing[] {
   if (!(fields?.entries instanceof Uint8Array)) throw new Error('a shard holds bytes')
