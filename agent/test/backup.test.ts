@@ -6,7 +6,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { openHome } from '../src/home.ts'
-import { homeOf, numbersIn, writeHome } from './home-values.ts'
+import { numbersIn } from './home-numbers.ts'
+import { homeOf, writeHome } from './home-values.ts'
 
 jest.setTimeout(120_000)
 

@@ -7,10 +7,11 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { homeFiles } from '../src/files.ts'
 import { openHome } from '../src/home.ts'
-import { counterFile, numbersIn } from './home-values.ts'
+import { numbersIn } from './home-numbers.ts'
+import { counterFile } from './home-values.ts'
 import { killAgainAndAgain } from './killing.ts'
 
-jest.setTimeout(300_000)
+jest.setTimeout(900_000)
 
 let folder: string
 let program: string

@@ -1,0 +1,34 @@
+import { isDeepStrictEqual } from 'node:util'
+import { agentFile, daemonFile, handlesFile, peersFile, profileFile, publishedFile } from '../src/files.ts'
+import type { Home } from '../src/home.ts'
+import { homeOf } from './home-values.ts'
+
+/**
+ * The number that each file holds the value of, in the order in which they are written; 0 for one that was never
+ * written. Throws where a file is damaged, or not wholly of one number.
+ */
+export async function numbersIn(home: Home): Promise<number[]> {
+  const agent = await home.read(agentFile)
+  const profile = await home.read(profileFile)
+  const handles = await home.read(handlesFile)
+  const published = await home.read(publishedFile)
+  const peers = await home.read(peersFile)
+  const daemon = await home.read(daemonFile)
+  const numbers = {
+    agent: agent?.registeredAtMs,
+    profile: profile?.profile.maxDistanceKm,
+    handles: handles?.whatsapp?.agreedAtMs,
+    published: published?.publishedAtMs,
+    peers: peers?.budget.dayMs,
+    daemon: daemon?.onlineUntilMs,
+  }
+  const found = { agent, profile, handles, published, peers, daemon }
+  return names.map((name) => {
+    if (found[name] === undefined) return 0
+    const number = numbers[name] ?? Number.NaN
+    if (!isDeepStrictEqual(found[name], homeOf(number)[name])) throw new Error(`${name} is of no single number`)
+    return number
+  })
+}
+
+const names = ['agent', 'profile', 'handles', 'published', 'peers', 'daemon'] as const
