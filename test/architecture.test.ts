@@ -71,6 +71,7 @@ const places: Record<string, Place> = {
     holds: under('agent/src'),
     allows: (specifier) =>
       under('agent/src')(specifier) ||
+      specifier === 'agent/package.json' ||
       specifier.startsWith('node:') ||
       ownPackages('agent').some((name) => isPackage(specifier, name)),
     mayBeEmpty: true,
