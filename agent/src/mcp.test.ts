@@ -361,6 +361,26 @@ test('an answer to a question that nobody asked counts for nothing', async () =>
   expect(directory.requests.map(({ name }) => name)).not.toContain('publishProfile')
 })
 
+test('an answer counts once', async () => {
+  const directory = await createTestDirectory()
+  const context = await createOperator(directory)
+  const { client, call, traffic, asked } = await connect(context, 'yes')
+  await call('publish', { dryRun: false })
+  const retried = traffic.map((each) => JSON.parse(each) as { params?: object }).find(isRetry)
+  await context.home.change((files) =>
+    files.write(handlesFile, {
+      telegram: { handle: handles.telegram, agreedAtMs: null },
+      whatsapp: { handle: handles.whatsapp, agreedAtMs: null },
+    }),
+  )
+  await client.callTool(retried?.params as Parameters<Client['callTool']>[0])
+  expect(asked).toHaveLength(2)
+})
+
+function isRetry({ params }: { params?: object }): boolean {
+  return params !== undefined && 'requestState' in params
+}
+
 test('the status tells how each channel stands, and of a home without an agent that it is one', async () => {
   const directory = await createTestDirectory()
   const { call } = await connect(await createOperator(directory), 'yes')

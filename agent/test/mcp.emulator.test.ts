@@ -15,7 +15,7 @@ import { agentFile } from '../src/files.ts'
 import { openHome } from '../src/home.ts'
 import { consents, createOperator, entry, type Operator } from './operator.ts'
 
-jest.setTimeout(240_000)
+jest.setTimeout(300_000)
 
 const inspector = join(root, 'node_modules/@modelcontextprotocol/inspector/clients/launcher/build/index.js')
 const profile = {
