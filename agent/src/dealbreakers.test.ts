@@ -174,7 +174,7 @@ test('two areas are no nearer than the nearest of their places, and that is what
       const step = (radiusKm(ours) + radiusKm(theirs)) / 6
       expect(nearest - atLeast).toBeLessThanOrEqual(step + 0.01)
     }),
-    { numRuns: 60 },
+    { numRuns: 30 },
   )
 })
 

@@ -112,12 +112,12 @@ const roundingKm = 0.001
 export function distanceOfAreas(a: Area, b: Area): Distance {
   const [ours, theirs] = [cellOf(a), cellOf(b)]
   const about = distanceKm(centreOf(ours), centreOf(theirs))
-  return { about, atLeast: a.startsWith(b) || b.startsWith(a) ? 0 : gapKm(ours, theirs) }
+  return { about, atLeast: gapKm(ours, theirs) }
 }
 
 /**
- * The distance of the nearest places of two cells that share no more than an edge. One of the two is a corner: edges
- * along meridians come closest at an end, and of places on a parallel those at the same longitude are nearest.
+ * The distance of the nearest places of two cells, of which one may hold the other. One of the two places is a corner:
+ * edges along meridians come closest at an end, and of places on a parallel those at the same longitude are nearest.
  */
 function gapKm(a: Cell, b: Cell): number {
   const gaps = [

@@ -1,5 +1,5 @@
 import type { Channels, DatingProfile } from '@koko/contract'
-import { describe, expect, test } from '@jest/globals'
+import { describe, expect, jest, test } from '@jest/globals'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { call, profileIn, register } from '../../functions/test/world.ts'
@@ -9,6 +9,8 @@ import { Advice } from './advice.ts'
 import type { Me } from './dealbreakers.ts'
 import { askForPeer, discover, Discovery, queryNear } from './discovery.ts'
 import { agentFile, peersFile, profileFile, publishedFile } from './files.ts'
+
+jest.setTimeout(60_000)
 
 const hour = 3_600_000
 const day = 24 * hour
@@ -224,7 +226,8 @@ describe('a look', () => {
     expect(await discover(home, {})).toMatchObject({ looked: 100, note: found.note })
     expect(asked(directory, 'discover')).toHaveLength(before)
 
-    await directory.pass(12 * hour)
+    directory.clock.advance(12 * hour)
+    await directory.republish()
     expect(await discover(home, {})).toMatchObject({ hasMore: true, budget: { discover: { used: 100 } } })
     expect(asked(directory, 'discover').length).toBeGreaterThan(before)
   })
@@ -413,6 +416,18 @@ test('the day of the budget is that of the directory, whatever this machine take
   const later = await discover(home, {})
   expect(later.matches).toMatchObject([{ handle: 'a_fictional_peer', refreshed: true }])
   expect(later.budget.discover.used).toBe(2)
+})
+
+test('a day that this machine began too early is put right by the directory', async () => {
+  const directory = await createTestDirectory()
+  const home = await settle(directory)
+  await directory.addPeer()
+  await discover(home, {})
+  const nowMs = home.nowMs
+  home.nowMs = () => nowMs() + day
+  await discover(home, {})
+  const today = Math.floor(nowMs() / day) * day
+  expect((await home.home.read(peersFile))?.budget).toEqual({ dayMs: today, discovered: 1, refreshed: 1 })
 })
 
 describe('nobody looks', () => {

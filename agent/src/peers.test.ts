@@ -87,6 +87,12 @@ describe('forgets', () => {
     expect(later.peers.forgotten).toEqual([])
   })
 
+  test('also who was asked for without being known', () => {
+    const after = plan(noPeers, { asked: [idOf(1)], listings: [listing(1, { whatsapp: '+12025550123' })] })
+    const late = plan(after.peers, { listings: [listing(1, withBoth)], asOfMs: noon - discoveryDelayMs }, noon + 1)
+    expect(known(late)).toEqual([])
+  })
+
   test('who was not asked for since seven days', () => {
     const before = knowing(listing(1, withBoth))
     expect(known(plan(before, {}, noon - minute + 7 * dayMs - 1))).toHaveLength(1)

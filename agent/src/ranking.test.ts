@@ -54,9 +54,9 @@ describe('comes first', () => {
     ['who is closer in age, younger', listing(2, { age: 27 }), listing(1, { age: 34 })],
     ['who was seen later', listing(2, {}, today), listing(1, {}, yesterday)],
     [
-      'who is closer in age of two in cells next to each other',
-      listing(2, { area: 'gcpv' }),
-      listing(1, { area: 'gcpu', age: 31 }),
+      'who is closer in age, of two that are in cells next to each other',
+      listing(2, { area: 'gcpu' }),
+      listing(1, { area: 'gcpv', age: 31 }),
     ],
   ])('%s', (_, better, worse) => {
     expect(ranked(me(), [worse, better])).toEqual([better.agentId, worse.agentId])
