@@ -157,7 +157,15 @@ describe('publishing', () => {
         const kept = await files.read(handlesFile)
         await files.write(handlesFile, { ...kept, telegram: { handle: telegram, agreedAtMs: null } })
       })
-    const run = await live([30 * second, link, () => setAge(44), 30 * second, replace, () => setAge(45), ...ticks(30, hour)])
+    const run = await live([
+      30 * second,
+      link,
+      () => setAge(44),
+      30 * second,
+      replace,
+      () => setAge(45),
+      ...ticks(30, hour),
+    ])
     expect(run).toMatchObject({ publishes: 1, failures: [] })
     expect(stored()?.channels).toEqual(handles)
     expect(stored()?.profile).toMatchObject({ age: 44 })
