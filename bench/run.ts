@@ -190,6 +190,7 @@ async function costs(scope: Scope): Promise<Figure[]> {
       firstPage: pages.baseline.first,
       laterPage: pages.baseline.later,
       idleRun: none,
+      batch: none,
       touchedShard: none,
       change: none,
     })

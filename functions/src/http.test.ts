@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals'
 import { Config, Health, maxBodyBytes } from '@koko/contract'
 import * as z from 'zod'
-import { handleHttp, type HttpRequest } from './http.ts'
+import { acceptsGzip, handleHttp, type HttpRequest } from './http.ts'
 import { minute } from './limits.ts'
 import { republishDiscovery } from './republish.ts'
 import { call, createWorld, profileIn, register, type Claims, type World } from '../test/world.ts'
@@ -249,4 +249,17 @@ describe('the HTTP API', () => {
       message: 'Something went wrong on our side. Try again later.',
     })
   })
+})
+
+test.each([
+  ['gzip', true],
+  ['deflate, GZIP;q=0.5', true],
+  ['br, *;q=0.1', true],
+  ['gzip;q=0', false],
+  ['*, gzip;q=0.0', false],
+  ['br', false],
+  ['', false],
+  [undefined, false],
+])('an answer is compressed for who takes it so: %s', (header, expected) => {
+  expect(acceptsGzip(header)).toBe(expected)
 })

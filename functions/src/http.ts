@@ -129,6 +129,21 @@ function jsonBody({ body, contentType }: HttpRequest): unknown {
   return parseBody(body)
 }
 
+/** Shorter answers are sent as they are. */
+export const compressedFromBytes = 1_000
+
+/** Whether a caller takes gzip (RFC 9110, section 12.5.3). */
+export function acceptsGzip(acceptEncoding: string | undefined): boolean {
+  const weights = new Map(
+    (acceptEncoding ?? '').split(',').map((each) => {
+      const [coding = '', ...parameters] = each.split(';').map((part) => part.trim().toLowerCase())
+      const weight = parameters.find((parameter) => parameter.startsWith('q='))?.slice(2)
+      return [coding, weight === undefined ? 1 : Number(weight)]
+    }),
+  )
+  return (weights.get('gzip') ?? weights.get('*') ?? 0) > 0
+}
+
 /** `{"error": {code, status, message, details?}}`; what is not ours to tell is `internal`, and says nothing more. */
 export function errorResponse(error: unknown): HttpResponse {
   const known =

@@ -4,12 +4,12 @@ import { defineInt, defineSecret, defineString } from 'firebase-functions/params
 import { setGlobalOptions } from 'firebase-functions/v2'
 import { HttpsError, onCall, onRequest, type CallableFunction, type Request } from 'firebase-functions/v2/https'
 import { onSchedule } from 'firebase-functions/v2/scheduler'
-import { codec, createVault, deriveKey } from './adapters/node.ts'
+import { codec, compress, createVault, deriveKey } from './adapters/node.ts'
 import { keepBodiesRaw, sentContentType } from './adapters/raw-body.ts'
 import { parseCallableBody } from './body.ts'
 import { runCallable } from './calls.ts'
 import { createDiscoveryView } from './discovery-view.ts'
-import { handleHttp, type Api } from './http.ts'
+import { acceptsGzip, compressedFromBytes, handleHttp, type Api } from './http.ts'
 import type { Ports } from './ports.ts'
 import { republishDiscovery as runRepublish } from './republish.ts'
 import { claimsOf } from './sessions.ts'
@@ -102,7 +102,16 @@ export const api = onRequest({ invoker: 'public' }, async (request, response) =>
     },
     new Date(),
   )
-  response.status(answer.status).set(answer.headers).json(answer.body)
+  const headers = { ...answer.headers, 'content-type': 'application/json; charset=utf-8', vary: 'accept-encoding' }
+  const text = JSON.stringify(answer.body)
+  if (text.length < compressedFromBytes || !acceptsGzip(request.header('accept-encoding'))) {
+    response.writeHead(answer.status, { ...headers, 'content-length': Buffer.byteLength(text) }).end(text)
+    return
+  }
+  const packed = await compress(text)
+  response
+    .writeHead(answer.status, { ...headers, 'content-encoding': 'gzip', 'content-length': packed.length })
+    .end(packed)
 })
 
 export const createRegistrationChallenge = callable('createRegistrationChallenge')

@@ -90,6 +90,23 @@ export function writeListing(
   return { ...account, revision, area: to, unlistedSinceMs }
 }
 
+/**
+ * Writes a listing that was seen, and is otherwise as it was, and its change. It shows what it showed, so that its
+ * revision stays, and the account as it is: a write less for each agent and day. The account must know the area.
+ */
+export function writePresence(transaction: Transaction, seen: Listing, change: Change | null, account: Account): void {
+  const { agentId, category: room, profile } = seen
+  const from = change === null ? account.area : change.from
+  transaction.set(paths.listing(room, agentId), seen)
+  transaction.set(paths.change(agentId), {
+    room,
+    revision: account.revision,
+    from,
+    to: profile.area,
+    unlinked: change?.unlinked ?? false,
+  } satisfies Change)
+}
+
 /** The beginning of the UTC day, in milliseconds since the epoch. */
 export function utcDay(now: Date): number {
   return Math.floor(now.getTime() / day) * day

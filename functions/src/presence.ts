@@ -1,6 +1,6 @@
-import { DirectoryError, rooms, type Listing } from '@koko/contract'
-import { paths } from './documents.ts'
-import { readListingState, utcDay, writeListing } from './listing-change.ts'
+import { DirectoryError, Listing, rooms } from '@koko/contract'
+import { Change, paths } from './documents.ts'
+import { readListingState, utcDay, writeListing, writePresence } from './listing-change.ts'
 import type { Ports } from './ports.ts'
 import { requireOwner, type Session } from './sessions.ts'
 
@@ -8,15 +8,22 @@ import { requireOwner, type Session } from './sessions.ts'
 export async function heartbeat({ store }: Ports, session: Session, now: Date) {
   return store.transaction(async (transaction) => {
     const { badge, account } = await requireOwner(transaction, session)
-    const state = await readListingState(transaction, badge.category, badge.agentId)
-    if (state.listing === null || state.listing === 'unreadable') {
+    const { agentId, category } = badge
+    const [fields, changeFields] = await transaction.get([paths.listing(category, agentId), paths.change(agentId)])
+    const { data: listing } = Listing.safeParse(fields)
+    if (listing === undefined) {
       throw new DirectoryError('failed-precondition', 'There is no listing to keep online: publish a profile first.')
     }
     // A clock that went back must not take an agent offline.
-    const lastSeenAtMs = Math.max(utcDay(now), state.listing.presence.lastSeenAtMs)
-    if (lastSeenAtMs > state.listing.presence.lastSeenAtMs) {
-      const seen: Listing = { ...state.listing, presence: { ...state.listing.presence, lastSeenAtMs } }
-      transaction.set(paths.account(badge.agentId), writeListing(transaction, state, seen, account, now))
+    const lastSeenAtMs = Math.max(utcDay(now), listing.presence.lastSeenAtMs)
+    if (lastSeenAtMs > listing.presence.lastSeenAtMs) {
+      const seen: Listing = { ...listing, presence: { ...listing.presence, lastSeenAtMs } }
+      if (account.area === listing.profile.area && account.unlistedSinceMs === null) {
+        writePresence(transaction, seen, Change.safeParse(changeFields).data ?? null, account)
+      } else {
+        const state = await readListingState(transaction, category, agentId)
+        transaction.set(paths.account(agentId), writeListing(transaction, state, seen, account, now))
+      }
     }
     return { lastSeenAtMs, onlineUntilMs: lastSeenAtMs + rooms[badge.category].onlineWindowMs }
   })

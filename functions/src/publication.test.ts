@@ -106,19 +106,33 @@ describe('a heartbeat', () => {
     const world = createWorld(noon)
     const { claims, agentId } = await register(world)
     await call(world, 'publishProfile', claims, { channels, profile })
-    const path = `accounts/${agentId}`
-    const { revision } = storedAt(world, path)
+    const listingPath = `mcpDirectory/dating/agents/${agentId}`
+    const first = [...world.store.all()]
     const today = { lastSeenAtMs: noon - day / 2, onlineUntilMs: noon + 2 * day }
     expect(await call(world, 'heartbeat', claims)).toEqual(today)
-    expect(storedAt(world, path).revision).toBe(revision)
+    expect([...world.store.all()]).toEqual(first)
     world.clock.advance(day / 2)
     const tomorrow = { lastSeenAtMs: noon + day / 2, onlineUntilMs: noon + 3 * day }
     expect(await call(world, 'heartbeat', claims)).toEqual(tomorrow)
-    expect(storedAt(world, path).revision).toBe(Number(revision) + 1)
+    expect(storedAt(world, listingPath).presence).toMatchObject({ lastSeenAtMs: tomorrow.lastSeenAtMs })
+    const written = [...world.store.all()]
     expect(await call(world, 'heartbeat', claims)).toEqual(tomorrow)
-    expect(storedAt(world, path).revision).toBe(Number(revision) + 1)
     world.clock.jump(-day)
     expect(await call(world, 'heartbeat', claims)).toEqual(tomorrow)
+    expect([...world.store.all()]).toEqual(written)
+  })
+
+  test('writes the listing and its change, and leaves the account as it is', async () => {
+    const world = createWorld(noon)
+    const { claims, agentId } = await register(world)
+    await call(world, 'publishProfile', claims, { channels, profile })
+    await call(world, 'unlinkChannel', claims, { channel: 'telegram' })
+    const before = storedAt(world, `accounts/${agentId}`)
+    world.clock.advance(day)
+    await call(world, 'heartbeat', claims)
+    expect(storedAt(world, `accounts/${agentId}`)).toEqual(before)
+    // What is waited for already, and where the agent is in the shards, stay in the change.
+    expect(storedAt(world, `changes/${agentId}`)).toMatchObject({ from: null, to: profile.area, unlinked: true })
   })
 
   test('creates no listing', async () => {
