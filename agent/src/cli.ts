@@ -7,6 +7,7 @@ import manifest from '../package.json' with { type: 'json' }
 import { Advice } from './advice.ts'
 import { commandLines, type CommandLine } from './commands.ts'
 import type { Context } from './context.ts'
+import { describeDefect } from './defect.ts'
 import { openHome } from './home.ts'
 import { plain, styleOf } from './output.ts'
 import { createAsk, createReporter } from './terminal.ts'
@@ -71,7 +72,8 @@ export async function runCli(system: System): Promise<ExitCode> {
     const { command } = await line.load()
     const { value, show, isBad } = await command.call(contextOf(), input)
     reporter.clear()
-    const text = isRaw ? JSON.stringify(value, null, 2) : show(styleOf(system.stdout, system.env))
+    const raw = value === undefined ? '' : JSON.stringify(value, null, 2)
+    const text = isRaw ? raw : show(styleOf(system.stdout, system.env))
     if (text !== '') await write(system.stdout, `${text}\n`)
     return isBad ? 1 : 0
   }
@@ -118,7 +120,7 @@ export async function runCli(system: System): Promise<ExitCode> {
       await write(system.stderr, `${text}\n`)
       return 1
     }
-    await write(system.stderr, `${defect(error)}\n`)
+    await write(system.stderr, `${describeDefect(error)}\n`)
     return 2
   }
 
@@ -152,19 +154,6 @@ function sentence(message: string): string {
     .replaceAll('\n', ' ')
     .replace(/\.$/, '')
   return `${text.charAt(0).toUpperCase()}${text.slice(1)}.`
-}
-
-/** What a defect says of itself: where it is, and nothing of what koko was working on. */
-function defect(error: unknown): string {
-  const name = error instanceof Error ? error.name : 'Error'
-  const frames =
-    error instanceof Error && error.stack !== undefined
-      ? error.stack
-          .split('\n')
-          .filter((line) => /^\s+at /.test(line))
-          .slice(0, 8)
-      : []
-  return [`koko failed in a way that it should not (${name}). Please report this:`, ...frames].join('\n')
 }
 
 async function readAll(stream: Readable): Promise<string> {

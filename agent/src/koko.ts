@@ -22,6 +22,9 @@ const exitCode = await runCli({
   stderr: process.stderr,
   fetch: (url, init) => fetch(url, init),
   async openPage(url) {
+    // Without a desktop `xdg-open` starts, and shows nothing.
+    const { DISPLAY, WAYLAND_DISPLAY, WSL_DISTRO_NAME } = process.env
+    if (process.platform === 'linux' && !DISPLAY && !WAYLAND_DISPLAY && !WSL_DISTRO_NAME) return false
     const { default: open } = await import('open')
     const opener = await open(url).catch(() => undefined)
     return opener !== undefined

@@ -519,7 +519,7 @@ test('of a defect the model learns nothing, and the log where it is', async () =
   const { isError, text } = await call('open_settings')
   expect(isError).toBe(true)
   expect(JSON.parse(text)).toEqual({ message: 'koko failed in a way that it should not.', next: 'See its log.' })
-  expect(context.progress).toEqual([{ text: expect.stringMatching(/TypeError.*mcp\.test\.ts/), isLasting: true }])
+  expect(context.progress).toEqual([{ text: expect.stringMatching(/TypeError.*mcp\.test\.ts/s), isLasting: true }])
 })
 
 test('calls run side by side', async () => {

@@ -10,6 +10,7 @@ import { serveStdio } from '@modelcontextprotocol/server/stdio'
 import manifest from '../package.json' with { type: 'json' }
 import { Advice } from './advice.ts'
 import type { Context } from './context.ts'
+import { describeDefect } from './defect.ts'
 import { adviceOf } from './directory.ts'
 import { createConfirmations, type Confirmations } from './mcp-confirmation.ts'
 import { tools, type Confirm } from './mcp-tools.ts'
@@ -119,16 +120,6 @@ function failure(error: unknown, context: Context, signal: AbortSignal): CallToo
 
 function log(context: Context, text: string): void {
   context.report({ text, isLasting: true })
-}
-
-/** Where a defect is, and nothing of what koko was working on: no message, for it can hold a value. */
-function describeDefect(error: unknown): string {
-  if (!(error instanceof Error)) return 'koko failed in a way that it should not.'
-  const frames = error.stack?.split('\n').filter((line) => /^\s+at /.test(line)) ?? []
-  return `koko failed in a way that it should not (${error.name}): ${frames
-    .slice(0, 8)
-    .map((line) => line.trim())
-    .join(', ')}`
 }
 
 async function untilAborted<T>(signal: AbortSignal, work: Promise<T>): Promise<T> {
