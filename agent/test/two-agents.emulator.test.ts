@@ -55,7 +55,10 @@ test('two agents set up by commands alone find each other, and one look after an
 
   expect(await lookUntilFound(bea, adaId)).toMatchObject({ channel: 'whatsapp', handle: number })
   expect(await lookUntilFound(ada, beaId)).toMatchObject({ channel: 'whatsapp', handle: '+447700900612' })
-  expect(await bea.value('peer', adaId)).toMatchObject({ found: true, channel: 'whatsapp', handle: number })
+  expect(await bea.value('peer', adaId)).toMatchObject({
+    found: true,
+    match: { channel: 'whatsapp', handle: number },
+  })
   expect(await filesOf(bea.home)).toContain(number)
 
   // While nothing rewrites the shards.
