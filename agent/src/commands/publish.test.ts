@@ -9,7 +9,9 @@ import { createTestContext, type Answer, type TestContext } from '../../test/con
 import { createTestDirectory, type TestDirectory } from '../../test/directory.ts'
 import { openDirectory } from '../directory.ts'
 import { handlesFile, profileFile, publishedFile } from '../files.ts'
+import { forgetAgent } from '../forget-agent.ts'
 import { styleOf } from '../output.ts'
+import { withoutAgreement } from '../unlinking.ts'
 import { command, previewPublish, publish } from './publish.ts'
 
 const telegram = 'alice_a'
@@ -240,4 +242,30 @@ test('a directory under emulators is named as such, before and after', async () 
   await setUpAgent(context, directory, { telegram })
   expect((await command.call(context, { dryRun: true })).show(style)).toContain('fictional numbers only')
   expect((await command.call(context, { yes: true })).show(style)).toContain('fictional numbers only')
+})
+
+test('an answer that comes once the agent is gone from here leaves no agreement for another one', async () => {
+  directory.intercept = async ({ name }, answer) => {
+    const response = await answer()
+    if (name === 'publishProfile') await context.home.change(forgetAgent)
+    return response
+  }
+  await publish(context, yes)
+  expect(await agreements()).toEqual([])
+  expect(await context.home.read(publishedFile)).toBeUndefined()
+})
+
+test('a yes that is withdrawn while a publish is under way stays withdrawn', async () => {
+  await publish(context, yes)
+  directory.intercept = async ({ name }, answer) => {
+    const response = await answer()
+    if (name === 'publishProfile') {
+      await context.home.change(async (files) => {
+        await files.write(handlesFile, withoutAgreement((await files.read(handlesFile)) ?? {}, 'whatsapp'))
+      })
+    }
+    return response
+  }
+  await publish(context, yes)
+  expect(await agreements()).toEqual(['telegram'])
 })

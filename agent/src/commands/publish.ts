@@ -106,10 +106,13 @@ export async function publish(
       context,
       () => directory.client.call('publishProfile', { channels, profile }),
       async ({ published: listing, withheld }, _before, files) => {
+        // Taking back waits for nobody: the agent can be gone, and what was agreed to was for it alone.
+        const agent = await files.read(agentFile)
+        if (agent?.agentId !== directory.agent.agentId) return
         const unlinked = [...withheld, ...known.unlinked.filter(({ channel }) => !isSent(channel))]
         await files.write(publishedFile, { publishedAtMs, listing, withheld: unlinked })
         const handles = (await files.read(handlesFile)) ?? {}
-        await files.write(handlesFile, agreed(handles, listing?.channels ?? {}, publishedAtMs))
+        await files.write(handlesFile, agreed(handles, agreedNow, listing?.channels ?? {}, publishedAtMs))
       },
     ).catch((error: unknown) => {
       throw refusedHandle(error) ?? error
@@ -146,12 +149,18 @@ function handlesOf(handles: Handles): Partial<Record<Channel, string>> {
   )
 }
 
-/** The handles, those agreed to that are published now and are still the ones kept. */
-function agreed(handles: Handles, published: Partial<Record<Channel, string | undefined>>, nowMs: number): Handles {
+/** The handles, with the agreement to those that were agreed to just now, are published and are still the ones kept. */
+function agreed(
+  handles: Handles,
+  agreedNow: Partial<Record<Channel, string>>,
+  published: Partial<Record<Channel, string | undefined>>,
+  nowMs: number,
+): Handles {
   const next: Handles = { ...handles }
   for (const channel of Channel.options) {
     const kept = handles[channel]
-    if (kept?.agreedAtMs === null && published[channel] === kept.handle) next[channel] = { ...kept, agreedAtMs: nowMs }
+    const isNew = kept?.agreedAtMs === null && agreedNow[channel] === kept.handle
+    if (isNew && published[channel] === kept.handle) next[channel] = { ...kept, agreedAtMs: nowMs }
   }
   return next
 }

@@ -8,6 +8,7 @@ import type { Context } from '../context.ts'
 import { codeOf, openDirectory, type Directory } from '../directory.ts'
 import { handlesFile, publishedFile } from '../files.ts'
 import { changeListing, readablePublished } from '../listing-change.ts'
+import { lockedIfPossible } from '../locked-if-possible.ts'
 import { readStored } from '../stored.ts'
 import { progressOf, withoutAgreement, withoutChannel, type Acknowledged } from '../unlinking.ts'
 
@@ -142,21 +143,6 @@ function passingFailure(error: unknown): undefined {
 
 function ignoreAdvice(error: unknown): void {
   if (!(error instanceof Advice)) throw error
-}
-
-/** Holds the listing's lock, unless the disk takes none. */
-async function lockedIfPossible<T>({ home }: Context, work: () => Promise<T>): Promise<T> {
-  const lock = { isHeld: false }
-  try {
-    return await home.locked('listing', 30_000, () => {
-      lock.isHeld = true
-      return work()
-    })
-  } catch (error) {
-    const isDiskFault = error instanceof Advice && error.cause !== undefined
-    if (lock.isHeld || !isDiskFault) throw error
-    return work()
-  }
 }
 
 function show({ channel, state, unlinkedAtMs, goneByMs, goneAtMs, problem }: Unlinked, style: Style): string {

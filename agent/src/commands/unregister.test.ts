@@ -1,5 +1,6 @@
 import { beforeEach, describe, expect, test } from '@jest/globals'
-import { readdir, rename, writeFile } from 'node:fs/promises'
+import { readdir, rename, rm, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import { createListed, createRegistered } from '../../test/agents.ts'
 import { createTestContext, leaves, type Answer } from '../../test/context.ts'
 import { createTestDirectory, type TestDirectory } from '../../test/directory.ts'
@@ -107,5 +108,27 @@ test('files that cannot be removed are said to be left, with what to do', async 
   await expect(command.call(context, { yes: true })).rejects.toMatchObject({
     message: expect.stringContaining('its files are still here') as unknown,
     next: expect.stringContaining('koko unregister') as unknown,
+  })
+})
+
+describe('a home that cannot be written keeps the agent in no listing', () => {
+  test('where the disk takes no lock: what is left here is told, and mended by a second run', async () => {
+    const { context, agent } = await createListed({ directory })
+    const { path } = context.home
+    const locks = join(path, 'locks')
+    await rm(locks, { recursive: true })
+    await writeFile(locks, '', { mode: 0o600 })
+    await expect(command.call(context, { yes: true })).rejects.toMatchObject({
+      message: expect.stringContaining(
+        'is gone from https://directory.example, and its files are still here',
+      ) as unknown,
+      next: expect.stringContaining('Then run `koko unregister` again.') as unknown,
+    })
+    expect([...directory.world.store.all().keys()].filter((each) => each.startsWith('agents/'))).toEqual([])
+    expect(await context.home.read(agentFile)).toEqual(agent)
+
+    await rm(locks)
+    expect(await command.call(context, { yes: true })).toMatchObject({ value: { wasGone: true } })
+    expect(await context.home.read(agentFile)).toBeUndefined()
   })
 })

@@ -7,6 +7,7 @@ import { codeOf, openDirectory } from '../directory.ts'
 import { agentFile, handlesFile, profileFile, type Agent } from '../files.ts'
 import { filesOfAgent, forgetAgent } from '../forget-agent.ts'
 import { isThere } from '../is-there.ts'
+import { lockedIfPossible } from '../locked-if-possible.ts'
 
 const Options = z.strictObject({ yes: z.boolean().default(false) })
 
@@ -22,7 +23,7 @@ export interface Unregistered {
 
 export const command = defineCommand({ options: Options, run: unregister, show })
 
-/** Removes the agent from the directory, for good, and what belongs to it from this home. */
+/** Removes the agent from the directory, for good, and what belongs to it from this home, if its disk lets go of it. */
 export async function unregister(context: Context, { yes }: z.output<typeof Options>): Promise<Unregistered> {
   const { home } = context
   const { agent } = await openDirectory(context)
@@ -31,8 +32,7 @@ export async function unregister(context: Context, { yes }: z.output<typeof Opti
     word: 'delete',
     message: `This removes the agent from ${agent.origin}, with its listing and its unlinks, for good.`,
   })
-  const isDeleted = await home.locked('listing', 30_000, async () => {
-    await home.assertWritable()
+  const isDeleted = await lockedIfPossible(context, async () => {
     await assertSame(context, agent)
     if (!(await isRemoved(context))) return false
     await forget(context, agent)
