@@ -8,6 +8,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { Failure } from '../scripts/failure.ts'
 import { findFirestoreEmulator } from '../scripts/firestore-emulator.ts'
 import { findJavaHome, MIN_JAVA_MAJOR } from '../scripts/java.ts'
+import { endWithUs } from './started.ts'
 
 const mainClass = 'com.google.cloud.datastore.emulator.firestore.CloudFirestore'
 const startTimeoutMs = 60_000
@@ -26,6 +27,7 @@ export async function startFirestoreEmulator(): Promise<AsyncDisposable & { host
     ['-Xms1g', '-Xmx6g', '-cp', jar, mainClass, '--host', '127.0.0.1', '--port', String(port)],
     { stdio: ['ignore', 'pipe', 'pipe'] },
   )
+  endWithUs(child)
   const written: string[] = []
   for (const stream of [child.stdout, child.stderr]) {
     stream.setEncoding('utf8').on('data', (text: string) => {

@@ -9,12 +9,15 @@ import { promisify } from 'node:util'
 import { root } from '../scripts/addresses.ts'
 import { dayOf, measure as measureOperations } from '../scripts/costs.ts'
 import { reportFailure } from '../scripts/failure.ts'
+import { exitCodeOf, Stopped, watchStopSignals } from '../scripts/signals.ts'
+import { measureMatching } from './agent.ts'
 import { collusionTable, simulateCollusion } from './collusion.ts'
 import { pricePerMillion } from './prices.ts'
 import { readsOf } from './counts.ts'
 import { startFirestoreEmulator } from './emulator.ts'
 import { textColumns, textTable, type Figure, type Result } from './figures.ts'
 import { startKeyServer } from './keys.ts'
+import { measureKoko } from './koko.ts'
 import { openConnections } from './load.ts'
 import {
   countPages,
@@ -30,6 +33,7 @@ import {
 import { generateRoom } from './room.ts'
 import { seedRoom, writeAll } from './seed.ts'
 import { buildArms, containerHeap, serve, type Deployment, type Served } from './serve.ts'
+import { endWithUs } from './started.ts'
 import { percentile } from './statistics.ts'
 import { seaAreas, targetsOf, timeUnlinks } from './unlinks.ts'
 
@@ -37,21 +41,24 @@ import { seaAreas, targetsOf, timeUnlinks } from './unlinks.ts'
 const scopes = {
   quick: {
     sizes: [1_000, 10_000],
-    speedMs: 1_000,
-    baselineMs: 500,
-    walks: 20,
+    pageSizes: [50],
+    speedMs: 800,
+    baselineMs: 400,
+    walks: 10,
     changes: [1, 100],
     oneChangeTimes: 3,
-    starts: 2,
-    unlinks: 50,
-    unlinksOverMs: 4_000,
-    scheduleMs: 10_000,
-    waitForGoneMs: 15_000,
-    validationMs: 500,
-    simulated: 10_000,
+    starts: 1,
+    unlinks: 25,
+    unlinksOverMs: 3_000,
+    scheduleMs: 6_000,
+    waitForGoneMs: 9_000,
+    validationMs: 250,
+    simulated: 2_000,
+    besides: 0,
   },
   full: {
     sizes: [1_000, 10_000, 100_000],
+    pageSizes: [50, 200],
     speedMs: 6_000,
     baselineMs: 3_000,
     walks: 50,
@@ -64,6 +71,7 @@ const scopes = {
     waitForGoneMs: 90_000,
     validationMs: 2_000,
     simulated: 100_000,
+    besides: 5,
   },
 }
 type Scope = (typeof scopes)['quick']
@@ -166,10 +174,24 @@ async function run(scope: Scope): Promise<Figure[]> {
   if (scope.simulated > 0) {
     progress('collusion')
     tables.collusion = collusionTable(await simulateCollusion(scope.simulated, nowMs), scope.simulated)
+  }
+  if (scope.besides > 0) {
     progress('memory at a million')
     figures.push(...(await millionMemory()))
   }
+  for (const [what, measureThis] of Object.entries(besides)) {
+    if (scope.besides === 0) continue
+    progress(what)
+    figures.push(...(await measureThis(scope.besides)))
+    await save(figures)
+  }
   return figures
+}
+
+/** What is measured without the directory, after all else: each samples so often, and answers its figures. */
+const besides: Readonly<Record<string, (times: number) => Promise<Figure[]>>> = {
+  'matching at home': measureMatching,
+  'the koko command': measureKoko,
 }
 
 const tables: Record<string, string[][]> = {}
@@ -215,10 +237,9 @@ async function costs(scope: Scope): Promise<Figure[]> {
 }
 
 async function millionMemory(): Promise<Figure[]> {
-  const { stdout } = await promisify(execFile)(process.execPath, [
-    ...containerHeap,
-    join(import.meta.dirname, 'million.ts'),
-  ])
+  const running = promisify(execFile)(process.execPath, [...containerHeap, join(import.meta.dirname, 'million.ts')])
+  endWithUs(running.child)
+  const { stdout } = await running
   const { rssBytes, peakBytes } = JSON.parse(stdout) as { rssBytes: number; peakBytes: number }
   const note = 'a view of which more is read than it keeps, beside the generator of its shards; no server'
   return [
@@ -262,7 +283,7 @@ async function pageDocuments(scope: Scope, stage: Stage, start: Start): Promise<
   await stage.callers.refill()
   // The whole room, so that what an instance keeps is kept.
   await visitRoom(kept, stage)
-  for (const pageSize of [50, 200]) {
+  for (const pageSize of scope.pageSizes) {
     progress(`room of ${thousands(stage.size)}: documents per call, pages of ${pageSize}`)
     await stage.callers.refill()
     await using ours = await start.ours()
@@ -595,6 +616,12 @@ async function save(figures: readonly Figure[]): Promise<string> {
   return `bench/results/${name}`
 }
 
+const stopping = watchStopSignals()
+stopping.addEventListener('abort', () => {
+  // What the run has started ends with this process.
+  const { reason } = stopping as { reason: unknown }
+  process.exit(reason instanceof Stopped ? exitCodeOf(reason.signal) : 1)
+})
 try {
   const figures = await run(isQuick ? scopes.quick : scopes.full)
   const path = await save(figures)

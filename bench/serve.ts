@@ -7,6 +7,7 @@ import { join } from 'node:path'
 import { root } from '../scripts/addresses.ts'
 import { buildFunctions } from '../scripts/build.ts'
 import type { Counts } from './counts.ts'
+import { deleteWithUs, endWithUs } from './started.ts'
 
 export interface Arms extends AsyncDisposable {
   /** Folders with what is deployed: ours, and the baseline built the same way. */
@@ -21,6 +22,7 @@ export async function buildArms(): Promise<Arms> {
   const parent = join(root, 'functions', 'node_modules')
   await mkdir(parent, { recursive: true })
   const folder = await mkdtemp(join(parent, '.bench-'))
+  deleteWithUs(folder)
   const dispose = () => rm(folder, { recursive: true, force: true })
   try {
     const [ours, baseline] = [join(folder, 'ours'), join(folder, 'baseline')]
@@ -85,6 +87,7 @@ export async function serve(
   { isCounted = true } = {},
 ): Promise<Served> {
   const home = await mkdtemp(join(tmpdir(), 'koko-bench-'))
+  deleteWithUs(home)
   const framework = join(root, 'node_modules', '@google-cloud', 'functions-framework', 'build', 'src', 'main.js')
   const preload = isCounted
     ? join(import.meta.dirname, 'instrument.ts')
@@ -111,6 +114,7 @@ export async function serve(
     },
     stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
   })
+  endWithUs(child)
   const written: string[] = []
   for (const stream of [child.stdout, child.stderr]) {
     stream?.setEncoding('utf8').on('data', (text: string) => {

@@ -69,7 +69,7 @@ export const republishBudgetMs = 45 * second
 /** Without a finished run for this long, the directory says that discovery is late. */
 export const republishLateMs = 3 * minute
 
-/** Bytes of shards, as stored, that an instance keeps; it holds them parsed, at about 14 times the size. */
+/** Bytes of shards, as stored, that an instance keeps; it holds them parsed, at about eight times the size. */
 export const shardCacheBytes = 8_000_000
 
 /** Nesting that a request's body may have; the deepest of ours has six. */

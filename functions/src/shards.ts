@@ -74,7 +74,31 @@ export function unpackEntries(codec: Codec, bytes: Uint8Array): Entry[] {
   } catch (cause) {
     throw new DirectoryError('internal', 'A shard cannot be unpacked.', { cause })
   }
-  return stored.flatMap((each) => Entry.safeParse(each).data ?? [])
+  const presences = new Map<string, Entry['listing']['presence']>()
+  const lists = new Map<string, readonly unknown[]>()
+  return stored.flatMap((each) => {
+    // What comes from JSON is smaller in memory than zod's copy of it.
+    const entry = isEntry(each) ? each : Entry.safeParse(each).data
+    if (entry === undefined) return []
+    const { listing } = entry
+    listing.presence = shared(presences, listing.presence)
+    for (const [name, value] of Object.entries(listing.profile)) {
+      if (Array.isArray(value)) Object.assign(listing.profile, { [name]: shared(lists, value) })
+    }
+    return [entry]
+  })
+}
+
+function isEntry(value: unknown): value is Entry {
+  return typeof value === 'object' && value !== null && 'placedAt' in value && Entry.safeParse(value).success
+}
+
+/** The part that was met first of those that are alike: an instance keeps many listings, and they have few. */
+function shared<T>(known: Map<string, T>, part: T): T {
+  const key = JSON.stringify(part)
+  const first = known.get(key) ?? part
+  known.set(key, first)
+  return first
 }
 
 export function packEntries(codec: Codec, entries: readonly Entry[]): Uint8Array {
