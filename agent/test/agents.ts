@@ -1,16 +1,31 @@
-import type { Channels } from '@koko/contract'
-import { profileIn } from '../../functions/test/world.ts'
+import { Channel, type Channels, type DatingProfile } from '@koko/contract'
+import { call, codeOf, profileIn, type Claims } from '../../functions/test/world.ts'
 import { init } from '../src/commands/init.ts'
-import { directoryOf } from '../src/directory.ts'
-import { agentFile, handlesFile, profileFile, publishedFile, type Agent } from '../src/files.ts'
+import type { Context } from '../src/context.ts'
+import { directoryOf, openDirectory } from '../src/directory.ts'
+import { agentFile, handlesFile, profileFile, publishedFile, type Agent, type Handles } from '../src/files.ts'
 import { createTestContext, type TestContext, type TestContextOptions } from './context.ts'
+import type { TestDirectory } from './directory.ts'
+
+export type HandleTexts = Partial<Record<Channel, string | undefined>>
+
+/** Registers the home's agent, with a profile and with handles that nobody agreed to yet. */
+export async function setUpAgent(
+  context: Context,
+  directory: TestDirectory,
+  handles: HandleTexts = {},
+  profile: DatingProfile = profileIn('gcpv'),
+): Promise<string> {
+  const { agentId } = await register(context, directory)
+  await context.home.change((files) => files.write(profileFile, { profile, onlyIntents: [] }))
+  await keepHandles(context, handles)
+  return agentId
+}
 
 /** A home in which a registered agent lives. */
 export async function createRegistered(options: TestContextOptions): Promise<{ context: TestContext; agent: Agent }> {
   const context = await createTestContext(options)
-  const consents = { acceptTerms: true, acceptDisclaimer: true, adult: true, again: false }
-  await init({ ...context, ask: undefined }, { directory: options.directory.origin, ...consents })
-  return { context, agent: await keptAgent(context) }
+  return { context, agent: await register(context, options.directory) }
 }
 
 /** The same, published, with everything that a home keeps then. */
@@ -24,10 +39,7 @@ export async function createListed(
   const answer = await directoryOf(context, agent).client.call('publishProfile', { channels, profile })
   await context.home.change(async (files) => {
     await files.write(profileFile, { profile, onlyIntents: [] })
-    await files.write(
-      handlesFile,
-      Object.fromEntries(Object.entries(channels).map(([channel, handle]) => [channel, { handle, agreedAtMs }])),
-    )
+    await files.write(handlesFile, handlesOf(channels, agreedAtMs))
     await files.write(publishedFile, {
       publishedAtMs: agreedAtMs,
       listing: answer.published,
@@ -37,8 +49,36 @@ export async function createListed(
   return { context, agent }
 }
 
-export async function keptAgent({ home }: Pick<TestContext, 'home'>): Promise<Agent> {
+/** Replaces every handle; none is agreed to. */
+export async function keepHandles({ home }: Context, handles: HandleTexts): Promise<void> {
+  await home.change((files) => files.write(handlesFile, handlesOf(handles, null)))
+}
+
+export async function keptAgent({ home }: Pick<Context, 'home'>): Promise<Agent> {
   const agent = await home.read(agentFile)
   if (agent === undefined) throw new Error('no agent is kept')
   return agent
+}
+
+/** The claims of a session on the settings page, opened with a link of the home's agent. */
+export async function openSettings(context: Context, { world }: TestDirectory): Promise<Claims> {
+  const { client } = await openDirectory(context)
+  const { url } = await client.call('createSettingsLink', {})
+  const { token } = await call(world, 'redeemSettingsLink', undefined, { code: codeOf(url) })
+  return world.signIns.exchange(token)
+}
+
+async function register(context: Context, { origin }: TestDirectory): Promise<Agent> {
+  const consents = { acceptTerms: true, acceptDisclaimer: true, adult: true, again: false }
+  await init({ ...context, ask: undefined }, { directory: origin, ...consents })
+  return keptAgent(context)
+}
+
+function handlesOf(texts: HandleTexts, agreedAtMs: number | null): Handles {
+  const kept: Handles = {}
+  for (const channel of Channel.options) {
+    const handle = texts[channel]
+    if (handle !== undefined) kept[channel] = { handle, agreedAtMs }
+  }
+  return kept
 }
