@@ -3,6 +3,7 @@ import {
   createDecipheriv,
   createHash,
   createHmac,
+  createSecretKey,
   hkdfSync,
   randomBytes,
   randomUUID,
@@ -22,7 +23,8 @@ export function deriveKey(secret: string, purpose: string): Buffer {
 /** Randomness, SHA-256, HMAC and AES-256-GCM by Node's own crypto. */
 export function createVault(secrets: string): Vault {
   const [secret = '', ...former] = secrets.split('\n').filter((line) => line !== '')
-  const sealKey = deriveKey(secret, 'seal')
+  // Made into a key once: each page has a token.
+  const sealKey = createSecretKey(deriveKey(secret, 'seal'))
   const fractionKey = deriveKey(secret, 'fraction')
   const hashKey = deriveKey(secret, 'keyed hash')
   const formerHashKeys = former.map((each) => deriveKey(each, 'keyed hash'))
