@@ -4,7 +4,7 @@ import { Advice } from './advice.ts'
 import { inWords } from './channel-words.ts'
 import { publish } from './commands/publish.ts'
 import type { Context } from './context.ts'
-import { adviceOf, codeOf, directoryOf, openDirectory } from './directory.ts'
+import { adviceOf, codeOf, directoryOf, openDirectory, retryAfterSecondsOf } from './directory.ts'
 import { discover } from './discovery.ts'
 import {
   Action,
@@ -328,16 +328,15 @@ function nothingDone({ agentId }: Agent): Daemon {
 function failureOf(error: unknown): { message: string; next: string } {
   const advice = error instanceof DirectoryError ? adviceOf(error) : error
   if (advice instanceof Advice) return advice
-  const message =
-    error instanceof DirectoryError
-      ? error.message
-      : `koko failed in a way that it should not (${error instanceof Error ? error.name : 'Error'}).`
-  return { message, next: 'Run `koko doctor`, and report it if it stays.' }
+  const name = error instanceof Error ? error.name : 'Error'
+  return {
+    message: `koko failed in a way that it should not (${name}).`,
+    next: 'Run `koko doctor`, and report it if it stays.',
+  }
 }
 
 function retryAfterMsOf(error: unknown): number {
   const cause = error instanceof Advice ? error.cause : error
   if (!(cause instanceof DirectoryError)) return 0
-  const { details } = cause
-  return details !== undefined && 'retryAfterSeconds' in details ? details.retryAfterSeconds * 1_000 : 0
+  return (retryAfterSecondsOf(cause) ?? 0) * 1_000
 }

@@ -3,7 +3,7 @@ import { readdir, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { Advice } from './advice.ts'
 import type { Context } from './context.ts'
-import { adviceOf, codeOf, directoryOf, patientFetch } from './directory.ts'
+import { adviceOf, codeOf, directoryOf } from './directory.ts'
 import {
   agentFile,
   daemonFile,
@@ -19,6 +19,7 @@ import {
   type Published,
 } from './files.ts'
 import type { HomeFile } from './home.ts'
+import { networkOf } from './network.ts'
 import { configAt } from './origin.ts'
 import { planPublish } from './publication.ts'
 import { readStored, unlinkedIn, type Stored } from './stored.ts'
@@ -234,7 +235,7 @@ async function readHealth(context: Context, origin: string): Promise<HealthSeen>
   const sentAtMs = context.nowMs()
   try {
     const url = `${origin}/api/v1${endpoints.health.path}`
-    const response = await patientFetch(context)(url, { method: endpoints.health.method })
+    const response = await networkOf(context, { origin })(url, { method: endpoints.health.method })
     const body: unknown = await response.json().catch(() => null)
     const dateMs = Date.parse(response.headers.get('date') ?? '')
     return {

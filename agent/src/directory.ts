@@ -2,6 +2,7 @@ import { createClient, DirectoryError, signInWithToken, type Client, type Config
 import { Advice } from './advice.ts'
 import type { Context } from './context.ts'
 import { agentFile, type Agent } from './files.ts'
+import { networkOf } from './network.ts'
 
 /** What signing in takes. */
 export type Credential = Pick<Agent, 'origin' | 'projectId' | 'agentId' | 'secret'>
@@ -15,9 +16,6 @@ export interface Directory<Who extends Credential = Agent> {
   signIn: () => Promise<void>
 }
 
-/** No call waits longer than this for an answer. */
-const patienceMs = 30_000
-
 /** The directory that this home's agent is registered in. Throws `Advice` where there is none. */
 export async function openDirectory(context: Context): Promise<Directory> {
   const agent = await context.home.read(agentFile)
@@ -28,19 +26,19 @@ export async function openDirectory(context: Context): Promise<Directory> {
 }
 
 export function directoryOf<Who extends Credential>(context: Context, agent: Who): Directory<Who> {
-  const anyone = anyoneAt(context, agent.origin)
+  const network = networkOf(context, agent)
   let session: ReturnType<typeof openSession> | undefined
 
   async function openSession() {
-    const config = await anyone.config()
+    const config = await client.config()
     if (config.projectId !== agent.projectId) {
       throw new Advice(
         `${agent.origin} is another directory now (${config.projectId}, not ${agent.projectId}).`,
         'Ask its host. Your secret was not sent.',
       )
     }
-    const { token } = await anyone.call('signInAgent', { agentId: agent.agentId, secret: agent.secret })
-    return signInWithToken(config, token, { fetch: patientFetch(context), nowMs: context.nowMs })
+    const { token } = await client.call('signInAgent', { agentId: agent.agentId, secret: agent.secret })
+    return signInWithToken(config, token, { fetch: network, nowMs: context.nowMs })
   }
 
   function signedIn() {
@@ -53,13 +51,13 @@ export function directoryOf<Who extends Credential>(context: Context, agent: Who
 
   const client = createClient({
     origin: agent.origin,
-    fetch: patientFetch(context),
+    fetch: network,
     idToken: async () => (await signedIn()).idToken(),
   })
   return {
     agent,
     client,
-    config: () => anyone.config(),
+    config: () => client.config(),
     async signIn() {
       await signedIn()
     },
@@ -68,13 +66,7 @@ export function directoryOf<Who extends Credential>(context: Context, agent: Who
 
 /** A directory for calls that need no session. */
 export function anyoneAt(context: Context, origin: string): Client {
-  return createClient({ origin, fetch: patientFetch(context) })
-}
-
-/** The context's network, without waiting longer than an answer can take. */
-export function patientFetch(context: Context): Context['fetch'] {
-  return (url, init) =>
-    context.fetch(url, { ...init, signal: AbortSignal.any([context.signal, AbortSignal.timeout(patienceMs)]) })
+  return createClient({ origin, fetch: networkOf(context, { origin }) })
 }
 
 /** The code of a failure of the directory; undefined for anything else. */
@@ -82,11 +74,16 @@ export function codeOf(error: unknown): ErrorCode | undefined {
   return error instanceof DirectoryError ? error.code : undefined
 }
 
+/** A sentence of a directory is no longer than this. */
+const longestSentence = 300
+
 /** What the operator can do about a failure of the directory; null where it is a defect of koko. */
 export function adviceOf(error: DirectoryError): Advice | null {
+  if (error.cause instanceof Advice) return error.cause
+  const message = error.message.slice(0, longestSentence)
   switch (error.code) {
     case 'unavailable':
-      return new Advice(error.message, 'Nothing is lost: run it again later. `koko doctor` looks what is wrong.', {
+      return new Advice(message, 'Nothing is lost: run it again later. `koko doctor` looks what is wrong.', {
         cause: error,
       })
     case 'unauthenticated':
@@ -95,21 +92,30 @@ export function adviceOf(error: DirectoryError): Advice | null {
         'With the new secret run `koko restore`; an agent that was removed registers anew with `koko init --again`.',
         { cause: error },
       )
-    case 'resource-exhausted': {
-      const seconds =
-        error.details !== undefined && 'retryAfterSeconds' in error.details ? error.details.retryAfterSeconds : 60
-      return new Advice(error.message, `Run it again in ${inWords(seconds)}.`, { cause: error })
-    }
+    case 'resource-exhausted':
+      return new Advice(message, `Run it again in ${inWords(retryAfterSecondsOf(error) ?? 60)}.`, { cause: error })
     case 'aborted':
-      return new Advice(error.message, 'Run it again.', { cause: error })
+      return new Advice(message, 'Run it again.', { cause: error })
     case 'failed-precondition':
     case 'permission-denied':
     case 'not-found':
-      return new Advice(error.message, '`koko doctor` looks what is wrong.', { cause: error })
-    case 'invalid-argument':
+      return new Advice(message, '`koko doctor` looks what is wrong.', { cause: error })
     case 'internal':
+      return new Advice(message, 'Run it again later; if it stays, install the newest koko, or tell its host.', {
+        cause: error,
+      })
+    case 'invalid-argument':
       return null
   }
+}
+
+/** Budgets are whole again within a day: who asks to wait for longer is not believed. */
+const longestWaitSeconds = 86_400
+
+/** How long the directory asks to wait; undefined where it does not. */
+export function retryAfterSecondsOf({ details }: DirectoryError): number | undefined {
+  if (details === undefined || !('retryAfterSeconds' in details)) return undefined
+  return Math.min(longestWaitSeconds, Math.max(0, details.retryAfterSeconds))
 }
 
 /** Seconds as people say them. */

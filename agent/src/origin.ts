@@ -2,6 +2,7 @@ import { DirectoryError, type Config } from '@koko/contract'
 import { Advice } from './advice.ts'
 import type { Context } from './context.ts'
 import { anyoneAt } from './directory.ts'
+import { isLoopback } from './network.ts'
 
 /**
  * The origin of a directory from what an operator types: with or without the scheme, a path or a slash at its end. The
@@ -80,11 +81,4 @@ export async function configAt(context: Context, origin: string): Promise<Config
 
 function isLoopbackText(text: string): boolean {
   return URL.canParse(`http://${text}`) && isLoopback(new URL(`http://${text}`).hostname)
-}
-
-/** https://www.rfc-editor.org/rfc/rfc6761#section-6.3 and the loopback addresses of IPv4 and IPv6. */
-function isLoopback(host: string): boolean {
-  return (
-    host === 'localhost' || host.endsWith('.localhost') || /^127(\.\d{1,3}){3}$/.test(host) || /^\[?::1\]?$/.test(host)
-  )
 }

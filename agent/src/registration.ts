@@ -5,6 +5,7 @@ import { Advice } from './advice.ts'
 import type { Context } from './context.ts'
 import { anyoneAt } from './directory.ts'
 import type { Agent } from './files.ts'
+import { plain } from './output.ts'
 
 export interface Consents {
   acceptTerms: boolean
@@ -30,7 +31,7 @@ export async function askConsents(context: Context, origin: string, config: Conf
   context.ask.say(
     [
       `Registering in ${origin} needs three things of you:`,
-      `  1. consent to the terms of use (version ${config.termsVersion}): ${origin}/terms`,
+      `  1. consent to the terms of use (version ${plain(config.termsVersion)}): ${origin}/terms`,
       `  2. consent to the disclaimer: ${origin}/disclaimer`,
       '  3. that you, and everybody whom the agent speaks for, are at least 18 years old',
     ].join('\n'),

@@ -9,7 +9,7 @@ import {
 import { Advice } from './advice.ts'
 import type { Context } from './context.ts'
 import { createMatcher, type Me, type Rule, type Verdict } from './dealbreakers.ts'
-import { openDirectory } from './directory.ts'
+import { openDirectory, retryAfterSecondsOf } from './directory.ts'
 import { peersFile, profileFile, publishedFile, type Agent } from './files.ts'
 import {
   budgetOn,
@@ -104,7 +104,8 @@ export async function openRoom(context: Context): Promise<Room> {
     } catch (error) {
       context.signal.throwIfAborted()
       if (!(error instanceof DirectoryError)) throw error
-      const retryAfterSeconds = retryAfterSecondsOf(error)
+      // Told where a budget is used, and not where the directory, or what stands before it, has too much to do.
+      const retryAfterSeconds = error.code === 'resource-exhausted' ? retryAfterSecondsOf(error) : undefined
       if (retryAfterSeconds !== undefined) {
         // Another home of the agent has used it, or an answer was lost: fewer are left than were asked for.
         const nothing = { listings: [], asked: [], asOfMs: 0 }
@@ -185,12 +186,6 @@ async function readMe({ home }: Context, { agentId }: Agent): Promise<Me> {
     throw new Advice('Nothing is published, and only who can be found may look.', 'Run `koko publish`.')
   }
   return { ...profile, agentId, channels: Channel.options.filter((channel) => listing.channels[channel] !== undefined) }
-}
-
-/** Set where a budget is used, and not where the directory, or what stands before it, has too much to do. */
-function retryAfterSecondsOf({ code, details }: DirectoryError): number | undefined {
-  if (code !== 'resource-exhausted' || details === undefined || !('retryAfterSeconds' in details)) return undefined
-  return details.retryAfterSeconds
 }
 
 function inHours(ms: number): string {

@@ -119,6 +119,6 @@ test('a fault of the directory is no reason not to show what is kept here', asyn
     name === 'exportAgent' ? Promise.resolve(Response.json({}, { status: 500 })) : answer()
   expect(await channels(context)).toMatchObject({
     source: 'home',
-    problem: { next: expect.stringContaining('doctor') },
+    problem: { next: expect.stringContaining('its host') },
   })
 })

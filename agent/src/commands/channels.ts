@@ -70,8 +70,6 @@ export async function channels(context: Context): Promise<ChannelsStanding> {
   }
 }
 
-const lookAtIt = '`koko doctor` looks what is wrong.'
-
 interface Seen extends Omit<ChannelsStanding, 'channels'> {
   /** Null where nothing is listed, or never was; undefined where nobody knows. */
   listing: { channels: Partial<Record<Channel, string | undefined>> } | null | undefined
@@ -91,7 +89,7 @@ async function seenBy(context: Context): Promise<Seen> {
     return { source: 'directory', asOfMs, problem: null, listing, isOnline: isSeen, unlinks }
   } catch (error) {
     context.signal.throwIfAborted()
-    const advice = error instanceof DirectoryError ? (adviceOf(error) ?? new Advice(error.message, lookAtIt)) : error
+    const advice = error instanceof DirectoryError ? adviceOf(error) : error
     if (!(advice instanceof Advice)) throw error
     const problem = { message: advice.message, next: advice.next }
     const published = await readablePublished(context.home)

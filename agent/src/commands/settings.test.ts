@@ -36,18 +36,33 @@ test('opens nothing with --no-open, and says so where nothing can be opened', as
   expect(show(styleOf({}, {}))).toContain('Open this in a browser')
 })
 
-test.each(['file:///etc/passwd', 'javascript:alert(1)', 'smb://files.example/x'])(
-  'gives the system nothing to open that is no web page, such as %s',
-  async (url) => {
-    const { context } = await createRegistered({ directory })
-    directory.intercept = (request, answer) =>
-      request.name === 'createSettingsLink'
-        ? Promise.resolve(Response.json({ result: { url, expiresAtMs: 1 } }))
-        : answer()
-    await expect(command.call(context, {})).rejects.toThrow('no web page')
-    expect(context.opened).toEqual([])
-  },
-)
+test.each([
+  'file:///etc/passwd',
+  'javascript:alert(1)',
+  'smb://files.example/x',
+  'http://directory.example/',
+  'https://',
+])('gives the system nothing to open that is no web page, such as %s', async (url) => {
+  const { context } = await createRegistered({ directory })
+  directory.intercept = (request, answer) =>
+    request.name === 'createSettingsLink'
+      ? Promise.resolve(Response.json({ result: { url, expiresAtMs: 1 } }))
+      : answer()
+  await expect(command.call(context, {})).rejects.toThrow('no web page')
+  expect(context.opened).toEqual([])
+})
+
+test('prints a link as the address it is, whatever a directory writes into it', async () => {
+  const { context } = await createRegistered({ directory })
+  const url = 'https://directory.example/settings\u001b]0;owned\u0007#code=\u009b2J\u202E'
+  directory.intercept = (request, answer) =>
+    request.name === 'createSettingsLink'
+      ? Promise.resolve(Response.json({ result: { url, expiresAtMs: 1 } }))
+      : answer()
+  const { value, show } = await command.call(context, { open: false })
+  expect(value).toMatchObject({ url: 'https://directory.example/settings%1B]0;owned%07#code=%C2%9B2J%E2%80%AE' })
+  expect(show(styleOf({}, {}))).not.toMatch(/(?!\n)[\p{Cc}\p{Cf}]/u)
+})
 
 test('needs an agent', async () => {
   const context = await createTestContext({ directory })

@@ -4,6 +4,7 @@ import { Advice } from '../advice.ts'
 import { defineCommand, type Style } from '../command.ts'
 import type { Context } from '../context.ts'
 import { openDirectory } from '../directory.ts'
+import { isLoopback } from '../network.ts'
 
 const Options = z.strictObject({ open: z.boolean().default(true) })
 
@@ -20,12 +21,20 @@ export const command = defineCommand({ options: Options, run: openSettings, show
 /** Makes a link to the settings page, and opens it. */
 export async function openSettings(context: Context, { open }: z.output<typeof Options>): Promise<SettingsLink> {
   const { client } = await openDirectory(context)
-  const { url, expiresAtMs } = await client.call('createSettingsLink', {})
+  const { url: given, expiresAtMs } = await client.call('createSettingsLink', {})
+  const url = pageOf(given)
   // It is given to the system to open, which would start anything that a scheme stands for.
-  if (!/^https?:\/\//.test(url)) {
+  if (url === undefined) {
     throw new Advice('The directory gave a settings link that is no web page.', 'Tell its host. It was not opened.')
   }
   return { url, expiresAtMs, opened: open && (await context.openPage(url)) }
+}
+
+/** The address as an URL writes it, with nothing that a terminal would act on; undefined for what is no web page. */
+function pageOf(given: string): string | undefined {
+  if (!URL.canParse(given)) return undefined
+  const { protocol, hostname, href } = new URL(given)
+  return protocol === 'https:' || (protocol === 'http:' && isLoopback(hostname)) ? href : undefined
 }
 
 function show({ url, expiresAtMs, opened }: SettingsLink, style: Style): string {
