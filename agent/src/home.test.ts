@@ -1,10 +1,11 @@
 import { afterAll, afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals'
 import * as fc from 'fast-check'
+import { execFile } from 'node:child_process'
 import { randomUUID } from 'node:crypto'
-import { chmod, mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
+import { chmod, mkdir, mkdtemp, readdir, readFile, rm, stat, truncate, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { inspect } from 'node:util'
+import { inspect, promisify } from 'node:util'
 import * as z from 'zod'
 import { Advice } from './advice.ts'
 import { openHome, type HomeFile } from './home.ts'
@@ -116,6 +117,24 @@ describe('a damaged file is told by its path and the rule, never by what it hold
     expect(advice.next).toBe('Run `koko doctor`.')
     expect(inspect(advice, { depth: Infinity, showHidden: true })).not.toContain('tr0ub4dor')
     expect(await readFile(join(home.path, 'note.json'), 'utf8')).toBe(text)
+  })
+})
+
+describe('what is no file of koko is not read', () => {
+  test('a pipe, from which nothing ever comes', async () => {
+    const home = await homeWith('')
+    await rm(join(home.path, 'note.json'))
+    await promisify(execFile)('mkfifo', [join(home.path, 'note.json')])
+    expect((await adviceOf(home.read(noteFile))).message).toMatch(/is damaged: it is no file\.$/)
+    // What took its place is a file again.
+    await home.change((files) => files.write(noteFile, { words: [] }))
+    expect(await home.read(noteFile)).toEqual({ words: [] })
+  })
+
+  test('more than koko writes', async () => {
+    const home = await homeWith('')
+    await truncate(join(home.path, 'note.json'), 3 * 1024 ** 3)
+    expect((await adviceOf(home.read(noteFile))).message).toMatch(/is damaged: it is larger than koko writes any\.$/)
   })
 })
 

@@ -46,20 +46,27 @@ const patienceMs = 10_000
 const lockPollMs = 15
 /** As much as a home's files take: a full disk shows at once, and not when there is something to lose. */
 const probeBytes = 65_536
+/** Of the files the peers are the largest, with some megabytes at most. */
+const mostBytes = 64 * 1024 * 1024
 const lockFolder = 'locks'
 
 export function openHome(path: string): Home {
   const locks = openLocks(join(path, lockFolder))
 
   async function read<T extends object>(file: HomeFile<T>): Promise<T | undefined> {
+    const filePath = join(path, file.name)
     let text: string
     try {
-      text = await readFile(join(path, file.name), 'utf8')
+      // Reading from what is no file can wait for ever.
+      const found = await stat(filePath)
+      if (!found.isFile() && !found.isDirectory()) throw damaged(filePath, 'it is no file')
+      if (found.size > mostBytes) throw damaged(filePath, 'it is larger than koko writes any')
+      text = await readFile(filePath, 'utf8')
     } catch (error) {
       if (codeOf(error) === 'ENOENT') return undefined
-      throw diskAdvice(error, `read ${join(path, file.name)}`)
+      throw diskAdvice(error, `read ${filePath}`)
     }
-    return parseFile(join(path, file.name), file, text)
+    return parseFile(filePath, file, text)
   }
 
   async function write<T extends object>(file: HomeFile<T>, value: T): Promise<void> {

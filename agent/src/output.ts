@@ -33,3 +33,10 @@ export function columns(rows: readonly (readonly [string, string])[], indent = '
   const width = Math.max(0, ...rows.map(([left]) => left.length))
   return rows.map(([left, right]) => `${indent}${left.padEnd(width)}  ${right}`.trimEnd()).join('\n')
 }
+
+/** A value as JSON, with escapes for what a terminal would act on or leave unseen. */
+export function jsonText(value: unknown): string {
+  const escape = (text: string) =>
+    text.replace(/[^]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`)
+  return JSON.stringify(value, null, 2).replace(/(?!\n)[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, escape)
+}

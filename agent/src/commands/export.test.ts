@@ -21,6 +21,18 @@ test('gives every document as it is stored, and prints the same as JSON', async 
   expect(JSON.stringify(value)).not.toContain(agent.secret)
 })
 
+test('prints nothing that a terminal would act on, whatever is stored', async () => {
+  const directory = await createTestDirectory()
+  const { context } = await createListed({ directory })
+  const signIn = { name: '\u001b[2J\u009b2J\u202e\u{e0041}\u2028', lines: 'a\nb' }
+  directory.intercept = ({ name }, answer) =>
+    name === 'exportAgent' ? Promise.resolve(Response.json({ result: { documents: {}, signIn } })) : answer()
+  const { value, show } = await command.call(context, {})
+  const text = show(styleOf({}, {}))
+  expect(text).not.toMatch(/(?!\n)[\p{Cc}\p{Cf}\p{Zl}]/u)
+  expect(JSON.parse(text)).toEqual(value)
+})
+
 test('needs an agent, and a directory that answers', async () => {
   const directory = await createTestDirectory()
   await expect(command.call(await createTestContext({ directory }), {})).rejects.toThrow('No agent lives')

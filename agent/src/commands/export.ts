@@ -2,13 +2,14 @@ import * as z from 'zod'
 import { defineCommand } from '../command.ts'
 import type { Context } from '../context.ts'
 import { openDirectory } from '../directory.ts'
+import { jsonText } from '../output.ts'
 
 const Options = z.strictObject({})
 
 export const command = defineCommand({
   options: Options,
   run: exportAgent,
-  show: (value) => JSON.stringify(value, null, 2),
+  show: jsonText,
 })
 
 /** Everything that the directory holds of the agent, as it is stored. */
