@@ -17,7 +17,8 @@ export function styleOf(
     good: paint('green'),
     bad: paint('red'),
     warn: paint('yellow'),
-    width: stream.columns ?? 80,
+    // A terminal that does not know its size says 0.
+    width: stream.columns === undefined || stream.columns === 0 ? 80 : stream.columns,
   }
 }
 

@@ -1,0 +1,102 @@
+import { afterEach, beforeEach, expect, jest, test } from '@jest/globals'
+import { spawn } from 'node:child_process'
+import { mkdtemp, readdir, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { stripVTControlCharacters } from 'node:util'
+import { handlesFile, profileFile } from '../src/files.ts'
+import { openHome } from '../src/home.ts'
+import { entry } from './operator.ts'
+
+// koko in a terminal of its own, which `script` (util-linux) lends it, and somebody who types.
+jest.setTimeout(60_000)
+
+let folder: string
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'koko-terminal-'))
+})
+afterEach(() => rm(folder, { recursive: true, force: true }))
+
+const enter = '\r'
+const down = '\u001b[B'
+const ctrlC = '\u0003'
+
+/** Waits for each text in turn, then types. */
+async function type(
+  given: readonly string[],
+  turns: readonly (readonly [until: string, keys: string])[],
+): Promise<{ exitCode: number | null; screen: string }> {
+  const command = [process.execPath, entry, ...given].map((part) => `'${part}'`).join(' ')
+  const child = spawn('script', ['-qefc', `stty cols 100 rows 40; ${command}`, '/dev/null'], {
+    env: { PATH: process.env.PATH, KOKO_HOME: join(folder, 'home'), TERM: 'xterm-256color', LANG: 'C.UTF-8' },
+    stdio: 'pipe',
+  })
+  let screen = ''
+  let seen = 0
+  const waiting = [...turns]
+  child.stdout.setEncoding('utf8').on('data', (text: string) => {
+    screen += stripVTControlCharacters(text)
+    const [next] = waiting
+    const at = next === undefined ? -1 : screen.indexOf(next[0], seen)
+    if (next === undefined || at < 0) return
+    seen = at + next[0].length
+    waiting.shift()
+    // What is typed before a question listens is lost, as it is for people.
+    setTimeout(() => child.stdin.write(next[1]), 150)
+  })
+  const tooLong = setTimeout(() => child.kill('SIGKILL'), 30_000)
+  const exitCode = await new Promise<number | null>((resolve) => child.on('close', resolve))
+  clearTimeout(tooLong)
+  expect({ waiting, screen: waiting.length === 0 ? '' : screen }).toEqual({ waiting: [], screen: '' })
+  return { exitCode, screen }
+}
+
+test('asks for the profile in words, checks each answer as it is given, and keeps of a city its cell alone', async () => {
+  const { exitCode, screen } = await type(
+    ['profile', 'edit'],
+    [
+      ['You are', enter],
+      ['Whom do you look for?', `${down} ${enter}`],
+      ['How old are you', `17${enter}`],
+      ['whole number from 18 to 120', `\u007f\u007f34${enter}`],
+      ['The youngest age', `28${enter}`],
+      ['The oldest age', `45${enter}`],
+      ['Where are you?', enter],
+      ['Which city?', `Lisboa${enter}`],
+      ['How large a cell', enter],
+      ['How far away', `anywhere${enter}`],
+      ['What do you hope for?', enter],
+      ['may a match', enter],
+    ],
+  )
+  expect([exitCode, screen]).toEqual([0, expect.stringContaining('Nothing was sent')])
+  const home = openHome(join(folder, 'home'))
+  expect(await home.read(profileFile)).toEqual({
+    profile: {
+      gender: 'woman',
+      seeking: ['man'],
+      age: 34,
+      ageMin: 28,
+      ageMax: 45,
+      area: 'eycs',
+      maxDistanceKm: null,
+      intent: 'long_term',
+    },
+    onlyIntents: [],
+  })
+})
+
+test('shows what WhatsApp gives away and the ways around it, and keeps nothing where the answer is no', async () => {
+  const { exitCode, screen } = await type(['link', 'whatsapp', '+44 7700 900123'], [['+447700900123', `n`]])
+  expect(exitCode).toBe(1)
+  for (const way of ['another channel', 'dedicated number', 'generated number', 'several channels']) {
+    expect(screen.replaceAll(/\s+/g, ' ').toLowerCase()).toContain(way)
+  }
+  expect(await openHome(join(folder, 'home')).read(handlesFile)).toBeUndefined()
+})
+
+test('Ctrl-C at a question ends it, changes nothing, and says so', async () => {
+  const { exitCode, screen } = await type(['profile', 'edit'], [['You are', ctrlC]])
+  expect([exitCode, screen]).toEqual([1, expect.stringContaining('not kept')])
+  expect(await readdir(folder)).toEqual([])
+})
