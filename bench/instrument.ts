@@ -19,6 +19,11 @@ wrap(Query.prototype, 'get', async (get) => {
   if (filters !== undefined && filters.length > 0) counted.scanMs += performance.now() - startedMs
   return found
 })
+wrap(Query.prototype, 'count', (count) => {
+  // Billed as a read for each thousand documents, of which there are fewer here.
+  countRead('counts', 1)
+  return count()
+})
 for (const [name, kind] of [
   ['set', 'writes'],
   ['delete', 'deletes'],

@@ -42,8 +42,8 @@ const scopes = {
   quick: {
     sizes: [1_000, 10_000],
     pageSizes: [50],
-    speedMs: 800,
-    baselineMs: 400,
+    speedMs: 600,
+    baselineMs: 300,
     walks: 10,
     changes: [1, 100],
     oneChangeTimes: 3,
