@@ -575,3 +575,37 @@ async function copyOf(directory: TestDirectory, { home }: TestContext): Promise<
   })
   return copy
 }
+
+describe('a directory that answers something else', () => {
+  test('brings nobody in who was not asked for', async () => {
+    const directory = await createTestDirectory()
+    const home = await settle(directory)
+    const [asked, other] = [
+      await directory.addPeer(),
+      await directory.addPeer({ channels: { telegram: 'an_uninvited' } }),
+    ]
+    directory.intercept = async (request, answer) => {
+      if (request.name !== 'batchGet') return answer()
+      const listing = directory.world.store.all().get(`mcpDirectory/dating/agents/${other.agentId}`)
+      return Response.json({ agents: [listing, listing], missing: [asked.agentId] })
+    }
+    expect(await askForPeer(home, asked.agentId)).toEqual({ agentId: asked.agentId, found: false })
+    expect(await home.kept()).not.toContain('an_uninvited')
+  })
+
+  test('and tells a time that no calendar has does no harm to what is kept', async () => {
+    const directory = await createTestDirectory()
+    const home = await settle(directory)
+    await directory.addPeer()
+    directory.intercept = async (request, answer) => {
+      const response = await answer()
+      if (request.name !== 'discover') return response
+      return Response.json({ ...((await response.json()) as object), asOfMs: Number.MAX_SAFE_INTEGER })
+    }
+    const found = Discovery.parse(await discover(home, {}))
+    expect(found.matches).toHaveLength(1)
+    expect(new Date(found.budget.discover.resetsAtMs).toISOString()).toMatch(/^2\d\d\d-/)
+    directory.intercept = (_request, answer) => answer()
+    expect(await discover(home, {})).toMatchObject({ matches: [{ refreshed: true }] })
+  })
+})

@@ -15,6 +15,7 @@ import { adviceOf } from './directory.ts'
 import { createConfirmations, type Confirmations } from './mcp-confirmation.ts'
 import { tools, type Confirm } from './mcp-tools.ts'
 import { plain } from './output.ts'
+import { untilAborted } from './until-aborted.ts'
 
 const instructions = `These tools look after the operator's agent in a Koko Directory: its profile, what is published of it, \
 and the peers that match it. Conversations do not happen here: a peer is reached through its own channel, outside of \
@@ -120,19 +121,4 @@ function failure(error: unknown, context: Context, signal: AbortSignal): CallToo
 
 function log(context: Context, text: string): void {
   context.report({ text, isLasting: true })
-}
-
-async function untilAborted<T>(signal: AbortSignal, work: Promise<T>): Promise<T> {
-  signal.throwIfAborted()
-  const ended = new AbortController()
-  try {
-    return await Promise.race([
-      work,
-      new Promise<never>((_, reject) => {
-        signal.addEventListener('abort', () => reject(signal.reason as Error), { signal: ended.signal })
-      }),
-    ])
-  } finally {
-    ended.abort()
-  }
 }

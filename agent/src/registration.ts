@@ -47,11 +47,19 @@ const mostAttempts = 512
 /** A challenge is good for ten minutes. */
 const longestMs = 570_000
 
+/** Of one attempt, which nothing can stop: some seconds of a core. */
+const mostCost = 10_000_000
+const mostKeyLength = 1_024
+
 /** Solves a challenge in the thread pool, so that Ctrl-C is heard between two attempts. */
 export async function solve(
   { signal, report }: Pick<Context, 'signal' | 'report'>,
   challenge: Challenge,
 ): Promise<Solution> {
+  const { cost, keyLength } = challenge.parameters
+  if (cost > mostCost || keyLength > mostKeyLength) {
+    throw new Advice('The directory asks for more work than any does.', 'Tell its host.')
+  }
   let attempts = 0
   const solution = await solveChallenge({
     challenge,

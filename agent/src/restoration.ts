@@ -15,7 +15,7 @@ export interface Restoration {
  */
 export function planRestoration(agentId: AgentId, documents: Readonly<Record<string, unknown>>): Restoration {
   const badge = Badge.safeParse(documents[`agents/${agentId}`])
-  if (!badge.success) {
+  if (badge.data?.agentId !== agentId) {
     throw new DirectoryError('internal', 'The directory gave an export without a badge.', { cause: badge.error })
   }
   const stored = storedIn(documents, { agentId, room: badge.data.category })

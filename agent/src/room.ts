@@ -27,6 +27,9 @@ import type { Match } from './ranking.ts'
 /** Of the ids that may be asked for in a day, one in so many is kept for asking for one peer. */
 const keptForOne = 20
 
+/** The directory's clock is believed as far from this one's. */
+const mostAheadMs = 100 * 365 * dayMs
+
 /** A room as its agent sees it: asks within the budgets of the day, counts them, and keeps what it learns of peers. */
 export interface Room {
   me: Me
@@ -124,7 +127,9 @@ export async function openRoom(context: Context): Promise<Room> {
   async function askFor(agentIds: readonly AgentId[]): Promise<readonly Listing[]> {
     const asOfMs = context.nowMs()
     const request = () => client.request('batchGet', agent.room, { agentIds: [...agentIds] })
-    const { agents } = await ask('refreshed', agentIds.length, request)
+    const answer = await ask('refreshed', agentIds.length, request)
+    // Who was not asked for is no answer.
+    const agents = answer.agents.filter(({ agentId }) => agentIds.includes(agentId))
     await keep({ listings: agents, asked: agentIds, asOfMs }, 'refreshed', (before) => before + agentIds.length)
     return agents
   }
@@ -153,7 +158,8 @@ export async function openRoom(context: Context): Promise<Room> {
       if (left('discovered') === 0) throw spent('discovered')
       const askedAtMs = context.nowMs()
       const page = await ask('discovered', 1, () => client.request('discover', agent.room, input))
-      aheadMs = page.asOfMs - context.nowMs()
+      // A clock is off by hours, or by years where it was never set; a date has an end.
+      aheadMs = Math.min(Math.max(page.asOfMs - context.nowMs(), -mostAheadMs), mostAheadMs)
       isTold = true
       const answer = { listings: page.agents, asked: [], asOfMs: askedAtMs - discoveryDelayMs }
       await keep(answer, 'discovered', (before) => before + page.agents.length)

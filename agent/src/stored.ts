@@ -19,9 +19,11 @@ export function storedIn(
   documents: Readonly<Record<string, unknown>>,
   { agentId, room }: { agentId: AgentId; room: RoomName },
 ): Stored {
-  const listing = documents[`mcpDirectory/${room}/agents/${agentId}`]
+  const stored = documents[`mcpDirectory/${room}/agents/${agentId}`]
+  const listing = Listing.safeParse(stored).data
   return {
-    listing: listing === undefined ? null : Listing.safeParse(listing).data,
+    // Somebody else's is none to go by.
+    listing: stored === undefined ? null : listing?.agentId === agentId ? listing : undefined,
     unlinks: Unlinks.safeParse(documents[`unlinks/${agentId}`]).data ?? {},
   }
 }

@@ -259,3 +259,15 @@ test('a damaged credential is not written over', async () => {
 afterEach(() => {
   expect(JSON.stringify(directory.requests.map(({ url }) => url))).not.toMatch(/secret/)
 })
+
+test.each([{ cost: 1e12 }, { keyLength: 1e9 }])('a proof that would never end is not begun: %j', async (absurd) => {
+  directory.intercept = async ({ name }, answer) => {
+    const response = await answer()
+    if (name !== 'createRegistrationChallenge') return response
+    const { result } = (await response.json()) as { result: { challenge: { parameters: object; signature: string } } }
+    const { parameters, signature } = result.challenge
+    return Response.json({ result: { challenge: { parameters: { ...parameters, ...absurd }, signature } } })
+  }
+  await expect(run(await createTestContext({ directory }))).rejects.toThrow('more work than any does')
+  expect(registered()).toBe(0)
+})

@@ -53,6 +53,19 @@ test('takes up a listed agent on another machine: the credential, the profile, t
   })
 })
 
+test('says what it waits for where nothing is piped in, and Ctrl-C ends it', async () => {
+  const { agent } = await createRegistered({ directory })
+  const context = await createTestContext({ directory })
+  context.readInput = () => {
+    setImmediate(context.stop)
+    return new Promise(() => undefined)
+  }
+  const restoring = command.call(context, { directory: directory.origin, agent: agent.agentId })
+  await expect(restoring).rejects.toThrow('Stopped.')
+  expect(context.progress.at(-1)?.text).toContain('recovery key from the standard input')
+  expect(await context.home.read(agentFile)).toBeUndefined()
+})
+
 test('reads the secret from the standard input where there is no terminal', async () => {
   const { agent } = await createRegistered({ directory })
   const context = await createTestContext({ directory, input: `  ${agent.secret}\n` })
@@ -189,4 +202,21 @@ test('a home that cannot be written is found out before the secret is asked for'
   await writeFile(join(context.home.path, 'locks'), '')
   const options = { directory: directory.origin, agent: agent.agentId }
   await expect(command.call(context, options)).rejects.toThrow('a part of the path is no folder')
+})
+
+test("takes up no listing of somebody else's, and agrees to none of its handles", async () => {
+  const { agent } = await createAgent()
+  directory.intercept = async ({ name }, answer) => {
+    const response = await answer()
+    if (name !== 'exportAgent') return response
+    const text = await response.text()
+    const path = `mcpDirectory/dating/agents/${agent.agentId}`
+    const { result } = JSON.parse(text) as { result: { documents: Record<string, object>; signIn: object } }
+    result.documents[path] = { ...result.documents[path], agentId: '6f1f7b0e-5b5c-4a53-8a4e-0123456789ab' }
+    return Response.json({ result })
+  }
+  const context = await createTestContext({ directory, input: agent.secret })
+  const { value } = await command.call(context, { directory: directory.origin, agent: agent.agentId })
+  expect(value).toMatchObject({ written: ['agent.json'] })
+  expect(await context.home.read(handlesFile)).toBeUndefined()
 })

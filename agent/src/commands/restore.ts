@@ -12,6 +12,7 @@ import { chooseOrigin, configAt } from '../origin.ts'
 import { columns } from '../output.ts'
 import { isThere } from '../is-there.ts'
 import { planRestoration, type Restoration } from '../restoration.ts'
+import { untilAborted } from '../until-aborted.ts'
 
 const Options = z.strictObject({
   directory: z.string().optional(),
@@ -132,7 +133,7 @@ async function assertMayReplace(context: Context, former: Agent): Promise<void> 
   })
 }
 
-async function readSecret({ ask, readInput }: Context): Promise<string> {
+async function readSecret({ ask, readInput, report, signal }: Context): Promise<string> {
   const { secret } = Agent.shape
   const problemOf = (answer: string) => secret.safeParse(answer.trim()).error?.issues[0]?.message
   if (ask !== undefined) {
@@ -145,7 +146,9 @@ async function readSecret({ ask, readInput }: Context): Promise<string> {
     })
     return typed.trim()
   }
-  const read = (await readInput()).trim()
+  report({ text: 'Reading the recovery key from the standard input, to its end' })
+  // What is piped in may never end: Ctrl-C does.
+  const read = (await untilAborted(signal, readInput())).trim()
   const problem = problemOf(read)
   if (problem === undefined) return read
   throw new Advice(`The secret ${problem}.`, 'Give it on the standard input, such as `koko restore … < secret-file`.')
