@@ -99,7 +99,7 @@ test.each([
   [{ ageMin: 'young' }, 'age-min must be a whole number from 18 to 120.'],
   [{ gender: 'lady' }, 'gender must be one of woman, man, nonbinary, other.'],
   [{ seeking: 'woman,woman' }, 'seeking must not name the same twice.'],
-  [{ maxDistance: '0' }, 'max-distance must be a whole number from 1 to 20000, or null for anywhere.'],
+  [{ maxDistance: '0' }, 'max-distance must be a whole number from 1 to 20000, or anywhere.'],
   [{ area: 'gcpvj' }, 'area must be a geohash of 2 to 4 characters, of 0 to 9 and b to z without i, l and o.'],
   [{ coarse: '5' }, 'coarse must be 2, 3 or 4.'],
   [{ action: 'show' }, 'action must be edit, or left out.'],
@@ -177,7 +177,7 @@ describe('in a terminal', () => {
       'It must be a whole number from 18 to 120.',
       'It must not be below 28.',
       expect.stringContaining('Did you mean "London, Canada" or "London, United Kingdom"?'),
-      'It must be a whole number from 1 to 20000, or null for anywhere.',
+      'It must be a whole number from 1 to 20000, or anywhere.',
     ])
     expect(asked.answers).toEqual([])
   })

@@ -28,6 +28,12 @@ const listOf = (text: string) => text.split(',').flatMap((part) => (part.trim() 
 const orAny = (text: string) => (['', 'any', 'anyone'].includes(text.trim()) ? [] : listOf(text))
 const numberOf = (text: string) => (/^\d+$/.test(text.trim()) ? Number(text) : Number.NaN)
 const distanceOf = (text: string) => (text.trim() === 'anywhere' ? null : numberOf(text))
+const typedDistance = z.string().transform((text, context) => {
+  const parsed = shape.maxDistanceKm.safeParse(distanceOf(text))
+  if (parsed.success) return parsed.data
+  context.addIssue('must be a whole number from 1 to 20000, or anywhere')
+  return z.NEVER
+})
 const onlyIntentsSchema = z.array(shape.intent)
 
 const whole = (schema: typeof shape.age) => z.string().transform(numberOf).pipe(schema).optional()
@@ -43,7 +49,7 @@ const Options = z.strictObject({
   at: z.string().optional(),
   area: shape.area.optional(),
   coarse: z.enum(['2', '3', '4'], { error: 'must be 2, 3 or 4' }).transform(Number).optional(),
-  maxDistance: z.string().transform(distanceOf).pipe(shape.maxDistanceKm).optional(),
+  maxDistance: typedDistance.optional(),
   intent: shape.intent.optional(),
   onlyIntents: z.string().transform(orAny).pipe(onlyIntentsSchema).optional(),
 })
@@ -210,7 +216,7 @@ async function askField(ask: Ask, field: Field, known: Partial<DatingProfile>): 
       const answer = await ask.text({
         message: 'How far away may a match be, in kilometres? `anywhere` is as good an answer.',
         ...(known.maxDistanceKm === undefined ? {} : { initial: String(known.maxDistanceKm ?? 'anywhere') }),
-        validate: (text) => wrong(shape.maxDistanceKm, distanceOf(text)),
+        validate: (text) => wrong(typedDistance, text),
       })
       return { maxDistanceKm: distanceOf(answer) }
     }

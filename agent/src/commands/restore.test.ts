@@ -220,3 +220,18 @@ test("takes up no listing of somebody else's, and agrees to none of its handles"
   expect(value).toMatchObject({ written: ['agent.json'] })
   expect(await context.home.read(handlesFile)).toBeUndefined()
 })
+
+test('an old handle of this home does not come back: another home has published a newer one', async () => {
+  const { context, agent } = await createAgent()
+  const newer = { ...channels, telegram: 'a_newer_name' }
+  const { client } = directoryOf(context, agent)
+  await client.call('publishProfile', { channels: newer, profile: profileIn('gcpv') })
+  const again = await createTestContext({ directory, home: context.home.path, input: agent.secret })
+  expect(await command.call(again, {})).toMatchObject({
+    value: { written: ['handles.json', 'published.json', 'agent.json'] },
+  })
+  expect(await context.home.read(handlesFile)).toEqual({
+    telegram: { handle: channels.telegram, agreedAtMs: null },
+    whatsapp: { handle: channels.whatsapp, agreedAtMs: expect.any(Number) },
+  })
+})

@@ -1,17 +1,19 @@
-import { AgentId } from '@koko/contract'
+import { AgentId, Channel } from '@koko/contract'
+import { isDeepStrictEqual } from 'node:util'
 import * as z from 'zod'
 import { Advice } from '../advice.ts'
 import { defineCommand, type Style } from '../command.ts'
 import { confirm } from '../confirm.ts'
 import type { Context } from '../context.ts'
 import { codeOf, directoryOf } from '../directory.ts'
-import { Agent, agentFile, handlesFile, profileFile, publishedFile } from '../files.ts'
+import { Agent, agentFile, handlesFile, profileFile, publishedFile, type Handles } from '../files.ts'
 import { forgetAgent } from '../forget-agent.ts'
 import type { Files, HomeFile } from '../home.ts'
 import { chooseOrigin, configAt } from '../origin.ts'
 import { columns } from '../output.ts'
 import { isThere } from '../is-there.ts'
 import { planRestoration, type Restoration } from '../restoration.ts'
+import { withoutAgreement } from '../unlinking.ts'
 import { untilAborted } from '../until-aborted.ts'
 
 const Options = z.strictObject({
@@ -90,6 +92,14 @@ async function write(files: Files, agent: Agent, { listed }: Restoration): Promi
     await files.write(file, value)
     written.push(file.name)
   }
+  const handles = await files.read(handlesFile).catch(ignoreDamage)
+  if (handles !== undefined) {
+    const current = withoutOtherAgreements(handles, listed?.handles ?? {})
+    if (!isDeepStrictEqual(current, handles)) {
+      await files.write(handlesFile, current)
+      written.push(handlesFile.name)
+    }
+  }
   if (listed !== null && listed !== undefined) {
     await fill(profileFile, listed.profile)
     await fill(handlesFile, listed.handles)
@@ -102,6 +112,19 @@ async function write(files: Files, agent: Agent, { listed }: Restoration): Promi
   await files.write(agentFile, agent)
   written.push(agentFile.name)
   return written
+}
+
+function ignoreDamage(error: unknown): undefined {
+  if (!(error instanceof Advice)) throw error
+}
+
+/**
+ * The handles, agreed to where they are listed. An agreement to any other is from before another home changed the
+ * listing, and would bring an old handle back.
+ */
+function withoutOtherAgreements(handles: Handles, listed: Handles): Handles {
+  const others = Channel.options.filter((channel) => handles[channel]?.handle !== listed[channel]?.handle)
+  return others.reduce(withoutAgreement, handles)
 }
 
 async function chooseAgentId(
