@@ -1,5 +1,5 @@
 import * as esbuild from 'esbuild'
-import { chmod, readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { chmod, copyFile, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { basename, join } from 'node:path'
 import { root } from './addresses.ts'
 import { reportFailure } from './failure.ts'
@@ -36,6 +36,7 @@ export async function buildAgent(folder: string): Promise<Record<string, number>
   const stale = (await readdir(folder)).filter((name) => name.endsWith('.js') && !(name in files))
   await Promise.all(stale.map((name) => rm(join(folder, name))))
   await chmod(join(folder, 'koko.js'), 0o755)
+  await copyFile(join(root, 'LICENSE'), join(folder, 'LICENSE'))
   await writeFile(join(folder, 'LICENSES.txt'), await licensesOf(Object.keys(metafile.inputs)))
   return files
 }

@@ -62,7 +62,7 @@ test('runs on every Node of this machine', async () => {
 test('holds no path of where it was built, and the licenses of what is inside', async () => {
   const dist = join(folder, 'node_modules', '@koko', 'agent', 'dist')
   const files = await readdir(dist)
-  expect(files).toEqual(expect.arrayContaining(['koko.js', 'LICENSES.txt']))
+  expect(files).toEqual(expect.arrayContaining(['koko.js', 'LICENSE', 'LICENSES.txt']))
   for (const file of files) expect(await readFile(join(dist, file), 'utf8')).not.toContain(agent)
   expect(await readFile(join(dist, 'LICENSES.txt'), 'utf8')).toMatch(/^commander .+^zod /ms)
 })
