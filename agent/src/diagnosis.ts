@@ -21,6 +21,7 @@ import {
 import type { HomeFile } from './home.ts'
 import { networkOf } from './network.ts'
 import { configAt } from './origin.ts'
+import { isoTime } from './output.ts'
 import { planPublish } from './publication.ts'
 import { readStored, unlinkedIn, type Stored } from './stored.ts'
 
@@ -266,7 +267,7 @@ function checkHealth(health: Health | null): Check {
   const mend = 'Nothing here mends it: its host looks with `npm run schedule -- status`.'
   if (health === null) return bad('discovery', 'The directory does not tell whether discovery is up to date.', mend)
   const { lastRepublishAtMs } = health
-  const since = lastRepublishAtMs === null ? 'never yet' : `last at ${new Date(lastRepublishAtMs).toISOString()}`
+  const since = lastRepublishAtMs === null ? 'never yet' : `last at ${isoTime(lastRepublishAtMs)}`
   return bad('discovery', `The directory brings discovery up to date too late: ${since}.`, mend)
 }
 
@@ -309,7 +310,7 @@ export function checkListing(
   if (listing === null) return good(name, 'nothing is listed, as it should be')
   if (!isOnline(listing, nowMs)) return bad(name, 'It is offline: nobody finds it.', '`koko run`')
   const onlineUntilMs = listing.presence.lastSeenAtMs + rooms[listing.category].onlineWindowMs
-  const until = new Date(onlineUntilMs).toISOString()
+  const until = isoTime(onlineUntilMs)
   if (daemonPid === undefined && onlineUntilMs - nowMs < dayMs) {
     return bad(name, `It goes offline at ${until}, and no daemon keeps it online.`, '`koko run`')
   }

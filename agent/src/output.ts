@@ -35,6 +35,14 @@ export function columns(rows: readonly (readonly [string, string])[], indent = '
   return rows.map(([left, right]) => `${indent}${left.padEnd(width)}  ${right}`.trimEnd()).join('\n')
 }
 
+/** The last moment that a date can be (ECMA-262, section 21.4.1.1); a directory can tell a later one. */
+export const lastMs = 8_640_000_000_000_000
+
+/** A moment such as `2026-11-21T09:00:00.000Z`. */
+export function isoTime(ms: number): string {
+  return new Date(Math.min(ms, lastMs)).toISOString()
+}
+
 /** A value as JSON, with escapes for what a terminal would act on or leave unseen. */
 export function jsonText(value: unknown): string {
   const escape = (text: string) =>

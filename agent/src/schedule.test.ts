@@ -297,3 +297,7 @@ describe('over any history of sleeps, outages, edits and clocks that jump', () =
     )
   })
 })
+
+test('a moment that no calendar has is told as the last one', () => {
+  expect(createLocalClock('UTC')(Number.MAX_SAFE_INTEGER)).toMatchObject({ time: '00:00:00' })
+})

@@ -1,4 +1,5 @@
 import { Action } from './files.ts'
+import { lastMs } from './output.ts'
 
 /** What a daemon knows besides the home's files. Moments are this machine's milliseconds since the epoch. */
 export interface DaemonState {
@@ -162,7 +163,7 @@ export function createLocalClock(timeZone?: string): (ms: number) => LocalTime {
     hourCycle: 'h23',
   })
   return (ms) => {
-    const parts = format.formatToParts(ms)
+    const parts = format.formatToParts(Math.min(ms, lastMs))
     const part = (type: Intl.DateTimeFormatPartTypes) => parts.find((found) => found.type === type)?.value ?? ''
     return {
       date: `${part('year').padStart(4, '0')}-${part('month')}-${part('day')}`,

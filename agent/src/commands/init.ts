@@ -8,7 +8,7 @@ import { agentFile, type Agent } from '../files.ts'
 import { forgetAgent } from '../forget-agent.ts'
 import { keepAgent, showRecoveryKey, type RecoveryKey } from '../keep-agent.ts'
 import { chooseOrigin, configAt, requireOrigin } from '../origin.ts'
-import { columns } from '../output.ts'
+import { columns, isoTime } from '../output.ts'
 import { askConsents, register, solve } from '../registration.ts'
 
 const Options = z.strictObject({
@@ -126,7 +126,7 @@ function show(value: Initialised, style: Style): string {
     ...(value.alreadyRegistered ? [['agent id', value.agentId] as const] : []),
     ['directory', `${origin}${isEmulated ? ' (under emulators: fictional numbers only)' : ''}`],
     ['room', room],
-    ['registered', new Date(registeredAtMs).toISOString()],
+    ['registered', isoTime(registeredAtMs)],
   ])
   if (value.alreadyRegistered) {
     return [

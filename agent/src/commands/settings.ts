@@ -5,6 +5,7 @@ import { defineCommand, type Style } from '../command.ts'
 import type { Context } from '../context.ts'
 import { openDirectory } from '../directory.ts'
 import { isLoopback } from '../network.ts'
+import { isoTime } from '../output.ts'
 
 const Options = z.strictObject({ open: z.boolean().default(true) })
 
@@ -45,6 +46,6 @@ function show({ url, expiresAtMs, opened }: SettingsLink, style: Style): string 
     '',
     renderUnicodeCompact(url, { border: 2 }),
     '',
-    `It works once, until ${new Date(expiresAtMs).toISOString()}. A new link voids it. Do not pass it on: it opens your settings.`,
+    `It works once, until ${isoTime(expiresAtMs)}. A new link voids it. Do not pass it on: it opens your settings.`,
   ].join('\n')
 }
