@@ -73,10 +73,20 @@ describe('a position', () => {
     expect(positionOf(typed)).toEqual({ latitude, longitude }),
   )
 
-  test.each(['', '51.5', '91,0', '0,181', '51,5,-0,1', 'north,south', '51.5,-0.1,3', '1e1,2', 'Infinity,0', 'NaN,0'])(
-    'is not anything else: %p',
-    (typed) => expect(positionOf(typed)).toBeUndefined(),
-  )
+  test.each([
+    '',
+    '51.5',
+    '91,0',
+    '0,181',
+    '51,5,-0,1',
+    'north,south',
+    '51.5,-0.1,3',
+    '1e1,2',
+    'Infinity,0',
+    'NaN,0',
+    '-33.9 S, 151.2',
+    '33.9, -3.7 W',
+  ])('is not anything else: %p', (typed) => expect(positionOf(typed)).toBeUndefined())
 
   test('lies in the cell that is suggested, which is the smaller one only near a large city', () => {
     const point = fc.record({

@@ -71,7 +71,10 @@ export function positionOf(typed: string): Point | undefined {
     typed.normalize('NFKC').replaceAll('\u2212', '-').trim(),
   )
   if (found === null) return undefined
-  const [, latitude, northOrSouth = '', longitude, eastOrWest = ''] = found
+  const [, latitude = '', northOrSouth = '', longitude = '', eastOrWest = ''] = found
+  // A sign and a letter say the side twice, and not always the same one.
+  const isSaidTwice = (degrees: string, side: string) => side !== '' && /^[-+]/.test(degrees)
+  if (isSaidTwice(latitude, northOrSouth) || isSaidTwice(longitude, eastOrWest)) return undefined
   const point = {
     latitude: Number(latitude) * (/s/i.test(northOrSouth) ? -1 : 1),
     longitude: Number(longitude) * (/w/i.test(eastOrWest) ? -1 : 1),

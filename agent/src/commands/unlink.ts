@@ -76,7 +76,7 @@ async function takeBack(context: Context, { client }: Directory, channel: Channe
   const acknowledged: Acknowledged[] = []
   let problem: Advice | undefined
   const send = async () => {
-    const answer = await client.call('unlinkChannel', { channel })
+    const answer = { ...(await client.call('unlinkChannel', { channel })), channel }
     acknowledged.push(answer)
     return answer
   }
