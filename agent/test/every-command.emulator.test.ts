@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals'
+import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals'
 import { spawn } from 'node:child_process'
 import { cp, mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -37,15 +37,11 @@ const tries: Record<string, { given: string[]; input?: (agent: Agent) => string 
   mcp: { given: ['mcp'] },
 }
 
-test('every command is tried', () => {
-  expect(Object.keys(tries).sort()).toEqual(commandLines.map(({ usage }) => usage.split(' ')[0]).sort())
-})
-
 let folder: string
 let ada: Operator
 let agent: Agent
 
-beforeAll(async () => {
+beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), 'koko-every-'))
   ada = await createOperator(hostingOrigin)
   await ada.value('init', ...consents)
@@ -56,7 +52,7 @@ beforeAll(async () => {
   agent = await agentIn(ada.home)
 })
 
-afterAll(async () => {
+afterEach(async () => {
   await ada[Symbol.asyncDispose]()
   await rm(folder, { recursive: true, force: true })
 })
@@ -120,7 +116,14 @@ async function copyOf(name: string): Promise<string> {
   return home
 }
 
+/** Taking back is refused by no disk; what could not be removed is told. */
+const leftHere = `The agent is gone from ${hostingOrigin}, and its files are still here`
+
 describe('every command', () => {
+  test('is tried', () => {
+    expect(Object.keys(tries).sort()).toEqual(commandLines.map(({ usage }) => usage.split(' ')[0]).sort())
+  })
+
   test('with no directory', async () => {
     const results = await tryAll(async (name) => {
       const home = await copyOf(`down-${name}`)
@@ -135,6 +138,7 @@ describe('every command', () => {
     const before = await readFile(join(disk.path, 'agent.json'), 'utf8')
     const results = await tryAll(() => Promise.resolve({ home: disk.path, disk }))
     expect(done(results)).toEqual(['channels', 'unlink', 'status', 'settings', 'export', 'mcp'])
+    expect(results.get('unregister')?.stderr).toContain(leftHere)
     expect(await readFile(join(disk.path, 'agent.json'), 'utf8')).toBe(before)
   })
 
@@ -143,6 +147,7 @@ describe('every command', () => {
     const before = await readFile(join(disk.path, 'agent.json'), 'utf8')
     const results = await tryAll(() => Promise.resolve({ home: disk.path, disk }))
     expect(done(results)).toEqual(['channels', 'unlink', 'status', 'settings', 'export', 'mcp'])
+    expect(results.get('unregister')?.stderr).toContain(leftHere)
     expect(await readFile(join(disk.path, 'agent.json'), 'utf8')).toBe(before)
   })
 

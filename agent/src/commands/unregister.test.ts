@@ -127,6 +127,10 @@ describe('a home that cannot be written keeps the agent in no listing', () => {
     expect([...directory.world.store.all().keys()].filter((each) => each.startsWith('agents/'))).toEqual([])
     expect(await context.home.read(agentFile)).toEqual(agent)
 
+    await expect(command.call(context, { yes: true })).rejects.toThrow(
+      'https://directory.example does not accept the agent, and its files are still here',
+    )
+
     await rm(locks)
     expect(await command.call(context, { yes: true })).toMatchObject({ value: { wasGone: true } })
     expect(await context.home.read(agentFile)).toBeUndefined()

@@ -35,7 +35,7 @@ export async function unregister(context: Context, { yes }: z.output<typeof Opti
   const isDeleted = await lockedIfPossible(context, async () => {
     await assertSame(context, agent)
     if (!(await isRemoved(context))) return false
-    await forget(context, agent)
+    await forget(context, `The agent is gone from ${agent.origin}`)
     return true
   })
   if (!isDeleted) {
@@ -44,9 +44,9 @@ export async function unregister(context: Context, { yes }: z.output<typeof Opti
       message:
         'The directory does not accept this agent: it was removed, or its secret was replaced elsewhere. Where it was replaced, the agent lives on. Remove what is kept of it here?',
     })
-    await home.locked('listing', 30_000, async () => {
+    await lockedIfPossible(context, async () => {
       await assertSame(context, agent)
-      await forget(context, agent)
+      await forget(context, `${agent.origin} does not accept the agent`)
     })
   }
   const kept = [profileFile, handlesFile].map(async (file) => ((await isThere<object>(home, file)) ? [file.name] : []))
@@ -78,13 +78,14 @@ async function assertSame({ home }: Context, { agentId }: Agent): Promise<void> 
   throw new Advice('Another agent moved in here meanwhile, or this one moved out.', 'Look with `koko status`.')
 }
 
-async function forget({ home }: Context, { origin }: Agent): Promise<void> {
+/** `outcome` is what became of the agent in the directory. */
+async function forget({ home }: Context, outcome: string): Promise<void> {
   try {
     await home.change(forgetAgent)
   } catch (cause) {
     if (!(cause instanceof Advice)) throw cause
     throw new Advice(
-      `The agent is gone from ${origin}, and its files are still here: ${cause.message}`,
+      `${outcome}, and its files are still here: ${cause.message}`,
       `${cause.next} Then run \`koko unregister\` again.`,
       { cause },
     )
