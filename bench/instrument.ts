@@ -3,6 +3,7 @@
 import '../test/deployed/production-network.ts'
 import { Firestore, Query, Transaction } from '@google-cloud/firestore'
 import type { Counts } from './counts.ts'
+import { peakBytes } from './peak.ts'
 
 type Method = (this: object, ...args: unknown[]) => unknown
 
@@ -49,7 +50,7 @@ process.on('message', () => {
   const counts: Counts = {
     ...counted,
     rssBytes: process.memoryUsage.rss(),
-    peakBytes: process.resourceUsage().maxRSS * 1_024,
+    peakBytes: peakBytes(),
   }
   process.send?.(counts)
 })

@@ -39,8 +39,8 @@ export async function measureKoko(times: number): Promise<Figure[]> {
       for (const name of ['nothing', 'version', 'status'] as const) samples[name].push(await start(commands[name]))
     }
     const memory = async (command: readonly string[]) => {
-      const { stderr } = await run(process.execPath, command, { env: { ...env, NODE_OPTIONS: `--import=${atExit}` } })
-      return Number(/maxRSS (\d+)/.exec(stderr)?.[1]) / 1_024
+      const { stderr } = await run(process.execPath, ['--import', atExit, ...command], { env })
+      return Number(/peak (\d+)/.exec(stderr)?.[1]) / 2 ** 20
     }
     const baseline = percentile(samples.nothing, 0.5)
     const note = `median of ${times}; baseline: node -e 0`
@@ -68,9 +68,10 @@ export async function measureKoko(times: number): Promise<Figure[]> {
   }
 }
 
-/** Tells, as a process ends, how much memory it ever had, in KiB (getrusage(2)). */
+/** Tells, as a process ends, how much memory it ever had, in bytes. */
 const atExit = `data:text/javascript,${encodeURIComponent(
-  "process.on('exit', () => process.stderr.write('maxRSS ' + process.resourceUsage().maxRSS))",
+  `import { peakBytes } from ${JSON.stringify(new URL('peak.ts', import.meta.url).href)}
+   process.on('exit', () => process.stderr.write('peak ' + peakBytes()))`,
 )}`
 
 /** A home as it is after some days. */

@@ -4,6 +4,7 @@
 import { createMatcher, type Me } from '../agent/src/dealbreakers.ts'
 import { createShortlist } from '../agent/src/ranking.ts'
 import type { Matching } from './agent.ts'
+import { peakBytes } from './peak.ts'
 import { generateRoom } from './room.ts'
 
 const pageSize = 200
@@ -56,8 +57,8 @@ function goThrough(size: number, seed: number, isMatched: boolean): { ms: number
 
 const [arm, size] = process.argv.slice(2)
 goThrough(10_000, 1, arm === 'match')
-const beforeBytes = process.resourceUsage().maxRSS * 1_024
+const beforeBytes = peakBytes()
 const listings = Number(size)
 const { ms, matched } = goThrough(listings, 2, arm === 'match')
-const grownBytes = process.resourceUsage().maxRSS * 1_024 - beforeBytes
+const grownBytes = peakBytes() - beforeBytes
 console.log(JSON.stringify({ listings, ms, matched, grownBytes } satisfies Matching))

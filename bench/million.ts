@@ -5,6 +5,7 @@ import { createDiscoveryView } from '../functions/src/discovery-view.ts'
 import { paths, type Entry } from '../functions/src/documents.ts'
 import type { Store } from '../functions/src/ports.ts'
 import { entryKey, packEntries } from '../functions/src/shards.ts'
+import { peakBytes } from './peak.ts'
 import { generateRoom } from './room.ts'
 
 const agents = 1_000_000
@@ -62,6 +63,6 @@ console.log(
     agentsRead: served,
     manifestBytes: JSON.stringify(manifest).length,
     rssBytes: process.memoryUsage.rss(),
-    peakBytes: process.resourceUsage().maxRSS * 1_024,
+    peakBytes: peakBytes(),
   }),
 )

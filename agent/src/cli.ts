@@ -9,7 +9,7 @@ import { commandLines, type CommandLine } from './commands.ts'
 import type { Context } from './context.ts'
 import { describeDefect } from './defect.ts'
 import { openHome } from './home.ts'
-import { plain, styleOf } from './output.ts'
+import { jsonText, plain, styleOf } from './output.ts'
 import { createAsk, createReporter } from './terminal.ts'
 
 /** What a process gives to a command line. */
@@ -72,7 +72,7 @@ export async function runCli(system: System): Promise<ExitCode> {
     const { command } = await line.load()
     const { value, show, isBad } = await command.call(contextOf(), input)
     reporter.clear()
-    const raw = value === undefined ? '' : JSON.stringify(value, null, 2)
+    const raw = value === undefined ? '' : jsonText(value)
     const text = isRaw ? raw : show(styleOf(system.stdout, system.env))
     if (text !== '') await write(system.stdout, `${text}\n`)
     return isBad ? 1 : 0

@@ -44,10 +44,13 @@ const bad = (name: string, problem: string, mend: string): Check => ({ name, ok:
 /** Looks at everything that can be looked at; what fails is a check that is not ok, and stands in no other's way. */
 export async function diagnose(context: Context, nodeVersion: string): Promise<Check[]> {
   const { home } = context
-  const checks = [checkNode(nodeVersion), ...(await checkFolder(home.path))]
-  if (checks.some(({ name, ok }) => name === 'home' && !ok)) return checks
+  const folder = await checkFolder(home.path)
+  const checks = [good('node', nodeVersion), folder.check]
+  if (!folder.check.ok) return checks
+  // Writing closes a folder that was open to others: what the owner's check then tells is what stays.
+  const writable = await checkWritable(context)
   const { files, ...read } = await checkFiles(context)
-  checks.push(await checkWritable(context), ...files)
+  checks.push(await checkOwner(folder.paths, home.path), writable, ...files)
   const kept: Kept = { ...read, daemonPid: await home.lockedBy('daemon').catch(() => undefined) }
   checks.push(checkDaemon(kept))
   const stored = kept.agent === undefined ? undefined : await checkDirectory(context, kept.agent, kept, checks)
@@ -55,42 +58,25 @@ export async function diagnose(context: Context, nodeVersion: string): Promise<C
   return checks
 }
 
-const neededNode = [20, 12] as const
-
-export function checkNode(version: string): Check {
-  const [major = 0, minor = 0] = version.split('.').map(Number)
-  const [neededMajor, neededMinor] = neededNode
-  const isEnough = major > neededMajor || (major === neededMajor && minor >= neededMinor)
-  if (isEnough) return good('node', version)
-  return bad(
-    'node',
-    `koko needs Node ${neededNode.join('.')} or later; this is ${version}.`,
-    'Install it from https://nodejs.org.',
-  )
-}
-
 const noAgent = (path: string) => `No agent lives in ${path} yet.`
 const firstSteps = '`koko init`, or `koko restore` with a recovery key.'
 
-async function checkFolder(path: string): Promise<Check[]> {
+async function checkFolder(path: string): Promise<{ check: Check; paths: string[] }> {
+  const refused = (problem: string, mend: string) => ({ check: bad('home', problem, mend), paths: [] })
   let folder: Awaited<ReturnType<typeof stat>>
   try {
     folder = await stat(path)
   } catch (error) {
     const isThere = typeof error !== 'object' || error === null || !('code' in error) || error.code !== 'ENOENT'
-    return [
-      isThere
-        ? bad('home', `${path} cannot be read.`, 'Give it back to your user, or set KOKO_HOME to another folder.')
-        : bad('home', noAgent(path), firstSteps),
-    ]
+    return isThere
+      ? refused(`${path} cannot be read.`, 'Give it back to your user, or set KOKO_HOME to another folder.')
+      : refused(noAgent(path), firstSteps)
   }
-  if (!folder.isDirectory()) return [bad('home', `${path} is no folder.`, 'Set KOKO_HOME to a folder.')]
+  if (!folder.isDirectory()) return refused(`${path} is no folder.`, 'Set KOKO_HOME to a folder.')
   const names = await readdir(path).catch(() => undefined)
-  if (names === undefined) {
-    return [bad('home', `${path} cannot be read.`, `\`sudo chown -R "$(id -un)" ${quoted(path)}\``)]
-  }
+  if (names === undefined) return refused(`${path} cannot be read.`, `\`sudo chown -R "$(id -un)" ${quoted(path)}\``)
   const own = names.filter((name) => homeFiles.some((file) => file.name === name)).map((name) => join(path, name))
-  return [good('home', path), await checkOwner([path, ...own], path)]
+  return { check: good('home', path), paths: [path, ...own] }
 }
 
 /** POSIX permissions; Windows keeps a user's folder from others by itself. */

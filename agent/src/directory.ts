@@ -83,7 +83,7 @@ export function adviceOf(error: DirectoryError): Advice | null {
   const message = error.message.slice(0, longestSentence)
   switch (error.code) {
     case 'unavailable':
-      return new Advice(message, 'Nothing is lost: run it again later. `koko doctor` looks what is wrong.', {
+      return new Advice(message, 'Nothing is lost: run it again later. `koko doctor` shows what is wrong.', {
         cause: error,
       })
     case 'unauthenticated':
@@ -99,7 +99,7 @@ export function adviceOf(error: DirectoryError): Advice | null {
     case 'failed-precondition':
     case 'permission-denied':
     case 'not-found':
-      return new Advice(message, '`koko doctor` looks what is wrong.', { cause: error })
+      return new Advice(message, '`koko doctor` shows what is wrong.', { cause: error })
     case 'internal':
       return new Advice(message, 'Run it again later; if it stays, install the newest koko, or tell its host.', {
         cause: error,

@@ -155,7 +155,10 @@ type Stop = BudgetSpent | DirectoryError
 async function refreshKnown(context: Context, room: Room): Promise<Stop | undefined> {
   const due = room.longestUnasked()
   for (let asked = 0; asked < due.length;) {
-    context.report({ text: `Asking again for ${due.length} known peers`, done: asked / due.length })
+    context.report({
+      text: `Asking again for ${due.length === 1 ? 'the peer that is known' : `${due.length} known peers`}`,
+      done: asked / due.length,
+    })
     const batch = due.slice(asked, asked + Math.max(1, Math.min(maxPageSize, room.leftForMany())))
     try {
       await room.askForMany(batch)
@@ -180,7 +183,7 @@ async function lookFurther(
   let place: Pick<DiscoverInput, 'pageToken'> = {}
   while (all || looked < lookSize) {
     context.report({
-      text: `Looking: ${looked} listings seen, ${room.matches().length} matches known`,
+      text: `Looking (listings seen: ${looked}, matches known: ${room.matches().length})`,
       done: Math.min(1, looked / end),
     })
     const pageSize = Math.max(1, Math.min(all ? maxPageSize : lookPageSize, room.left('discovered')))

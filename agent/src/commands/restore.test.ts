@@ -217,7 +217,7 @@ test("takes up no listing of somebody else's, and agrees to none of its handles"
   }
   const context = await createTestContext({ directory, input: agent.secret })
   const { value } = await command.call(context, { directory: directory.origin, agent: agent.agentId })
-  expect(value).toMatchObject({ written: ['agent.json'] })
+  expect(value).toMatchObject({ isListed: null, written: ['agent.json'] })
   expect(await context.home.read(handlesFile)).toBeUndefined()
 })
 

@@ -23,7 +23,8 @@ const Options = z.strictObject({
 type Options = z.output<typeof Options>
 
 export interface Restored extends Pick<Agent, 'origin' | 'isEmulated' | 'room' | 'agentId' | 'registeredAtMs'> {
-  isListed: boolean
+  /** Null where what is listed cannot be read by this version of koko. */
+  isListed: boolean | null
   keptIn: string
   /** The files that were written; what is not among them was there, or is not stored in the directory. */
   written: string[]
@@ -77,7 +78,7 @@ export async function restore(context: Context, options: Options): Promise<Resto
       room,
       agentId,
       registeredAtMs,
-      isListed: plan.listed !== null,
+      isListed: plan.listed === undefined ? null : plan.listed !== null,
       keptIn: home.path,
       written,
     }
@@ -186,9 +187,16 @@ function show({ agentId, origin, room, isEmulated, isListed, keptIn, written }: 
       ['room', room],
       ['written', written.join(', ')],
     ]),
-    isListed
-      ? 'It is listed. Dealbreakers never leave a home: set them again with `koko profile edit`.'
-      : 'It lists nothing now. `koko profile edit`, `koko link <channel> <handle>` and `koko publish` list it.',
+    listedWords(isListed),
     'Run it on one machine only: `koko run` keeps it online.',
   ].join('\n')
+}
+
+function listedWords(isListed: boolean | null): string {
+  if (isListed === null) {
+    return 'What is listed cannot be read by this version of koko: install the newest, or publish anew with `koko publish`.'
+  }
+  return isListed
+    ? 'It is listed. Which intents a match may have is kept in a home alone: `koko profile edit` sets it again.'
+    : 'It lists nothing now. `koko profile edit`, `koko link <channel> <handle>` and `koko publish` list it.'
 }
