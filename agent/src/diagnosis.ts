@@ -258,7 +258,7 @@ function checkHealth(health: Health | null): Check {
 }
 
 /** What is listed, held against what this home would publish and what it takes for published. */
-export function checkListing(
+function checkListing(
   { profile, handles, published, daemonPid }: Omit<Kept, 'agent' | 'daemon'>,
   stored: Stored,
   nowMs: number,

@@ -24,7 +24,7 @@ and read by the operator only, with the koko command and on the settings page; s
 says "run", tell the operator to run that command in a terminal.`
 
 /** A server of the tools for one client. Questions stay open across servers of the same process. */
-export function createMcpServer(context: Context, confirmations: Confirmations): McpServer {
+function createMcpServer(context: Context, confirmations: Confirmations): McpServer {
   const server = new McpServer(
     { name: 'koko', title: 'Koko', version: manifest.version },
     { instructions, capabilities: { tools: { listChanged: false } } },

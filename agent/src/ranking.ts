@@ -19,7 +19,7 @@ const nearKm = 20
  * more; then closeness in age; then the day last seen. Who is equal in all of it comes in an order that is another for
  * each operator, so that nobody is first for everybody.
  */
-export function rankOf(
+function rankOf(
   { agentId, profile: mine }: Me,
   { agentId: theirId, profile: theirs, presence }: Listing,
   { distance }: Verdict & { isMatch: true },
@@ -49,7 +49,7 @@ function hashOf(text: string): number {
 }
 
 /** Sorts the better match first. No two peers are equal. */
-export function compareMatches(a: Match, b: Match): number {
+function compareMatches(a: Match, b: Match): number {
   for (const [index, value] of a.rank.entries()) {
     const other = b.rank[index] ?? 0
     if (value !== other) return value - other
