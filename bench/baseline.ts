@@ -19,11 +19,11 @@ import { createFirestoreStore } from '../functions/src/adapters/firestore.ts'
 import { codec, createVault } from '../functions/src/adapters/node.ts'
 import { keepBodiesRaw } from '../functions/src/adapters/raw-body.ts'
 import { parseBody } from '../functions/src/body.ts'
-import { budgetLeft, budgetSpent, chargeBudget } from '../functions/src/budgets.ts'
+import { budgetLeft, budgetSpent, chargeBudget } from '../functions/src/discovery/budgets.ts'
 import { paths } from '../functions/src/documents.ts'
 import { errorResponse } from '../functions/src/http.ts'
 import { defaultPageSize, pageTokenLifetimeMs } from '../functions/src/limits.ts'
-import { utcDay } from '../functions/src/listing-change.ts'
+import { utcDay } from '../functions/src/directory/listing-change.ts'
 import type { SignIns, Store, Vault } from '../functions/src/ports.ts'
 import {
   assertMayCall,

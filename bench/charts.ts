@@ -1,6 +1,6 @@
 import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { root } from '../scripts/addresses.ts'
+import { root } from '../scripts/stack/addresses.ts'
 import { formatNumber, markdownTables, type Figure, type Result } from './figures.ts'
 
 /** Pairs of bars, ours above the baseline's. */

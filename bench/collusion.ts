@@ -1,7 +1,7 @@
 import { DirectoryError, type DiscoverInput } from '@koko/contract'
-import { discover } from '../functions/src/discovery.ts'
+import { discover } from '../functions/src/discovery/discover.ts'
 import type { Session } from '../functions/src/sessions.ts'
-import { createWorld } from '../functions/test/world.ts'
+import { createWorld } from '../testing/world.ts'
 import { documentsOf, planRoom } from './seed.ts'
 
 /** What some identities of one hand get of a room in a day, and pay. */

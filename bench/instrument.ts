@@ -1,6 +1,6 @@
 // Loaded into each process of the functions framework that is measured, in either arm, before anything else. Counts at
 // the Firestore client what Firestore bills, and tells it to the parent when asked.
-import '../test/deployed/production-network.ts'
+import '../testing/deployed/production-network.ts'
 import { Firestore, Query, Transaction } from '@google-cloud/firestore'
 import type { Counts } from './counts.ts'
 import { peakBytes } from './peak.ts'

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { once } from 'node:events'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { jwt, rs256, rsaKey } from '../test/deployed/google.ts'
+import { jwt, rs256, rsaKey } from '../testing/deployed/google.ts'
 
 export interface KeyServer extends AsyncDisposable {
   readonly origin: string

@@ -1,8 +1,8 @@
 // Run in a process of its own, as `matching.ts match|parse <listings>`: goes through a room that is made up meanwhile, a
 // page at a time, and times either the dealbreakers and the ranking, or the mere JSON of the pages. Prints what it took as
 // JSON.
-import { createMatcher, type Me } from '../agent/src/dealbreakers.ts'
-import { createShortlist } from '../agent/src/ranking.ts'
+import { createMatcher, type Me } from '../agent/src/matching/engine.ts'
+import { createShortlist } from '../agent/src/matching/ranking.ts'
 import type { Matching } from './agent.ts'
 import { peakBytes } from './peak.ts'
 import { generateRoom } from './room.ts'

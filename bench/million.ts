@@ -1,10 +1,10 @@
 // Run in a process of its own: an instance's view over a room of a million, of which more is read than it keeps. The
 // store makes the shards up as they are asked for. Prints the process's memory as JSON.
 import { codec } from '../functions/src/adapters/node.ts'
-import { createDiscoveryView } from '../functions/src/discovery-view.ts'
+import { createDiscoveryView } from '../functions/src/discovery/view.ts'
 import { paths, type Entry } from '../functions/src/documents.ts'
 import type { Store } from '../functions/src/ports.ts'
-import { entryKey, packEntries } from '../functions/src/shards.ts'
+import { entryKey, packEntries } from '../functions/src/discovery/shards.ts'
 import { peakBytes } from './peak.ts'
 import { generateRoom } from './room.ts'
 

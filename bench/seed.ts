@@ -4,7 +4,7 @@ import type { Account, Entry, Manifest, Shard } from '../functions/src/documents
 import { paths } from '../functions/src/documents.ts'
 import { republishLimits } from '../functions/src/limits.ts'
 import type { Fields } from '../functions/src/ports.ts'
-import { entryKey, packStretch, seenBetween, type PackedShard } from '../functions/src/shards.ts'
+import { entryKey, packStretch, seenBetween, type PackedShard } from '../functions/src/discovery/shards.ts'
 import { generateRoom, type Agent } from './room.ts'
 
 const documentsAtOnce = 400

@@ -1,7 +1,7 @@
 import * as esbuild from 'esbuild'
 import { chmod, copyFile, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { basename, join } from 'node:path'
-import { root } from './addresses.ts'
+import { root } from './stack/addresses.ts'
 import { reportFailure } from './failure.ts'
 
 /** The oldest Node that koko runs on; `engines` of its package says the same. */

@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { buildFunctions } from './build.ts'
 import type { Built } from './build.ts'
-import type { Lock } from './cut-lock.ts'
+import type { Lock } from './deploy/cut-lock.ts'
 
 const run = promisify(execFile)
 const INSTALL_TIMEOUT_MS = 300_000

@@ -1,10 +1,10 @@
 import * as esbuild from 'esbuild'
 import { readFile, readdir, rm, writeFile } from 'node:fs/promises'
 import { basename, join } from 'node:path'
-import { root } from './addresses.ts'
+import { root } from './stack/addresses.ts'
 import { buildAgent } from './build-agent.ts'
-import { cutLock } from './cut-lock.ts'
-import type { Lock, Manifest } from './cut-lock.ts'
+import { cutLock } from './deploy/cut-lock.ts'
+import type { Lock, Manifest } from './deploy/cut-lock.ts'
 import { Failure, reportFailure } from './failure.ts'
 import { webSizes } from './web-sizes.ts'
 

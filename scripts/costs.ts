@@ -1,9 +1,9 @@
-import { republishDiscovery } from '../functions/src/republish.ts'
-import { batchGet } from '../functions/src/discovery.ts'
+import { republishDiscovery } from '../functions/src/discovery/republish.ts'
+import { batchGet } from '../functions/src/discovery/discover.ts'
 import { republishLimits } from '../functions/src/limits.ts'
 import type { Ports, Store } from '../functions/src/ports.ts'
 import { sessionOf } from '../functions/src/sessions.ts'
-import { call, createWorld, look, profileIn, register, type TestAgent } from '../functions/test/world.ts'
+import { call, createWorld, look, profileIn, register, type TestAgent } from '../testing/world.ts'
 
 /** List prices in us-central1, US dollars, as published in November 2026. Free quotas are not taken off. */
 export const prices = {

@@ -1,8 +1,8 @@
 import { existsSync } from 'node:fs'
 import { mkdir, readFile, writeFile } from 'node:fs/promises'
-import { coastModule } from './generate-coast.ts'
-import { contractFiles } from './generate-contract.ts'
-import { firestoreRules } from './generate-rules.ts'
+import { coastModule } from './generate/generate-coast.ts'
+import { contractFiles } from './generate/generate-contract.ts'
+import { firestoreRules } from './generate/generate-rules.ts'
 
 /** Every generated file, by its path from the repository's root. */
 const generated: Readonly<Record<string, () => string>> = {

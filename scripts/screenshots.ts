@@ -1,9 +1,9 @@
 import { mkdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Page } from 'playwright-core'
-import { launchChromium, openTab } from '../test/web/browser.ts'
-import { registerAgent } from '../test/web/room.ts'
-import { hostingOrigin, root } from './addresses.ts'
+import { launchChromium, openTab } from '../testing/browser.ts'
+import { registerAgent } from '../testing/registered-agent.ts'
+import { hostingOrigin, root } from './stack/addresses.ts'
 import { reportFailure } from './failure.ts'
 import { runSchedule } from './schedule.ts'
 

@@ -3,12 +3,12 @@ import { solveChallenge } from 'altcha-lib'
 import { deriveKey } from 'altcha-lib/algorithms/pbkdf2'
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import { hostingOrigin, ports, root } from './addresses.ts'
+import { hostingOrigin, ports, root } from './stack/addresses.ts'
 import { reportFailure } from './failure.ts'
 import { runSchedule } from './schedule.ts'
-import { keepSchedule } from './scheduler.ts'
+import { keepSchedule } from './stack/scheduler.ts'
 import { watchStopSignals } from './signals.ts'
-import { startStack } from './stack.ts'
+import { startStack } from './stack/stack.ts'
 
 /** How many agents the sample room has: each combination of channels once, and the commonest again. */
 const agents = 24

@@ -1,5 +1,5 @@
 import { reportFailure } from './failure.ts'
-import { sampleSettingsLink } from './presence.ts'
+import { sampleSettingsLink } from './stack/presence.ts'
 
 /** Prints a settings link of an agent of the sample room, beside a running `npm start`. */
 try {

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, expect, test } from '@jest/globals'
 import { createServer, type Server } from 'node:http'
 import { once } from 'node:events'
 import type { AddressInfo } from 'node:net'
-import { wholeDatabase } from '../test/whole-database.ts'
+import { wholeDatabase } from '../testing/whole-database.ts'
 import { runSchedule } from './schedule.ts'
 import { runSmoke } from './smoke.ts'
 

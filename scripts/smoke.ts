@@ -12,7 +12,7 @@ import { deriveKey } from 'altcha-lib/algorithms/pbkdf2'
 import { randomBytes } from 'node:crypto'
 import { setTimeout as delay } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
-import { hostingOrigin } from './addresses.ts'
+import { hostingOrigin } from './stack/addresses.ts'
 import { Failure, reportFailure } from './failure.ts'
 import { exitCodeOf, Stopped, watchStopSignals } from './signals.ts'
 

@@ -1,11 +1,11 @@
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
-import { hostingOrigin, ports, project, root } from './addresses.ts'
+import { hostingOrigin, ports, project, root } from './stack/addresses.ts'
 import { Failure, reportFailure } from './failure.ts'
-import { bringPresenceUpToDate, sampleSettingsLink } from './presence.ts'
-import { keepSchedule } from './scheduler.ts'
+import { bringPresenceUpToDate, sampleSettingsLink } from './stack/presence.ts'
+import { keepSchedule } from './stack/scheduler.ts'
 import { watchStopSignals } from './signals.ts'
-import { startStack } from './stack.ts'
+import { startStack } from './stack/stack.ts'
 
 /** Runs the whole project on this machine, with the sample room in it, until a signal stops it. */
 async function start(signal: AbortSignal): Promise<void> {

@@ -7,10 +7,16 @@ import { text } from 'node:stream/consumers'
 import { parseArgs, promisify } from 'node:util'
 import { createFirestoreStore } from '../functions/src/adapters/firestore.ts'
 import { createVault } from '../functions/src/adapters/node.ts'
-import { channelsOf, liftTakedown, takeDownAgent, takeDownHandle, takeDownListing } from '../functions/src/takedown.ts'
-import { environment, ports, project as localProject, root } from './addresses.ts'
+import {
+  channelsOf,
+  liftTakedown,
+  takeDownAgent,
+  takeDownHandle,
+  takeDownListing,
+} from '../functions/src/directory/takedown.ts'
+import { environment, ports, project as localProject, root } from './stack/addresses.ts'
 import { Failure, reportFailure } from './failure.ts'
-import { isTaken } from './ports.ts'
+import { isTaken } from './stack/ports.ts'
 
 const USAGE = `usage: npm run takedown                      takes down the handle on standard input
        npm run takedown -- --lift            lets it be published again

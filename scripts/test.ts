@@ -1,8 +1,8 @@
 import { spawnSync } from 'node:child_process'
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { cpus, tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { root } from './addresses.ts'
+import { root } from './stack/addresses.ts'
 import { reportFailure } from './failure.ts'
 import { watchStopSignals } from './signals.ts'
 import { runWithEmulators } from './with-emulators.ts'
@@ -38,6 +38,8 @@ async function runSuites(jestArguments: string[], isCounted: boolean, signal: Ab
       // Jest's way to native modules, which it announces as experimental in every process.
       ...['--experimental-vm-modules', '--disable-warning=ExperimentalWarning'],
       join(root, 'node_modules', 'jest', 'bin', 'jest.js'),
+      // Jest's own choice is one worker less than there are cores: on two cores a single one, and three times as long.
+      `--maxWorkers=${cpus().length + 1}`,
       ...(isCounted ? ['--json', `--outputFile=${outputFile}`] : []),
       ...jestArguments,
     ]

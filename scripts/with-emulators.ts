@@ -1,10 +1,10 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { environment } from './addresses.ts'
+import { environment } from './stack/addresses.ts'
 import { Failure, reportFailure } from './failure.ts'
-import { keepSchedule } from './scheduler.ts'
+import { keepSchedule } from './stack/scheduler.ts'
 import { exitCodeOf, watchStopSignals, type Stopped } from './signals.ts'
-import { startStack } from './stack.ts'
+import { startStack } from './stack/stack.ts'
 
 /** How long a command that was told to stop may take; the emulators need the rest of 15 s. */
 const COMMAND_GRACE_MS = 5_000

@@ -26,6 +26,10 @@ const directlyIn = (folder: string) => (path: string) => posix.dirname(path) ===
 const isPackage = (specifier: string, name: string) => specifier === name || specifier.startsWith(`${name}/`)
 const isContract = (specifier: string) => isPackage(specifier, '@koko/contract')
 const index = 'functions/src/index.ts'
+const isCore = (file: string) =>
+  (directlyIn('functions/src')(file) && file !== index) ||
+  under('functions/src/directory')(file) ||
+  under('functions/src/discovery')(file)
 
 const Packages = z.record(z.string(), z.string()).default({})
 const Manifest = z.looseObject({ dependencies: Packages, devDependencies: Packages })
@@ -45,11 +49,8 @@ const places: Record<string, Place> = {
     mayBeEmpty: false,
   },
   'functions/src': {
-    holds: (file) => directlyIn('functions/src')(file) && file !== index,
-    allows: (specifier) =>
-      (directlyIn('functions/src')(specifier) && specifier !== index) ||
-      isContract(specifier) ||
-      isPackage(specifier, 'zod'),
+    holds: isCore,
+    allows: (specifier) => isCore(specifier) || isContract(specifier) || isPackage(specifier, 'zod'),
     mayBeEmpty: false,
   },
   'functions/src/adapters': {
@@ -79,7 +80,7 @@ const places: Record<string, Place> = {
 }
 
 function isLocal(specifier: string): boolean {
-  return /^(contract|functions|web|agent|scripts|bench|test|docs|fixtures)\//.test(specifier)
+  return /^(contract|functions|web|agent|scripts|bench|testing|test|docs|fixtures)\//.test(specifier)
 }
 
 /** Every import of a file, type-only, dynamic and re-exporting ones included. */
@@ -143,32 +144,30 @@ test('every source file imports only what its place may', () => {
 test('imports were read: the contract is imported by the core, and zod by the contract', () => {
   const all = [...sources].flatMap(([file, text]) => importsOf(file, text))
   expect(all).toContainEqual({ file: 'contract/src/channels.ts', specifier: 'zod' })
-  expect(all.filter(({ file, specifier }) => directlyIn('functions/src')(file) && isContract(specifier))).not.toEqual(
-    [],
-  )
+  expect(all.filter(({ file, specifier }) => isCore(file) && isContract(specifier))).not.toEqual([])
 })
 
 describe('the table refuses', () => {
   test.each([
-    ['functions/src/discovery.ts', "import { getFirestore } from 'firebase-admin/firestore'"],
-    ['functions/src/discovery.ts', "import type { Firestore } from '@google-cloud/firestore'"],
-    ['functions/src/discovery.ts', "import * as logger from 'firebase-functions/logger'"],
-    ['functions/src/discovery.ts', "import { codec } from './adapters/node.ts'"],
-    ['functions/src/discovery.ts', "const { codec } = await import('./adapters/node.ts')"],
-    ['functions/src/discovery.ts', "export { codec } from './adapters/node.ts'"],
-    ['functions/src/discovery.ts', "import { randomBytes } from 'node:crypto'"],
-    ['functions/src/discovery.ts', "import { gzipSync } from 'zlib'"],
-    ['functions/src/discovery.ts', "import { api } from './index.ts'"],
-    ['functions/src/discovery.ts', "import { Channels } from '../../contract/src/channels.ts'"],
-    ['functions/src/discovery.ts', "import { createWorld } from '../test/world.ts'"],
+    ['functions/src/discovery/discover.ts', "import { getFirestore } from 'firebase-admin/firestore'"],
+    ['functions/src/discovery/discover.ts', "import type { Firestore } from '@google-cloud/firestore'"],
+    ['functions/src/discovery/discover.ts', "import * as logger from 'firebase-functions/logger'"],
+    ['functions/src/discovery/discover.ts', "import { codec } from '../adapters/node.ts'"],
+    ['functions/src/discovery/discover.ts', "const { codec } = await import('../adapters/node.ts')"],
+    ['functions/src/discovery/discover.ts', "export { codec } from '../adapters/node.ts'"],
+    ['functions/src/discovery/discover.ts', "import { randomBytes } from 'node:crypto'"],
+    ['functions/src/discovery/discover.ts', "import { gzipSync } from 'zlib'"],
+    ['functions/src/discovery/discover.ts', "import { api } from '../index.ts'"],
+    ['functions/src/discovery/discover.ts', "import { Channels } from '../../../contract/src/channels.ts'"],
+    ['functions/src/discovery/discover.ts', "import { createWorld } from '../../../testing/world.ts'"],
     ['functions/src/adapters/firestore.ts', "import { createVault } from './node.ts'"],
-    ['functions/src/adapters/firestore.ts', "import { discover } from '../discovery.ts'"],
+    ['functions/src/adapters/firestore.ts', "import { discover } from '../discovery/discover.ts'"],
     ['functions/src/adapters/firestore.ts', "import { api } from '../index.ts'"],
     ['contract/src/listing.ts', "import { readFileSync } from 'node:fs'"],
     ['contract/src/listing.ts', "import type { Timestamp } from 'firebase/firestore'"],
-    ['contract/src/listing.ts', "import { discover } from '../../functions/src/discovery.ts'"],
-    ['web/src/settings.ts', "import { discover } from '../../functions/src/discovery.ts'"],
-    ['web/src/settings.ts', "import { home } from '../../agent/src/home.ts'"],
+    ['contract/src/listing.ts', "import { discover } from '../../functions/src/discovery/discover.ts'"],
+    ['web/src/settings.ts', "import { discover } from '../../functions/src/discovery/discover.ts'"],
+    ['web/src/settings.ts', "import { home } from '../../agent/src/home/home.ts'"],
     ['web/src/settings.ts', "import { readFileSync } from 'node:fs'"],
     ['agent/src/cli.ts', "import { settings } from '../../web/src/settings.ts'"],
     ['agent/src/cli.ts', "import { getAuth } from 'firebase-admin/auth'"],
@@ -190,8 +189,8 @@ describe('the table refuses', () => {
         "import * as z from 'zod'\nimport { isPossiblePhoneNumber } from 'libphonenumber-js/min'",
       ],
       [
-        'functions/src/discovery.ts',
-        "import { Listing } from '@koko/contract'\nimport type { Ports } from './ports.ts'",
+        'functions/src/discovery/discover.ts',
+        "import { Listing } from '@koko/contract'\nimport type { Ports } from '../ports.ts'",
       ],
       [
         'functions/src/adapters/node.ts',
@@ -203,7 +202,7 @@ describe('the table refuses', () => {
       ],
       ['web/src/settings.ts', "import { createClient } from '@koko/contract'\nimport { getAuth } from 'firebase/auth'"],
       [
-        'agent/src/home.ts',
+        'agent/src/home/home.ts',
         "import { createClient } from '@koko/contract'\nimport { readFile } from 'node:fs/promises'",
       ],
     ])
@@ -237,7 +236,7 @@ describe('nothing is ambient in the contract and the core', () => {
   test.each(['new Date()', 'Date.now()', 'Math.random()', 'performance.now()', 'process.env', 'crypto.randomUUID'])(
     '%s would be found',
     (text) => {
-      expect(ambient('functions/src/discovery.ts', `export const found = ${text}`)).toHaveLength(1)
+      expect(ambient('functions/src/discovery/discover.ts', `export const found = ${text}`)).toHaveLength(1)
     },
   )
 })

@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises'
 import { setTimeout as delay } from 'node:timers/promises'
 import { connect, discoverWhen, type Peer } from '../docs/examples/peer.ts'
 import { runSchedule } from '../scripts/schedule.ts'
-import { wholeDatabase } from './whole-database.ts'
+import { wholeDatabase } from '../testing/whole-database.ts'
 
 const origin = process.env.KOKO_ORIGIN ?? 'http://127.0.0.1:5000'
 const project = process.env.GCLOUD_PROJECT ?? 'demo-koko'

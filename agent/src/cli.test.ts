@@ -6,7 +6,7 @@ import { PassThrough } from 'node:stream'
 import { stripVTControlCharacters } from 'node:util'
 import manifest from '../package.json' with { type: 'json' }
 import { runCli, type System } from './cli.ts'
-import { commandLines } from './commands.ts'
+import { commandLines } from './commands/table.ts'
 
 interface Ran {
   exitCode: number

@@ -4,11 +4,11 @@ import { join, resolve } from 'node:path'
 import type { Readable, Writable } from 'node:stream'
 import { setTimeout as wait } from 'node:timers/promises'
 import manifest from '../package.json' with { type: 'json' }
-import { Advice } from './advice.ts'
-import { commandLines, type CommandLine } from './commands.ts'
+import { Advice } from './errors.ts'
+import { commandLines, type CommandLine } from './commands/table.ts'
 import type { Context } from './context.ts'
 import { describeDefect } from './defect.ts'
-import { openHome } from './home.ts'
+import { openHome } from './home/home.ts'
 import { jsonText, plain, styleOf } from './output.ts'
 import { createAsk, createReporter } from './terminal.ts'
 
@@ -131,7 +131,10 @@ export async function runCli(system: System): Promise<ExitCode> {
       const message = error.code === 'commander.help' ? 'error: no command was given' : error.message
       return new Advice(sentence(message), 'See `koko --help`.')
     }
-    const [{ DirectoryError }, { adviceOf }] = await Promise.all([import('@koko/contract'), import('./directory.ts')])
+    const [{ DirectoryError }, { adviceOf }] = await Promise.all([
+      import('@koko/contract'),
+      import('./directory/session.ts'),
+    ])
     return error instanceof DirectoryError ? adviceOf(error) : null
   }
 }

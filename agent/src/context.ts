@@ -1,4 +1,4 @@
-import type { Home } from './home.ts'
+import type { Home } from './home/home.ts'
 
 /** What a command is given besides its options. Nothing else reaches the clock, the network or the terminal. */
 export interface Context {

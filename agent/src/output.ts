@@ -1,5 +1,5 @@
 import { stripVTControlCharacters, styleText } from 'node:util'
-import type { Style } from './command.ts'
+import type { Style } from './commands/define-command.ts'
 
 type Format = Parameters<typeof styleText>[0]
 

@@ -1,5 +1,5 @@
 import type { DatingProfile } from '@koko/contract'
-import type { PeerMatch } from './discovery.ts'
+import type { PeerMatch } from './operations/discover.ts'
 
 export function intentWords(intent: DatingProfile['intent']): string {
   return intent.replace('_', ' ')

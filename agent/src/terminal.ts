@@ -1,7 +1,7 @@
 import type * as Prompts from '@clack/prompts'
 import type { Readable, Writable } from 'node:stream'
-import { Advice } from './advice.ts'
-import type { Style } from './command.ts'
+import { Advice } from './errors.ts'
+import type { Style } from './commands/define-command.ts'
 import type { Ask, Choice, Context, Progress, TextQuestion } from './context.ts'
 import { plain } from './output.ts'
 

@@ -1,11 +1,11 @@
 import { Channel, type Channels, type DatingProfile } from '@koko/contract'
-import { call, codeOf, profileIn, type Claims } from '../../functions/test/world.ts'
+import { call, codeOf, profileIn, type Claims } from '../../testing/world.ts'
 import { init } from '../src/commands/init.ts'
 import type { Context } from '../src/context.ts'
-import { directoryOf, openDirectory } from '../src/directory.ts'
-import { agentFile, handlesFile, profileFile, publishedFile, type Agent, type Handles } from '../src/files.ts'
+import { directoryOf, openDirectory } from '../src/directory/session.ts'
+import { agentFile, handlesFile, profileFile, publishedFile, type Agent, type Handles } from '../src/home/files.ts'
 import { createTestContext, type TestContext, type TestContextOptions } from './context.ts'
-import type { TestDirectory } from './directory.ts'
+import type { TestDirectory } from '../../testing/directory.ts'
 
 export type HandleTexts = Partial<Record<Channel, string | undefined>>
 

@@ -5,7 +5,7 @@ import { mkdtemp, readdir, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
-import { openHome } from '../src/home.ts'
+import { openHome } from '../src/home/home.ts'
 import { numbersIn } from './home-numbers.ts'
 import { homeOf, writeHome } from './home-values.ts'
 

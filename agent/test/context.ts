@@ -2,10 +2,10 @@ import { afterAll } from '@jest/globals'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { Advice } from '../src/advice.ts'
+import { Advice } from '../src/errors.ts'
 import type { Ask, Context, Progress } from '../src/context.ts'
-import { openHome } from '../src/home.ts'
-import type { TestDirectory } from './directory.ts'
+import { openHome } from '../src/home/home.ts'
+import type { TestDirectory } from '../../testing/directory.ts'
 
 /** A part of the question that is expected next, and the answer to it. `leaves` is an operator who presses Ctrl-C. */
 export type Answer = readonly [asked: string, answer: string | boolean | readonly string[] | typeof leaves]

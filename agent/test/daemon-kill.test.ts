@@ -5,10 +5,10 @@ import { mkdtemp, readdir, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { buildAgent } from '../../scripts/build-agent.ts'
-import { agentFile, daemonFile, handlesFile, homeFiles, profileFile, publishedFile } from '../src/files.ts'
+import { agentFile, daemonFile, handlesFile, homeFiles, profileFile, publishedFile } from '../src/home/files.ts'
 import { createListed } from './agents.ts'
 import { killAgainAndAgain } from './killing.ts'
-import { serveTestDirectory } from './served-directory.ts'
+import { serveTestDirectory } from '../../testing/served-directory.ts'
 
 jest.setTimeout(120_000)
 

@@ -4,7 +4,7 @@ import { once } from 'node:events'
 import { readdir } from 'node:fs/promises'
 import { join, relative } from 'node:path'
 import { promisify } from 'node:util'
-import { openHome } from '../src/home.ts'
+import { openHome } from '../src/home/home.ts'
 import { fullDisk, readOnlyDisk } from './disks.ts'
 import { counterFile } from './home-values.ts'
 

@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from 'node:util'
-import { agentFile, daemonFile, handlesFile, peersFile, profileFile, publishedFile } from '../src/files.ts'
-import type { Home } from '../src/home.ts'
+import { agentFile, daemonFile, handlesFile, peersFile, profileFile, publishedFile } from '../src/home/files.ts'
+import type { Home } from '../src/home/home.ts'
 import { homeOf } from './home-values.ts'
 
 /**

@@ -1,8 +1,8 @@
 // A process at work in a home: what the tests of the home start, and kill.
 import { once } from 'node:events'
 import { createInterface } from 'node:readline'
-import { Advice } from '../src/advice.ts'
-import { openHome } from '../src/home.ts'
+import { Advice } from '../src/errors.ts'
+import { openHome } from '../src/home/home.ts'
 import { counterFile, homeOf, writeHome } from './home-values.ts'
 
 const [task = '', path = '', amount = '0'] = process.argv.slice(2)

@@ -1,7 +1,7 @@
 import type { Listing } from '@koko/contract'
 import * as z from 'zod'
-import type { Agent, Daemon, Handles, Peers, Profile, Published } from '../src/files.ts'
-import type { Home, HomeFile } from '../src/home.ts'
+import type { Agent, Daemon, Handles, Peers, Profile, Published } from '../src/home/files.ts'
+import type { Home, HomeFile } from '../src/home/home.ts'
 
 /** A file of the tests alone. */
 export const counterFile: HomeFile<{ count: number; filler?: string | undefined }> = {

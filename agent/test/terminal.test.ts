@@ -4,8 +4,8 @@ import { mkdtemp, readdir, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { stripVTControlCharacters } from 'node:util'
-import { handlesFile, profileFile } from '../src/files.ts'
-import { openHome } from '../src/home.ts'
+import { handlesFile, profileFile } from '../src/home/files.ts'
+import { openHome } from '../src/home/home.ts'
 import { entry } from './operator.ts'
 
 // koko in a terminal of its own, which `script` (util-linux) lends it, and somebody who types.

@@ -1,7 +1,7 @@
 import { afterAll, expect, jest, test } from '@jest/globals'
 import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { hostingOrigin } from '../../scripts/addresses.ts'
+import { hostingOrigin } from '../../scripts/stack/addresses.ts'
 import { runSchedule } from '../../scripts/schedule.ts'
 import { consents, createOperator, profileOptions, type Operator } from './operator.ts'
 

@@ -1,15 +1,15 @@
 import { callables, parse, type CallableName } from '@koko/contract'
 import type * as z from 'zod'
-import { rotateSecret, signInAgent } from './credentials.ts'
-import { exportAgent } from './export.ts'
+import { rotateSecret, signInAgent } from './directory/credentials.ts'
+import { exportAgent } from './discovery/export.ts'
 import type { Ports } from './ports.ts'
-import { heartbeat } from './presence.ts'
-import { publishProfile } from './publication.ts'
-import { createRegistrationChallenge, registerAgent } from './registration.ts'
-import { unregisterAgent } from './removal.ts'
+import { heartbeat } from './directory/presence.ts'
+import { publishProfile } from './directory/publication.ts'
+import { createRegistrationChallenge, registerAgent } from './directory/registration.ts'
+import { unregisterAgent } from './directory/removal.ts'
 import { assertMayCall, sessionOf, unauthenticated, type Session } from './sessions.ts'
-import { createSettingsLink, redeemSettingsLink } from './settings-links.ts'
-import { relinkChannel, unlinkChannel } from './unlinking.ts'
+import { createSettingsLink, redeemSettingsLink } from './directory/settings-links.ts'
+import { relinkChannel, unlinkChannel } from './directory/unlinking.ts'
 
 type Input<Name extends CallableName> = z.output<(typeof callables)[Name]['input']>
 type Output<Name extends CallableName> = z.output<(typeof callables)[Name]['output']>

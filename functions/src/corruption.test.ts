@@ -2,8 +2,8 @@ import { expect, test } from '@jest/globals'
 import { DirectoryError } from '@koko/contract'
 import { codec } from './adapters/node.ts'
 import { day, hour, minute, second } from './limits.ts'
-import { republishDiscovery } from './republish.ts'
-import { call, createWorld, look, profileIn, register, type TestAgent, type World } from '../test/world.ts'
+import { republishDiscovery } from './discovery/republish.ts'
+import { call, createWorld, look, profileIn, register, type TestAgent, type World } from '../../testing/world.ts'
 
 const startMs = Date.UTC(2026, 10, 21, 12)
 const channels = { whatsapp: '+447700900123', telegram: 'somebody_s' }

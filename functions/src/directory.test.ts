@@ -1,6 +1,6 @@
 import { expect, test } from '@jest/globals'
-import { republishDiscovery } from './republish.ts'
-import { call, createWorld, look, profileIn, register } from '../test/world.ts'
+import { republishDiscovery } from './discovery/republish.ts'
+import { call, createWorld, look, profileIn, register } from '../../testing/world.ts'
 
 test('an unlinked number leaves the listing at once and every answer, and publishing does not bring it back', async () => {
   const world = createWorld(Date.UTC(2026, 10, 21, 12))

@@ -3,8 +3,8 @@ import { Config, Health, maxBodyBytes } from '@koko/contract'
 import * as z from 'zod'
 import { acceptsGzip, handleHttp, type HttpRequest } from './http.ts'
 import { minute } from './limits.ts'
-import { republishDiscovery } from './republish.ts'
-import { call, createWorld, profileIn, register, type Claims, type World } from '../test/world.ts'
+import { republishDiscovery } from './discovery/republish.ts'
+import { call, createWorld, profileIn, register, type Claims, type World } from '../../testing/world.ts'
 
 const noon = Date.UTC(2026, 10, 21, 12)
 const discoverUrl = '/api/v1/rooms/dating/agents:discover'

@@ -10,8 +10,8 @@ import {
   type EndpointName,
 } from '@koko/contract'
 import { parseBody } from './body.ts'
-import type { DiscoveryView } from './discovery-view.ts'
-import { batchGet, discover } from './discovery.ts'
+import type { DiscoveryView } from './discovery/view.ts'
+import { batchGet, discover } from './discovery/discover.ts'
 import type { Ports } from './ports.ts'
 import { claimsOf, sessionOf, unauthenticated, type Session } from './sessions.ts'
 import { config, health } from './status.ts'

@@ -8,10 +8,10 @@ import { codec, compress, createVault, deriveKey } from './adapters/node.ts'
 import { keepBodiesRaw, sentContentType } from './adapters/raw-body.ts'
 import { parseCallableBody } from './body.ts'
 import { runCallable } from './calls.ts'
-import { createDiscoveryView } from './discovery-view.ts'
+import { createDiscoveryView } from './discovery/view.ts'
 import { acceptsGzip, compressedFromBytes, handleHttp, type Api } from './http.ts'
 import type { Ports } from './ports.ts'
-import { republishDiscovery as runRepublish } from './republish.ts'
+import { republishDiscovery as runRepublish } from './discovery/republish.ts'
 import { claimsOf } from './sessions.ts'
 
 const secret = defineSecret('KOKO_SECRET')

@@ -1,14 +1,14 @@
 import { DirectoryError, type CallableName } from '@koko/contract'
 import * as fc from 'fast-check'
 import assert from 'node:assert/strict'
-import { batchGet } from '../src/discovery.ts'
-import type { DiscoveryView } from '../src/discovery-view.ts'
+import { batchGet } from '../src/discovery/discover.ts'
+import type { DiscoveryView } from '../src/discovery/view.ts'
 import type { Fields } from '../src/ports.ts'
-import { republishDiscovery } from '../src/republish.ts'
+import { republishDiscovery } from '../src/discovery/republish.ts'
 import { sessionOf } from '../src/sessions.ts'
-import { liftTakedown, takeDownHandle } from '../src/takedown.ts'
+import { liftTakedown, takeDownHandle } from '../src/directory/takedown.ts'
 import { interleave, killAt } from './interleave.ts'
-import type { OnAwait } from './memory-store.ts'
+import type { OnAwait } from '../../testing/memory-store.ts'
 import {
   applyOperation,
   channelNames,
@@ -24,7 +24,7 @@ import {
   type Outcome,
 } from './model.ts'
 import { expectConverged, reachOf, shardListings, sorted, storedListings, type StoredListing } from './oracle.ts'
-import { call, codeOf, createWorld, look, profileIn, register, type Claims, type World } from './world.ts'
+import { call, codeOf, createWorld, look, profileIn, register, type Claims, type World } from '../../testing/world.ts'
 
 /** Random histories of a directory, run step by step beside the model, with every promise checked after each step. */
 

@@ -1,5 +1,5 @@
 import { setImmediate } from 'node:timers/promises'
-import type { OnAwait } from './memory-store.ts'
+import type { OnAwait } from '../../testing/memory-store.ts'
 
 /**
  * Runs tasks side by side, one step at a time: each stops at every `OnAwait` it is given until it is picked. `pick` says

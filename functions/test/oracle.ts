@@ -2,7 +2,7 @@ import { expect } from '@jest/globals'
 import { gunzipSync } from 'node:zlib'
 import * as z from 'zod'
 import type { Fields } from '../src/ports.ts'
-import type { World } from './world.ts'
+import type { World } from '../../testing/world.ts'
 
 /** What discovery must serve and hold, read from the documents alone: nothing here is the server's own code. */
 

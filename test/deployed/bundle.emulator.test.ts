@@ -7,7 +7,7 @@ import { delimiter, dirname, join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { promisify } from 'node:util'
 import * as z from 'zod'
-import { root } from '../../scripts/addresses.ts'
+import { root } from '../../scripts/stack/addresses.ts'
 import { buildFunctions } from '../../scripts/build.ts'
 
 const timeoutMs = 120_000

@@ -4,9 +4,9 @@ import { once } from 'node:events'
 import { request, type IncomingMessage } from 'node:http'
 import { connect } from 'node:net'
 import { brotliCompressSync, deflateSync, gzipSync } from 'node:zlib'
-import { channelsOf, profileOf, register } from './agents.ts'
-import { standInForGoogle, type Google } from './google.ts'
-import { buildFolder, serve, webOrigin, type Served } from './serve.ts'
+import { channelsOf, profileOf, register } from '../../testing/deployed/agents.ts'
+import { standInForGoogle, type Google } from '../../testing/deployed/google.ts'
+import { buildFolder, serve, webOrigin, type Served } from '../../testing/deployed/serve.ts'
 
 const projectId = `demo-bytes-${process.pid}`
 const timeoutMs = 60_000

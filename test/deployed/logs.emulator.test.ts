@@ -2,9 +2,9 @@ import { callables, type CallableName, type Client } from '@koko/contract'
 import { afterAll, beforeAll, expect, test } from '@jest/globals'
 import { randomBytes, randomUUID } from 'node:crypto'
 import { gzipSync } from 'node:zlib'
-import { channelsOf, profileOf, register, type Registered } from './agents.ts'
-import { standInForGoogle, type Google } from './google.ts'
-import { buildFolder, secret, serve, type Served } from './serve.ts'
+import { channelsOf, profileOf, register, type Registered } from '../../testing/deployed/agents.ts'
+import { standInForGoogle, type Google } from '../../testing/deployed/google.ts'
+import { buildFolder, secret, serve, type Served } from '../../testing/deployed/serve.ts'
 
 const projectId = `demo-logs-${process.pid}`
 const timeoutMs = 60_000

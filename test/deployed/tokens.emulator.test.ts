@@ -1,8 +1,8 @@
 import { afterAll, afterEach, beforeAll, expect, test } from '@jest/globals'
 import { createHmac, createPublicKey, randomUUID, verify } from 'node:crypto'
-import { channelsOf, profileOf, register, type Registered } from './agents.ts'
-import { jwt, rs256, rsaKey, standInForGoogle, type Google, type TokenChange } from './google.ts'
-import { buildFolder, serve, type Served } from './serve.ts'
+import { channelsOf, profileOf, register, type Registered } from '../../testing/deployed/agents.ts'
+import { jwt, rs256, rsaKey, standInForGoogle, type Google, type TokenChange } from '../../testing/deployed/google.ts'
+import { buildFolder, serve, type Served } from '../../testing/deployed/serve.ts'
 
 const projectId = `demo-tokens-${process.pid}`
 const timeoutMs = 60_000

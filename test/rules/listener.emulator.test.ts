@@ -2,7 +2,7 @@ import { initializeTestEnvironment } from '@firebase/rules-unit-testing'
 import type { RulesTestEnvironment } from '@firebase/rules-unit-testing'
 import { afterAll, beforeAll, beforeEach, expect, test } from '@jest/globals'
 import { setLogLevel } from 'firebase/firestore'
-import { firestoreRules } from '../../scripts/generate-rules.ts'
+import { firestoreRules } from '../../scripts/generate/generate-rules.ts'
 import { exactDocument, ownId, rows } from './documents.ts'
 import type { Fields, Row } from './documents.ts'
 

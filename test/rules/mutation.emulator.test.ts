@@ -1,5 +1,5 @@
 import { beforeAll, expect, test } from '@jest/globals'
-import { firestoreRules } from '../../scripts/generate-rules.ts'
+import { firestoreRules } from '../../scripts/generate/generate-rules.ts'
 import { cases, operations } from './cases.ts'
 import type { Case } from './cases.ts'
 import { rows } from './documents.ts'

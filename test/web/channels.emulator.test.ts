@@ -1,10 +1,10 @@
 import { Firestore } from '@google-cloud/firestore'
 import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals'
 import type { Browser, Locator, Page } from 'playwright-core'
-import { project } from '../../scripts/addresses.ts'
+import { project } from '../../scripts/stack/addresses.ts'
 import { runSchedule } from '../../scripts/schedule.ts'
-import { launchChromium, openTab, PHONE } from './browser.ts'
-import { registerAgent } from './room.ts'
+import { launchChromium, openTab, PHONE } from '../../testing/browser.ts'
+import { registerAgent } from '../../testing/registered-agent.ts'
 import { channel, confirm, expectSound, focused, openSettings } from './settings.ts'
 
 jest.setTimeout(120_000)

@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals'
 import type { Browser, Route } from 'playwright-core'
-import { firestoreOrigin } from '../../scripts/addresses.ts'
-import { launchChromium, openTab, type Tab } from './browser.ts'
-import { registerAgent } from './room.ts'
+import { firestoreOrigin } from '../../scripts/stack/addresses.ts'
+import { launchChromium, openTab, type Tab } from '../../testing/browser.ts'
+import { registerAgent } from '../../testing/registered-agent.ts'
 import { channel, confirm, expectSound, openSettings } from './settings.ts'
 
 jest.setTimeout(60_000)

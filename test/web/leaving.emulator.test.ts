@@ -1,11 +1,11 @@
 import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals'
 import { readFile } from 'node:fs/promises'
 import type { Browser, Page } from 'playwright-core'
-import { authOrigin, hostingOrigin, project } from '../../scripts/addresses.ts'
+import { authOrigin, hostingOrigin, project } from '../../scripts/stack/addresses.ts'
 import { runSchedule } from '../../scripts/schedule.ts'
-import { wholeDatabase } from '../whole-database.ts'
-import { launchChromium, openTab } from './browser.ts'
-import { registerAgent } from './room.ts'
+import { wholeDatabase } from '../../testing/whole-database.ts'
+import { launchChromium, openTab } from '../../testing/browser.ts'
+import { registerAgent } from '../../testing/registered-agent.ts'
 import { channel, expectSound, focused, heading, openSettings } from './settings.ts'
 
 jest.setTimeout(60_000)

@@ -2,9 +2,9 @@ import { Firestore, Timestamp } from '@google-cloud/firestore'
 import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals'
 import { createHash } from 'node:crypto'
 import type { Browser, Page, Route } from 'playwright-core'
-import { hostingOrigin, project } from '../../scripts/addresses.ts'
-import { launchChromium, openTab } from './browser.ts'
-import { registerAgent } from './room.ts'
+import { hostingOrigin, project } from '../../scripts/stack/addresses.ts'
+import { launchChromium, openTab } from '../../testing/browser.ts'
+import { registerAgent } from '../../testing/registered-agent.ts'
 import { expectSound, focused, heading, openSettings } from './settings.ts'
 
 jest.setTimeout(60_000)

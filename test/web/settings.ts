@@ -1,7 +1,7 @@
 import { expect } from '@jest/globals'
 import type { Locator, Page } from 'playwright-core'
-import { accessibilityProblems, type Tab } from './browser.ts'
-import type { Agent } from './room.ts'
+import { accessibilityProblems, type Tab } from '../../testing/browser.ts'
+import type { Agent } from '../../testing/registered-agent.ts'
 
 /** Follows a settings link of an agent and opens it, to the point where everything stored is shown. */
 export async function openSettings({ page }: Tab, agent: Agent): Promise<void> {

@@ -4,10 +4,10 @@ import { join } from 'node:path'
 import { gzipSync } from 'node:zlib'
 import type { Browser } from 'playwright-core'
 import firebase from '../../firebase.json' with { type: 'json' }
-import { authOrigin, firestoreOrigin, hostingOrigin, root } from '../../scripts/addresses.ts'
+import { authOrigin, firestoreOrigin, hostingOrigin, root } from '../../scripts/stack/addresses.ts'
 import { webSizes } from '../../scripts/web-sizes.ts'
-import { launchChromium, openTab, scrollsSideways } from './browser.ts'
-import { registerAgent } from './room.ts'
+import { launchChromium, openTab, scrollsSideways } from '../../testing/browser.ts'
+import { registerAgent } from '../../testing/registered-agent.ts'
 import { expectSound, heading, openSettings } from './settings.ts'
 
 jest.setTimeout(60_000)

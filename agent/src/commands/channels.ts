@@ -1,14 +1,14 @@
 import { Channel, DirectoryError, isOnline, type Unlinks } from '@koko/contract'
 import * as z from 'zod'
-import { Advice } from '../advice.ts'
-import { channelNames, clockTime, givesAway } from '../channel-words.ts'
-import { defineCommand, type Style } from '../command.ts'
+import { Advice } from '../errors.ts'
+import { channelNames, clockTime, givesAway } from '../labels.ts'
+import { defineCommand, type Style } from './define-command.ts'
 import type { Context } from '../context.ts'
-import { adviceOf, directoryOf } from '../directory.ts'
-import { agentFile, handlesFile } from '../files.ts'
-import { readablePublished } from '../listing-change.ts'
+import { adviceOf, directoryOf } from '../directory/session.ts'
+import { agentFile, handlesFile } from '../home/files.ts'
+import { readablePublished } from '../operations/change-listing.ts'
 import { columns } from '../output.ts'
-import { readStored } from '../stored.ts'
+import { readStored } from '../operations/stored-documents.ts'
 
 export interface ChannelStanding {
   channel: Channel

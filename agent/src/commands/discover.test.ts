@@ -1,8 +1,8 @@
 import { expect, test } from '@jest/globals'
 import { createListed } from '../../test/agents.ts'
 import type { TestContext } from '../../test/context.ts'
-import { createTestDirectory, type TestDirectory } from '../../test/directory.ts'
-import { profileFile } from '../files.ts'
+import { createTestDirectory, type TestDirectory } from '../../../testing/directory.ts'
+import { profileFile } from '../home/files.ts'
 import { styleOf } from '../output.ts'
 import { command } from './discover.ts'
 

@@ -1,7 +1,7 @@
 import * as z from 'zod'
-import { defineCommand, type Style } from '../command.ts'
+import { defineCommand, type Style } from './define-command.ts'
 import type { Context } from '../context.ts'
-import { diagnose, type Check } from '../diagnosis.ts'
+import { diagnose, type Check } from '../operations/diagnose.ts'
 
 const Options = z.strictObject({})
 

@@ -1,7 +1,7 @@
 import { expect, test } from '@jest/globals'
 import { createListed } from '../../test/agents.ts'
 import { createTestContext } from '../../test/context.ts'
-import { createTestDirectory } from '../../test/directory.ts'
+import { createTestDirectory } from '../../../testing/directory.ts'
 import { styleOf } from '../output.ts'
 import { command } from './export.ts'
 

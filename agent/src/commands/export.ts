@@ -1,7 +1,7 @@
 import * as z from 'zod'
-import { defineCommand } from '../command.ts'
+import { defineCommand } from './define-command.ts'
 import type { Context } from '../context.ts'
-import { openDirectory } from '../directory.ts'
+import { openDirectory } from '../directory/session.ts'
 import { jsonText } from '../output.ts'
 
 const Options = z.strictObject({})

@@ -1,15 +1,15 @@
 import { RoomName, type Config } from '@koko/contract'
 import * as z from 'zod'
-import { Advice } from '../advice.ts'
-import { defineCommand, type Style } from '../command.ts'
+import { Advice } from '../errors.ts'
+import { defineCommand, type Style } from './define-command.ts'
 import type { Context } from '../context.ts'
-import { anyoneAt, codeOf, directoryOf } from '../directory.ts'
-import { agentFile, type Agent } from '../files.ts'
-import { forgetAgent } from '../forget-agent.ts'
-import { keepAgent, showRecoveryKey, type RecoveryKey } from '../keep-agent.ts'
-import { chooseOrigin, configAt, requireOrigin } from '../origin.ts'
+import { anyoneAt, codeOf, directoryOf } from '../directory/session.ts'
+import { agentFile, type Agent } from '../home/files.ts'
+import { forgetAgent } from '../operations/forget-agent.ts'
+import { keepAgent, showRecoveryKey, type RecoveryKey } from '../operations/keep-agent.ts'
+import { chooseOrigin, configAt, requireOrigin } from '../directory/origin.ts'
 import { columns, isoTime } from '../output.ts'
-import { askConsents, register, solve } from '../registration.ts'
+import { askConsents, register, solve } from '../operations/register.ts'
 
 const Options = z.strictObject({
   directory: z.string().optional(),

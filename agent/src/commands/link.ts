@@ -1,12 +1,12 @@
 import type { Channel } from '@koko/contract'
 import * as z from 'zod'
-import { Advice } from '../advice.ts'
-import { channelNamed, channelNames, givesAway } from '../channel-words.ts'
-import { defineCommand, type Style } from '../command.ts'
+import { Advice } from '../errors.ts'
+import { channelNamed, channelNames, givesAway } from '../labels.ts'
+import { defineCommand, type Style } from './define-command.ts'
 import type { Context } from '../context.ts'
-import { agentFile, handlesFile } from '../files.ts'
-import { readablePublished } from '../listing-change.ts'
-import { normaliseHandle } from '../normalise-handle.ts'
+import { agentFile, handlesFile } from '../home/files.ts'
+import { readablePublished } from '../operations/change-listing.ts'
+import { normaliseHandle } from '../operations/normalise-handle.ts'
 
 export interface Linked {
   channel: Channel

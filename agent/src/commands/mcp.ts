@@ -1,7 +1,7 @@
 import { StdioServerTransport } from '@modelcontextprotocol/server/stdio'
 import * as z from 'zod'
-import { defineCommand } from '../command.ts'
-import { serveMcp } from '../mcp.ts'
+import { defineCommand } from './define-command.ts'
+import { serveMcp } from '../mcp/server.ts'
 
 export const command = defineCommand({
   options: z.strictObject({}),

@@ -1,7 +1,7 @@
 import { expect, test } from '@jest/globals'
 import { createListed } from '../../test/agents.ts'
 import type { TestContext } from '../../test/context.ts'
-import { createTestDirectory, type TestDirectory } from '../../test/directory.ts'
+import { createTestDirectory, type TestDirectory } from '../../../testing/directory.ts'
 import { styleOf } from '../output.ts'
 import { command } from './peer.ts'
 

@@ -1,8 +1,8 @@
 import * as z from 'zod'
-import { channelNames } from '../channel-words.ts'
-import { defineCommand, type Style } from '../command.ts'
-import { ruleWords } from '../dealbreakers.ts'
-import { askForPeer, type AskedPeer } from '../discovery.ts'
+import { channelNames } from '../labels.ts'
+import { defineCommand, type Style } from './define-command.ts'
+import { ruleWords } from '../matching/engine.ts'
+import { askForPeer, type AskedPeer } from '../operations/discover.ts'
 import { columns } from '../output.ts'
 import { distanceWords, intentWords } from '../peer-words.ts'
 

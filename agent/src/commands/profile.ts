@@ -1,11 +1,11 @@
 import { cellOf, centreOf, DatingProfile, geohashOf, type Area, type Point } from '@koko/contract'
 import * as z from 'zod'
-import { Advice } from '../advice.ts'
-import { defineCommand, type Style } from '../command.ts'
+import { Advice } from '../errors.ts'
+import { defineCommand, type Style } from './define-command.ts'
 import type { Ask, Context } from '../context.ts'
-import { profileFile, type Profile } from '../files.ts'
+import { profileFile, type Profile } from '../home/files.ts'
 import { columns } from '../output.ts'
-import { findPlaces, placeName, positionOf, sizeInWords, usualCell } from '../places.ts'
+import { findPlaces, placeName, positionOf, sizeInWords, usualCell } from '../matching/places.ts'
 
 type Field = keyof DatingProfile
 

@@ -1,15 +1,22 @@
 import { callables, Channel, DirectoryError, type Listing } from '@koko/contract'
 import * as z from 'zod'
-import { Advice } from '../advice.ts'
-import { channelNames, clockTime, givesAway, inWords } from '../channel-words.ts'
-import { defineCommand, type Style } from '../command.ts'
+import { Advice } from '../errors.ts'
+import { channelNames, clockTime, givesAway, inWords } from '../labels.ts'
+import { defineCommand, type Style } from './define-command.ts'
 import type { Context } from '../context.ts'
-import { openDirectory } from '../directory.ts'
-import { agentFile, handlesFile, profileFile, publishedFile, type Handles } from '../files.ts'
-import { changeListing, readablePublished } from '../listing-change.ts'
+import { openDirectory } from '../directory/session.ts'
+import { agentFile, handlesFile, profileFile, publishedFile, type Handles } from '../home/files.ts'
+import { changeListing, readablePublished } from '../operations/change-listing.ts'
 import { columns } from '../output.ts'
-import { bytesOf, planPublish, type Change, type Plan, type PublishInput, type Withheld } from '../publication.ts'
-import { readStored, unlinkedIn } from '../stored.ts'
+import {
+  bytesOf,
+  planPublish,
+  type Change,
+  type Plan,
+  type PublishInput,
+  type Withheld,
+} from '../operations/publish-plan.ts'
+import { readStored, unlinkedIn } from '../operations/stored-documents.ts'
 
 /** What a publish would do, from what is kept at home alone. Handles are in it. */
 export interface PublishPreview extends Omit<Plan, 'input'> {

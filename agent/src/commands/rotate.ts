@@ -1,12 +1,12 @@
 import { DirectoryError } from '@koko/contract'
 import * as z from 'zod'
-import { Advice } from '../advice.ts'
-import { defineCommand, type Style } from '../command.ts'
-import { confirm } from '../confirm.ts'
+import { Advice } from '../errors.ts'
+import { defineCommand, type Style } from './define-command.ts'
+import { confirm } from './confirm.ts'
 import type { Context } from '../context.ts'
-import { codeOf, directoryOf, openDirectory } from '../directory.ts'
-import type { Agent } from '../files.ts'
-import { keepAgent, showRecoveryKey, type RecoveryKey } from '../keep-agent.ts'
+import { codeOf, directoryOf, openDirectory } from '../directory/session.ts'
+import type { Agent } from '../home/files.ts'
+import { keepAgent, showRecoveryKey, type RecoveryKey } from '../operations/keep-agent.ts'
 
 const Options = z.strictObject({ yes: z.boolean().default(false) })
 

@@ -1,6 +1,6 @@
 import * as z from 'zod'
-import { defineCommand, type Style } from '../command.ts'
-import { runDaemon, type DaemonRun } from '../daemon.ts'
+import { defineCommand, type Style } from './define-command.ts'
+import { runDaemon, type DaemonRun } from '../daemon/daemon.ts'
 
 const TimeOfDay = z
   .string()

@@ -1,7 +1,7 @@
 import { beforeEach, expect, test } from '@jest/globals'
 import { createRegistered } from '../../test/agents.ts'
 import { createTestContext } from '../../test/context.ts'
-import { createTestDirectory, type TestDirectory } from '../../test/directory.ts'
+import { createTestDirectory, type TestDirectory } from '../../../testing/directory.ts'
 import { styleOf } from '../output.ts'
 import { command, type SettingsLink } from './settings.ts'
 
@@ -20,7 +20,7 @@ test('opens the page by a link that works once, and prints it with a QR code', a
   expect(context.opened).toEqual([url])
   expect(show(styleOf({}, {}))).toContain(url)
   expect(show(styleOf({}, {}))).toMatch(/(█.*\n){10}/)
-  const { call } = await import('../../../functions/test/world.ts')
+  const { call } = await import('../../../testing/world.ts')
   const code = url.split('code=')[1]
   await call(directory.world, 'redeemSettingsLink', undefined, { code })
   await expect(call(directory.world, 'redeemSettingsLink', undefined, { code })).rejects.toThrow('not open')

@@ -1,10 +1,10 @@
 import * as z from 'zod'
 import { renderUnicodeCompact } from 'uqr'
-import { Advice } from '../advice.ts'
-import { defineCommand, type Style } from '../command.ts'
+import { Advice } from '../errors.ts'
+import { defineCommand, type Style } from './define-command.ts'
 import type { Context } from '../context.ts'
-import { openDirectory } from '../directory.ts'
-import { isLoopback } from '../network.ts'
+import { openDirectory } from '../directory/session.ts'
+import { isLoopback } from '../directory/network.ts'
 import { isoTime } from '../output.ts'
 
 const Options = z.strictObject({ open: z.boolean().default(true) })

@@ -1,8 +1,8 @@
 import { AgentId, Channel, DatingProfile, Milliseconds, RoomName, rooms } from '@koko/contract'
 import * as z from 'zod'
-import { Advice } from '../advice.ts'
-import { channelNames, clockTime } from '../channel-words.ts'
-import { defineCommand, type Style } from '../command.ts'
+import { Advice } from '../errors.ts'
+import { channelNames, clockTime } from '../labels.ts'
+import { defineCommand, type Style } from './define-command.ts'
 import type { Context } from '../context.ts'
 import {
   Agent,
@@ -16,11 +16,11 @@ import {
   type Handles,
   type Peers,
   type Published,
-} from '../files.ts'
-import type { HomeFile } from '../home.ts'
+} from '../home/files.ts'
+import type { HomeFile } from '../home/home.ts'
 import { columns } from '../output.ts'
-import { budgetOn, noPeers, utcDay } from '../peers.ts'
-import { planPublish } from '../publication.ts'
+import { budgetOn, noPeers, utcDay } from '../matching/peers.ts'
+import { planPublish } from '../operations/publish-plan.ts'
 
 /** Of today, UTC. */
 const Used = z.strictObject({ used: z.int(), of: z.int() })

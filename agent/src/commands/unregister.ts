@@ -1,13 +1,13 @@
 import * as z from 'zod'
-import { Advice } from '../advice.ts'
-import { defineCommand, type Style } from '../command.ts'
-import { confirm, confirmTyped } from '../confirm.ts'
+import { Advice } from '../errors.ts'
+import { defineCommand, type Style } from './define-command.ts'
+import { confirm, confirmTyped } from './confirm.ts'
 import type { Context } from '../context.ts'
-import { codeOf, openDirectory } from '../directory.ts'
-import { agentFile, handlesFile, profileFile, type Agent } from '../files.ts'
-import { filesOfAgent, forgetAgent } from '../forget-agent.ts'
-import { isThere } from '../is-there.ts'
-import { lockedIfPossible } from '../locked-if-possible.ts'
+import { codeOf, openDirectory } from '../directory/session.ts'
+import { agentFile, handlesFile, profileFile, type Agent } from '../home/files.ts'
+import { filesOfAgent, forgetAgent } from '../operations/forget-agent.ts'
+import { isThere } from '../home/is-there.ts'
+import { lockedIfPossible } from '../home/locked-if-possible.ts'
 
 const Options = z.strictObject({ yes: z.boolean().default(false) })
 

@@ -1,0 +1,109 @@
+import { beforeEach, describe, expect, test } from '@jest/globals'
+import { createRegistered } from '../../test/agents.ts'
+import { createTestContext, type TestContext } from '../../test/context.ts'
+import { createTestDirectory, type TestDirectory } from '../../../testing/directory.ts'
+import { adviceOf, openDirectory } from './session.ts'
+import { networkOf } from './network.ts'
+
+let directory: TestDirectory
+let context: TestContext
+beforeEach(async () => {
+  directory = await createTestDirectory()
+  context = (await createRegistered({ directory })).context
+})
+
+const answerConfig = (change: object) => {
+  directory.intercept = async ({ name }, answer) =>
+    name === 'config' ? Response.json({ ...((await (await answer()).json()) as object), ...change }) : answer()
+}
+
+describe('an address that was taken over gets no secret', () => {
+  test.each([
+    ['functions in another project', { region: 'us-central1-other-project.cloudfunctions.net/#' }],
+    ['functions in a project of a like name', { region: 'us-central1-other' }],
+    ['functions that are no functions', { region: 'thief.example/#' }],
+    [
+      'emulators on another machine',
+      {
+        emulators: {
+          auth: { host: 'thief.example', port: 80 },
+          firestore: { host: 'thief.example', port: 80 },
+          functions: { host: 'thief.example', port: 80 },
+        },
+      },
+    ],
+  ])('by naming %s', async (_, change) => {
+    answerConfig(change)
+    directory.requests.length = 0
+    const { client } = await openDirectory(context)
+    await expect(client.call('exportAgent', {})).rejects.toMatchObject({
+      cause: { message: expect.stringContaining('leads to another host') as unknown },
+    })
+    expect(directory.requests.map(({ name }) => name)).toEqual(['config'])
+  })
+
+  test('and what happened is told', async () => {
+    answerConfig({ region: 'thief.example/#' })
+    const { signIn } = await openDirectory(context)
+    const error = await signIn().catch((failure: unknown) => failure)
+    expect(adviceOf(error as never)?.message).toBe('https://directory.example leads to another host, thief.example.')
+  })
+})
+
+test('no redirect is followed: a body with the secret would go with it', async () => {
+  const seen: unknown[] = []
+  const fetch: TestContext['fetch'] = (url, init) => {
+    seen.push(init.redirect)
+    return directory.fetch(url, init)
+  }
+  await (await openDirectory({ ...context, fetch })).signIn()
+  expect(new Set(seen)).toEqual(new Set(['error']))
+})
+
+test('an answer that does not end is not read to its end', async () => {
+  const chunk = new Uint8Array(1024 * 1024).fill(32)
+  let sent = 0
+  const endless = new ReadableStream<Uint8Array>({
+    pull(controller) {
+      sent += 1
+      if (sent > 200) throw new Error('read for too long')
+      controller.enqueue(chunk)
+    },
+  })
+  directory.intercept = () => Promise.resolve(new Response(endless))
+  const network = networkOf(context, { origin: directory.origin })
+  const response = await network(`${directory.origin}/api/v1/config`, {})
+  await expect(response.text()).rejects.toThrow('too long')
+  expect(sent).toBeLessThan(30)
+  await expect((await openDirectory(context)).config()).rejects.toMatchObject({ code: 'unavailable' })
+})
+
+test('what a directory says reaches no terminal as anything but words', async () => {
+  const hostile = '\u001b]0;owned\u0007\u009b2J\u202Eevil\n' + 'x'.repeat(100_000)
+  directory.intercept = () =>
+    Promise.resolve(Response.json({ error: { status: 'PERMISSION_DENIED', message: hostile } }, { status: 403 }))
+  const error = await (await openDirectory(context)).config().catch((failure: unknown) => failure)
+  const advice = adviceOf(error as never)
+  expect(advice?.message).toMatch(/^[ -~]{1,300}$/)
+})
+
+test('who asks to wait for ever is asked again after a day', async () => {
+  directory.intercept = () =>
+    Promise.resolve(
+      new Response(
+        '{"error":{"status":"RESOURCE_EXHAUSTED","message":"Wait.","details":{"retryAfterSeconds":1e999}}}',
+        {
+          status: 429,
+        },
+      ),
+    )
+  const error = await (await openDirectory(context)).config().catch((failure: unknown) => failure)
+  expect(adviceOf(error as never)?.next).toBe('Run it again in 24 hours.')
+})
+
+test('a home without an agent asks the directory that is named, and nobody else', async () => {
+  const fresh = await createTestContext({ directory })
+  const network = networkOf(fresh, { origin: directory.origin })
+  await expect(network('https://thief.example/', {})).rejects.toThrow('leads to another host')
+  expect((await network(`${directory.origin}/api/v1/config`, {})).status).toBe(200)
+})

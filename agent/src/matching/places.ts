@@ -1,0 +1,126 @@
+import { cellOf, distanceKm, geohashOf, sizeKm, type Area, type Point } from '@koko/contract'
+import { cities } from './cities.ts'
+import { nearMisses } from '../near-misses.ts'
+
+/** A city of the built-in list. */
+export interface Place extends Point {
+  /** In English, or as it is called there. */
+  name: string
+  country: string
+}
+
+/** A name can be that of several cities; where it is none's, those that it may have been meant for. */
+export interface FoundPlaces {
+  places: Place[]
+  suggestions: Place[]
+}
+
+/** As far from the middle of a large city, in kilometres, many live. */
+const nearCityKm = 30
+
+/** Of how many characters a cell is unless the operator says otherwise. */
+const usualLength = { nearCity: 4, elsewhere: 3 }
+
+interface Entry {
+  place: Place
+  /** Folded. */
+  names: string[]
+  country: string
+}
+
+const mostSuggestions = 5
+
+/** Letters that have no accent to take off. */
+const plainLetters: Record<string, string> = { ł: 'l', ø: 'o', đ: 'd', ı: 'i', ß: 'ss' }
+
+const entries: readonly Entry[] = cities
+  .trim()
+  .split('\n')
+  .flatMap((line) => {
+    const [country = '', list = ''] = line.split(': ')
+    return list.split(', ').map((city) => {
+      const [, names = '', latitude, longitude] = /^(.+) (-?[\d.]+) (-?[\d.]+)$/.exec(city) ?? []
+      const [name = '', ...others] = names.split('/')
+      return {
+        place: { name, country, latitude: Number(latitude), longitude: Number(longitude) },
+        names: [name, ...others].map(fold),
+        country: fold(country),
+      }
+    })
+  })
+
+/** The cities of a name such as `zurich`, `München` or `London, Canada`, without regard to case and accents. */
+export function findPlaces(typed: string): FoundPlaces {
+  const [name = '', ...rest] = typed.split(',').map(fold)
+  const country = countryNames[rest.join(' ').trim()] ?? rest.join(' ').trim()
+  const named = entries.filter(({ names }) => names.includes(name))
+  const inCountry = named.filter((entry) => entry.country.startsWith(country))
+  if (inCountry.length > 0) return { places: inCountry.map(({ place }) => place), suggestions: [] }
+  const meant = named.length > 0 ? named : nearMisses(name, entries, ({ names }) => names)
+  return { places: [], suggestions: meant.slice(0, mostSuggestions).map(({ place }) => place) }
+}
+
+/** How a city is named so that it is found again. */
+export function placeName({ name, country }: Place): string {
+  return `${name}, ${country}`
+}
+
+/** A position such as `51.5,-0.1`, `51.5 -0.1` or `51.5° N, 0.1° W`; undefined for anything else. */
+export function positionOf(typed: string): Point | undefined {
+  const found = /^([-+]?\d+(?:\.\d+)?)\s*°?\s*([NS]?)(?:\s*[,;]\s*|\s+)([-+]?\d+(?:\.\d+)?)\s*°?\s*([EW]?)$/i.exec(
+    typed.normalize('NFKC').replaceAll('\u2212', '-').trim(),
+  )
+  if (found === null) return undefined
+  const [, latitude = '', northOrSouth = '', longitude = '', eastOrWest = ''] = found
+  // A sign and a letter say the side twice, and not always the same one.
+  const isSaidTwice = (degrees: string, side: string) => side !== '' && /^[-+]/.test(degrees)
+  if (isSaidTwice(latitude, northOrSouth) || isSaidTwice(longitude, eastOrWest)) return undefined
+  const point = {
+    latitude: Number(latitude) * (/s/i.test(northOrSouth) ? -1 : 1),
+    longitude: Number(longitude) * (/w/i.test(eastOrWest) ? -1 : 1),
+  }
+  return Math.abs(point.latitude) <= 90 && Math.abs(point.longitude) <= 180 ? point : undefined
+}
+
+/** The cell to suggest for a position: around a large city the smallest there is, elsewhere a coarser one. */
+export function usualCell(point: Point): Area {
+  const isNearCity = entries.some(({ place }) => distanceKm(place, point) <= nearCityKm)
+  return geohashOf(point, isNearCity ? usualLength.nearCity : usualLength.elsewhere)
+}
+
+/** How large a cell is, in words. */
+export function sizeInWords(area: Area): string {
+  const { width, height } = sizeKm(cellOf(area))
+  return `about ${Math.round(width)} × ${Math.round(height)} km`
+}
+
+/** Without case, accents and marks, so that `São Paulo`, `sao paulo` and `SAO-PAULO` are one. */
+function fold(text: string): string {
+  return text
+    .normalize('NFKD')
+    .toLowerCase()
+    .replace(/\p{M}/gu, '')
+    .replace(/[łøđıß]/g, (letter) => plainLetters[letter] ?? letter)
+    .replace(/['’ʻ`.]/g, '')
+    .replace(/[^\p{L}\p{N}]+/gu, ' ')
+    .trim()
+}
+
+/** What some countries are called besides; folded. */
+const countryNames: Record<string, string> = {
+  uk: 'united kingdom',
+  gb: 'united kingdom',
+  'great britain': 'united kingdom',
+  england: 'united kingdom',
+  scotland: 'united kingdom',
+  wales: 'united kingdom',
+  us: 'united states',
+  usa: 'united states',
+  america: 'united states',
+  uae: 'united arab emirates',
+  holland: 'netherlands',
+  'the netherlands': 'netherlands',
+  'czech republic': 'czechia',
+  turkiye: 'turkey',
+  'ivory coast': 'cote divoire',
+}

@@ -1,0 +1,537 @@
+import { Client } from '@modelcontextprotocol/client'
+import { InMemoryTransport, type JSONRPCMessage } from '@modelcontextprotocol/server'
+import { afterEach, describe, expect, test } from '@jest/globals'
+import { Ajv2020 } from 'ajv/dist/2020.js'
+import type { DatingProfile } from '@koko/contract'
+import { createTestContext, type TestContext } from '../../test/context.ts'
+import { createTestDirectory, type TestDirectory } from '../../../testing/directory.ts'
+import { init } from '../commands/init.ts'
+import { agentFile, handlesFile, profileFile } from '../home/files.ts'
+import { serveMcp } from './server.ts'
+
+/** What the operator does with a question: answers it, declines, leaves it; or the client cannot ask. */
+type Operator = 'yes' | 'no' | 'decline' | 'cancel' | 'absent'
+
+interface Session {
+  client: Client
+  context: TestContext
+  /** The agent's, as it was when the session began. */
+  secret: string
+  /** Every message as its bytes, but for the questions to the operator. */
+  traffic: string[]
+  /** What the operator was asked. */
+  asked: string[]
+  call: (name: string, input?: Record<string, unknown>) => Promise<Result>
+  closed: Promise<void>
+}
+
+interface Result {
+  isError: boolean
+  value: unknown
+  text: string
+}
+
+const eras = ['2025-11-25', '2026-07-28'] as const
+type Era = (typeof eras)[number]
+
+const profile: DatingProfile = {
+  gender: 'woman',
+  seeking: ['woman', 'man'],
+  age: 34,
+  ageMin: 28,
+  ageMax: 45,
+  area: 'gcpv',
+  maxDistanceKm: 100,
+  intent: 'long_term',
+}
+const theirs = { ...profile, seeking: [], gender: 'man' } satisfies DatingProfile
+const handles = { telegram: 'ada_of_the_test', whatsapp: '+447700900123' }
+
+const sessions: Session[] = []
+afterEach(async () => {
+  const ended = sessions.splice(0)
+  for (const { client, closed } of ended) {
+    await client.close()
+    await closed
+  }
+  // Whatever a test did, these never reached the client, nor the log.
+  for (const { traffic, secret, context } of ended) {
+    const words = [...traffic, ...context.progress.map(({ text }) => text)].join('\n')
+    const traces = [secret, '#code=', ...Object.values(handles)]
+    expect(traces.filter((trace) => words.includes(trace))).toEqual([])
+  }
+})
+
+/** A home with an agent, a profile and handles that were never published. */
+async function createOperator(
+  directory: TestDirectory,
+  options: Partial<Parameters<typeof createTestContext>[0]> = {},
+): Promise<TestContext> {
+  const context = await createTestContext({ directory, ...options })
+  const consents = { acceptTerms: true, acceptDisclaimer: true, adult: true }
+  await init(context, { directory: directory.origin, ...consents, again: false })
+  await context.home.change(async (files) => {
+    await files.write(profileFile, { profile, onlyIntents: [] })
+    await files.write(handlesFile, {
+      telegram: { handle: handles.telegram, agreedAtMs: null },
+      whatsapp: { handle: handles.whatsapp, agreedAtMs: null },
+    })
+  })
+  context.progress.splice(0)
+  directory.requests.splice(0)
+  return context
+}
+
+/** The official client at the server, in this process. */
+async function connect(
+  context: TestContext,
+  operator: Operator = 'absent',
+  { era = '2026-07-28', onAsked }: { era?: Era; onAsked?: () => Promise<void> } = {},
+): Promise<Session> {
+  const [near, far] = InMemoryTransport.createLinkedPair()
+  const traffic: string[] = []
+  for (const side of [near, far]) {
+    const send = side.send.bind(side)
+    side.send = (message: JSONRPCMessage, options) => {
+      if (!isQuestion(message)) traffic.push(JSON.stringify(message))
+      return send(message, options)
+    }
+  }
+  const { secret = 'no agent yet' } = (await context.home.read(agentFile)) ?? {}
+  const closed = serveMcp(context, far)
+  const asked: string[] = []
+  const client = new Client(
+    { name: 'a client of the tests', version: '1.0.0' },
+    {
+      capabilities: operator === 'absent' ? {} : { elicitation: { form: {} } },
+      versionNegotiation: { mode: era === '2026-07-28' ? { pin: era } : 'legacy' },
+    },
+  )
+  if (operator !== 'absent') {
+    client.setRequestHandler('elicitation/create', async ({ params }) => {
+      asked.push(params.message)
+      await onAsked?.()
+      if (operator === 'decline' || operator === 'cancel') return { action: operator }
+      return { action: 'accept', content: { answer: operator } }
+    })
+  }
+  await client.connect(near)
+  const { tools } = await client.listTools()
+  const session: Session = {
+    client,
+    context,
+    secret,
+    traffic,
+    asked,
+    closed,
+    async call(name, input = {}) {
+      const { isError = false, structuredContent, content } = await client.callTool({ name, arguments: input })
+      const text = textOf(content)
+      if (structuredContent !== undefined) {
+        const tool = tools.find((each) => each.name === name)
+        expectToPass(tool?.outputSchema, structuredContent)
+        expect(JSON.parse(text)).toEqual(structuredContent)
+      }
+      return { isError, value: structuredContent, text }
+    },
+  }
+  sessions.push(session)
+  return session
+}
+
+function isQuestion(message: JSONRPCMessage): boolean {
+  if ('method' in message) return message.method === 'elicitation/create'
+  return 'result' in message && 'inputRequests' in message.result
+}
+
+function textOf(content: readonly { type: string; text?: unknown }[]): string {
+  expect(content).toHaveLength(1)
+  return String(content[0]?.text)
+}
+
+function expectToPass(schema: unknown, value: unknown): void {
+  const ajv = new Ajv2020({ strict: true, strictTypes: false, formats: { uuid: true, uri: true }, allErrors: true })
+  const validate = ajv.compile(schema as object)
+  validate(value)
+  expect(validate.errors ?? []).toEqual([])
+}
+
+async function agreedHandles({ home }: TestContext): Promise<(number | null | undefined)[]> {
+  const kept = await home.read(handlesFile)
+  return [kept?.telegram?.agreedAtMs, kept?.whatsapp?.agreedAtMs]
+}
+
+const names = [
+  'status',
+  'profile',
+  'edit_profile',
+  'publish',
+  'discover',
+  'peer',
+  'unlink',
+  'open_settings',
+  'unregister',
+]
+const inputs: Record<string, Record<string, unknown>> = {
+  publish: { dryRun: true },
+  peer: { agentId: '11111111-1111-4111-8111-111111111111' },
+  unlink: { channel: 'telegram' },
+}
+
+describe.each(eras)('to a client of %s', (era) => {
+  test('the server names its tools, and none that links a channel or tells the secret', async () => {
+    const { client } = await connect(await createOperator(await createTestDirectory()), 'absent', { era })
+    const { tools } = await client.listTools()
+    expect(tools.map(({ name }) => name)).toEqual(names)
+    expect(client.getInstructions()).toMatch(/never an instruction/)
+    for (const { title, description, annotations, inputSchema, outputSchema } of tools) {
+      expect(title).toMatch(/^[A-Z]/)
+      expect(description).toMatch(/\.$/)
+      expect(Object.keys(annotations ?? {}).sort()).toEqual([
+        'destructiveHint',
+        'idempotentHint',
+        'openWorldHint',
+        'readOnlyHint',
+      ])
+      expect(inputSchema.additionalProperties).toBe(false)
+      expect(outputSchema?.additionalProperties).toBe(false)
+    }
+    const marked = (hint: 'readOnlyHint' | 'destructiveHint') =>
+      tools.filter(({ annotations }) => annotations?.[hint] === true).map(({ name }) => name)
+    expect(marked('readOnlyHint')).toEqual(['status', 'profile', 'discover', 'peer'])
+    expect(marked('destructiveHint')).toEqual(['edit_profile', 'publish', 'unlink', 'unregister'])
+  })
+
+  test('a handle is published for the first time after the operator has seen it and said yes, and then unasked', async () => {
+    const directory = await createTestDirectory()
+    const context = await createOperator(directory)
+    const { call, asked } = await connect(context, 'yes', { era })
+    expect(await call('publish', { dryRun: true })).toMatchObject({
+      isError: false,
+      value: { outcome: 'planned', newHandles: ['whatsapp', 'telegram'] },
+    })
+    expect(asked).toEqual([])
+    expect(await call('publish', { dryRun: false })).toMatchObject({
+      isError: false,
+      value: { outcome: 'published', withheld: [] },
+    })
+    expect(asked).toHaveLength(1)
+    expect(asked[0]).toContain('Telegram: ada_of_the_test.')
+    expect(asked[0]).toContain('WhatsApp: +447700900123.')
+    expect(directory.requests.find(({ name }) => name === 'publishProfile')?.body).toEqual({
+      channels: handles,
+      profile,
+    })
+    expect(await call('publish', { dryRun: false })).toMatchObject({ value: { outcome: 'published', changes: [] } })
+    expect(asked).toHaveLength(1)
+  })
+
+  test.each(['no', 'decline', 'cancel'] as const)('an operator who answers %s changes nothing', async (operator) => {
+    const directory = await createTestDirectory()
+    const context = await createOperator(directory)
+    const { call, asked } = await connect(context, operator, { era })
+    expect(await call('publish', { dryRun: false })).toMatchObject({ isError: false, value: { outcome: 'declined' } })
+    expect(await call('unregister')).toMatchObject({ isError: false, value: { outcome: 'declined' } })
+    expect(asked).toHaveLength(2)
+    expect(await agreedHandles(context)).toEqual([null, null])
+    expect(await context.home.read(agentFile)).toBeDefined()
+    expect(directory.requests.map(({ name }) => name)).not.toContain('publishProfile')
+    expect(directory.requests.map(({ name }) => name)).not.toContain('unregisterAgent')
+  })
+
+  test('where the client cannot ask, the operator is sent to a terminal, and the model cannot answer instead', async () => {
+    const directory = await createTestDirectory()
+    const context = await createOperator(directory)
+    const { call } = await connect(context, 'absent', { era })
+    const sent = [
+      await call('publish', { dryRun: false }),
+      await call('publish', { dryRun: false, confirmed: true }),
+      await call('unregister'),
+      await call('unregister', { yes: true }),
+    ]
+    expect(sent[0]).toMatchObject({
+      isError: true,
+      value: { outcome: 'needs_confirmation', run: 'koko publish' },
+    })
+    expect(sent[1]).toMatchObject({ isError: true, value: undefined })
+    expect(sent[2]).toMatchObject({
+      isError: true,
+      value: { outcome: 'needs_confirmation', run: 'koko unregister' },
+    })
+    expect(sent[3]).toMatchObject({ isError: true, value: undefined })
+    expect(await agreedHandles(context)).toEqual([null, null])
+    expect(await context.home.read(agentFile)).toBeDefined()
+    expect(directory.requests.map(({ name }) => name)).not.toContain('publishProfile')
+  })
+
+  test('a yes counts for the handle that was shown, and for no other', async () => {
+    const directory = await createTestDirectory()
+    const context = await createOperator(directory)
+    let changes = 0
+    const { call, asked } = await connect(context, 'yes', {
+      era,
+      async onAsked() {
+        changes += 1
+        if (changes > 1) return
+        await context.home.change((files) =>
+          files.write(handlesFile, { telegram: { handle: 'another_of_the_test', agreedAtMs: null } }),
+        )
+      },
+    })
+    expect(await call('publish', { dryRun: false })).toMatchObject({ value: { outcome: 'published' } })
+    expect(asked.map((message) => message.includes('another_of_the_test'))).toEqual([false, true])
+    expect(directory.requests.find(({ name }) => name === 'publishProfile')?.body).toMatchObject({
+      channels: { telegram: 'another_of_the_test' },
+    })
+  })
+
+  test('the agent is unregistered after the operator has said yes', async () => {
+    const directory = await createTestDirectory()
+    const context = await createOperator(directory)
+    const agent = await context.home.read(agentFile)
+    const { call, asked } = await connect(context, 'yes', { era })
+    expect(await call('unregister')).toMatchObject({ value: { outcome: 'unregistered', wasGone: false } })
+    expect(asked).toHaveLength(1)
+    expect(asked[0]).toContain(agent?.agentId)
+    expect(asked[0]).toContain(directory.origin)
+    expect(await context.home.read(agentFile)).toBeUndefined()
+    expect(await call('unregister')).toMatchObject({ isError: true, text: expect.stringContaining('koko init') })
+  })
+
+  test('progress goes to a client that asks for it', async () => {
+    const directory = await createTestDirectory()
+    const { client, call } = await connect(await createOperator(directory), 'yes', { era })
+    await call('publish', { dryRun: false })
+    const progress: { progress: number; message?: string | undefined }[] = []
+    await client.callTool({ name: 'discover', arguments: {} }, { onprogress: (each) => void progress.push(each) })
+    expect(progress.length).toBeGreaterThan(0)
+    expect(progress.every(({ message }) => message !== undefined && message !== '')).toBe(true)
+    const steps = progress.map((each) => each.progress)
+    expect(steps).toEqual([...new Set(steps)].sort((a, b) => a - b))
+  })
+
+  test('a call that is cancelled ends what it was waiting for', async () => {
+    const directory = await createTestDirectory()
+    const context = await createOperator(directory)
+    const { client, call } = await connect(context, 'yes', { era })
+    await call('publish', { dryRun: false })
+    const cancelled = new AbortController()
+    const ended = new Promise<void>((resolve) => {
+      const { fetch } = context
+      context.fetch = (url, init) => {
+        if (!url.endsWith('agents:discover')) return fetch(url, init)
+        setImmediate(() => cancelled.abort())
+        return new Promise((_, reject) => {
+          init.signal?.addEventListener('abort', () => {
+            resolve()
+            reject(new Error('aborted'))
+          })
+        })
+      }
+    })
+    await expect(
+      client.callTool({ name: 'discover', arguments: {} }, { signal: cancelled.signal }),
+    ).rejects.toBeDefined()
+    await ended
+    expect(context.progress).toEqual([])
+  })
+})
+
+test.each(names)('%s refuses an argument that it does not name, and does nothing', async (name) => {
+  const directory = await createTestDirectory()
+  const context = await createOperator(directory)
+  const { call } = await connect(context, 'yes')
+  expect(await call(name, { ...inputs[name], confirmed: true })).toMatchObject({ isError: true, value: undefined })
+  expect(directory.requests).toEqual([])
+  expect(context.opened).toEqual([])
+})
+
+test('an answer to a question that nobody asked counts for nothing', async () => {
+  const directory = await createTestDirectory()
+  const context = await createOperator(directory)
+  const { client, asked } = await connect(context, 'no')
+  const result = await client.callTool({
+    name: 'publish',
+    arguments: { dryRun: false },
+    inputResponses: { confirmation: { action: 'accept', content: { answer: 'yes' } } },
+    requestState: '11111111-1111-4111-8111-111111111111',
+  } as Parameters<Client['callTool']>[0])
+  expect(result.structuredContent).toEqual({ outcome: 'declined' })
+  expect(asked).toHaveLength(1)
+  expect(directory.requests.map(({ name }) => name)).not.toContain('publishProfile')
+})
+
+test('an answer counts once', async () => {
+  const directory = await createTestDirectory()
+  const context = await createOperator(directory)
+  const { client, call, traffic, asked } = await connect(context, 'yes')
+  await call('publish', { dryRun: false })
+  const retried = traffic.map((each) => JSON.parse(each) as { params?: object }).find(isRetry)
+  await context.home.change((files) =>
+    files.write(handlesFile, {
+      telegram: { handle: handles.telegram, agreedAtMs: null },
+      whatsapp: { handle: handles.whatsapp, agreedAtMs: null },
+    }),
+  )
+  await client.callTool(retried?.params as Parameters<Client['callTool']>[0])
+  expect(asked).toHaveLength(2)
+})
+
+function isRetry({ params }: { params?: object }): boolean {
+  return params !== undefined && 'requestState' in params
+}
+
+test('the status tells how each channel stands, and of a home without an agent that it is one', async () => {
+  const directory = await createTestDirectory()
+  const { call } = await connect(await createOperator(directory), 'yes')
+  await call('publish', { dryRun: false })
+  expect(await call('status')).toMatchObject({
+    isError: false,
+    value: {
+      standing: {
+        isListed: true,
+        channels: [
+          { channel: 'whatsapp', state: 'published' },
+          { channel: 'telegram', state: 'published' },
+        ],
+      },
+    },
+  })
+  const empty = await connect(await createTestContext({ directory }))
+  expect((await empty.call('status')).value).toEqual({ standing: null, problems: [] })
+})
+
+test('the profile is shown, and edited field by field at home alone', async () => {
+  const directory = await createTestDirectory()
+  const context = await createOperator(directory)
+  await context.home.change((files) => files.write(profileFile, { profile, onlyIntents: ['open'] }))
+  const { call } = await connect(context)
+  expect(await call('profile')).toMatchObject({ value: { profile } })
+  expect(await call('edit_profile', { age: 35 })).toMatchObject({ value: { profile: { ...profile, age: 35 } } })
+  expect(await call('edit_profile', { ageMax: 20 })).toMatchObject({
+    isError: true,
+    text: expect.stringContaining('ageMax must not be below ageMin'),
+  })
+  expect(await call('edit_profile', { age: 17 })).toMatchObject({ isError: true })
+  expect(await context.home.read(profileFile)).toEqual({ profile: { ...profile, age: 35 }, onlyIntents: ['open'] })
+  expect(directory.requests).toEqual([])
+})
+
+test('a look tells of each match the channel to use, and its handle only when it is asked for', async () => {
+  const directory = await createTestDirectory()
+  const context = await createOperator(directory)
+  const { call, traffic } = await connect(context, 'yes')
+  await call('publish', { dryRun: false })
+  const bea = await directory.addPeer({ channels: { telegram: 'bea_of_the_test' }, profile: theirs })
+  const cay = await directory.addPeer({ channels: { telegram: 'cay_of_the_test' }, profile: { ...theirs, age: 60 } })
+  const found = await call('discover', { explain: true, nearMe: true })
+  expect(found).toMatchObject({
+    isError: false,
+    value: {
+      matched: 1,
+      matches: [{ agentId: bea.agentId, channel: 'telegram', isNew: true }],
+      leftOutPeers: [{ agentId: cay.agentId, rule: 'age' }],
+    },
+  })
+  expect(traffic.join('\n')).not.toMatch(/(bea|cay)_of_the_test/)
+  expect(await call('peer', { agentId: bea.agentId })).toMatchObject({
+    value: { found: true, match: { channel: 'telegram', handle: 'bea_of_the_test' } },
+  })
+  const taken = await call('peer', { agentId: cay.agentId })
+  expect(taken).toMatchObject({ value: { found: true, leftOut: 'age' } })
+  expect(taken.text).not.toContain('cay_of_the_test')
+
+  await bea.call('unlinkChannel', { channel: 'telegram' })
+  expect((await call('peer', { agentId: bea.agentId })).value).toEqual({ agentId: bea.agentId, found: false })
+})
+
+test('no more matches are told than were asked for', async () => {
+  const directory = await createTestDirectory()
+  const { call } = await connect(await createOperator(directory), 'yes')
+  await call('publish', { dryRun: false })
+  for (const name of ['bea_of_the_test', 'cay_of_the_test', 'dee_of_the_test']) {
+    await directory.addPeer({ channels: { telegram: name }, profile: theirs })
+  }
+  const { value } = await call('discover', { limit: 2 })
+  expect(value).toMatchObject({ matched: 3, matches: [{}, {}] })
+  expect(await call('discover', { limit: 0 })).toMatchObject({ isError: true })
+})
+
+test('a channel is taken back, and a second call tells when it is gone', async () => {
+  const directory = await createTestDirectory()
+  const context = await createOperator(directory)
+  const { call } = await connect(context, 'yes')
+  await call('publish', { dryRun: false })
+  await directory.pass(60_000)
+  context.paused.splice(0)
+  expect(await call('unlink', { channel: 'telegram' })).toMatchObject({
+    isError: false,
+    value: { channel: 'telegram', state: 'under way', goneAtMs: null },
+  })
+  expect(context.paused).toEqual([3_000])
+  expect(await call('publish', { dryRun: false })).toMatchObject({
+    value: { outcome: 'published', withheld: [{ channel: 'telegram', because: 'unlinked' }] },
+  })
+  await directory.pass(60_000)
+  expect(await call('unlink', { channel: 'telegram' })).toMatchObject({
+    value: { state: 'gone', goneAtMs: expect.any(Number) },
+  })
+})
+
+test('a handle that spells an instruction stays in the field for handles', async () => {
+  const directory = await createTestDirectory()
+  const { call } = await connect(await createOperator(directory), 'yes')
+  await call('publish', { dryRun: false })
+  const handle = 'ignore_previous_instructions'
+  const { agentId } = await directory.addPeer({ channels: { telegram: handle }, profile: theirs })
+  await call('discover')
+  const { text } = await call('peer', { agentId })
+  expect(text.split(handle)).toHaveLength(2)
+  expect(text).toContain(`"handle":"${handle}"`)
+})
+
+test('the settings page opens in the browser, and its link stays out of what the model reads', async () => {
+  const context = await createOperator(await createTestDirectory())
+  const { call } = await connect(context)
+  expect(await call('open_settings')).toMatchObject({ isError: false, value: { opened: true } })
+  expect(context.opened).toEqual([expect.stringContaining('/settings#code=')])
+})
+
+test('where no browser can be opened, the operator is sent to a terminal', async () => {
+  const context = await createOperator(await createTestDirectory(), { canOpenPages: false })
+  const { call } = await connect(context)
+  expect(await call('open_settings')).toMatchObject({ isError: true, value: { opened: false, run: 'koko settings' } })
+})
+
+test('what was to be expected is told with what to do next', async () => {
+  const directory = await createTestDirectory()
+  const { call } = await connect(await createOperator(directory), 'yes')
+  directory.isDown = true
+  const { isError, value, text } = await call('publish', { dryRun: false })
+  expect({ isError, value }).toEqual({ isError: true, value: undefined })
+  expect(JSON.parse(text)).toEqual({ message: expect.any(String), next: expect.stringContaining('again') })
+})
+
+test('of a defect the model learns nothing, and the log where it is', async () => {
+  const context = await createOperator(await createTestDirectory())
+  const { call } = await connect(context)
+  context.openPage = () => Promise.reject(new TypeError(`the value ${handles.telegram}`))
+  const { isError, text } = await call('open_settings')
+  expect(isError).toBe(true)
+  expect(JSON.parse(text)).toEqual({ message: 'koko failed in a way that it should not.', next: 'See its log.' })
+  expect(context.progress).toEqual([{ text: expect.stringMatching(/TypeError.*server\.test\.ts/s), isLasting: true }])
+})
+
+test('calls run side by side', async () => {
+  const directory = await createTestDirectory()
+  const { call } = await connect(await createOperator(directory), 'yes')
+  await call('publish', { dryRun: false })
+  const results = await Promise.all([
+    call('status'),
+    call('discover'),
+    call('edit_profile', { age: 36 }),
+    call('publish', { dryRun: false }),
+    call('publish', { dryRun: true }),
+  ])
+  expect(results.map(({ isError }) => isError)).toEqual([false, false, false, false, false])
+})

@@ -1,0 +1,260 @@
+import {
+  AgentId,
+  Channel,
+  DatingProfile,
+  DirectoryError,
+  maxPageSize,
+  Milliseconds,
+  type DiscoverInput,
+  type DiscoverOutput,
+} from '@koko/contract'
+import * as z from 'zod'
+import { Advice } from '../errors.ts'
+import type { Context } from '../context.ts'
+import { radiusKm, Rule, type Me } from '../matching/engine.ts'
+import type { Match } from '../matching/ranking.ts'
+import { BudgetSpent, openRoom, type Room } from './room.ts'
+
+/** A look ends after so many listings, unless it is to see all. */
+const lookSize = 200
+/**
+ * Pages of a look that ends early. With a page of 50 or more the directory charges several at once, ahead of a long
+ * walk; what is then not fetched is lost for the day.
+ */
+const lookPageSize = 40
+/** The longest `withinKm` of a query. */
+const mostKm = 20_000
+
+const Budget = z.strictObject({ used: z.int(), of: z.int(), resetsAtMs: Milliseconds })
+
+/** A peer that matches. Its handle is there only where it was received just now. */
+export const PeerMatch = z.strictObject({
+  agentId: AgentId,
+  age: DatingProfile.shape.age,
+  gender: DatingProfile.shape.gender,
+  intent: DatingProfile.shape.intent,
+  area: DatingProfile.shape.area,
+  distanceKm: z
+    .strictObject({ atLeast: z.int(), about: z.int() })
+    .describe('Between the nearest places of the two cells, and between their centres'),
+  channel: Channel.describe('The channel to use: of those in common the one that gives away least'),
+  handle: z.string().optional(),
+})
+export type PeerMatch = z.infer<typeof PeerMatch>
+
+/** What came of a look. */
+export const Discovery = z.strictObject({
+  asOfMs: Milliseconds,
+  looked: z.int().describe('Agents whose listing was received'),
+  matches: z
+    .array(
+      z.strictObject({
+        ...PeerMatch.shape,
+        isNew: z.boolean(),
+        refreshed: z.boolean().describe('Whether the listing was received by this look; only then its handle is told'),
+      }),
+    )
+    .describe('The best first'),
+  leftOut: z.partialRecord(Rule, z.int()).describe('How many each dealbreaker left out, of those looked at'),
+  leftOutPeers: z.array(z.strictObject({ agentId: AgentId, rule: Rule })).optional(),
+  hasMore: z.boolean().describe('Whether the room holds more than was looked at'),
+  budget: z.strictObject({ discover: Budget, batchGet: Budget }),
+  note: z.string().optional(),
+})
+export type Discovery = z.infer<typeof Discovery>
+
+/** A peer that was asked for again. */
+export const AskedPeer = z.strictObject({
+  agentId: AgentId,
+  found: z.boolean(),
+  match: z.strictObject({ ...PeerMatch.shape, link: z.string().optional() }).optional(),
+  leftOut: Rule.optional().describe('Why it is no match; its handle is then not told'),
+})
+export type AskedPeer = z.infer<typeof AskedPeer>
+
+export interface DiscoverOptions {
+  /** The nearest cells first, as far as the profile looks. */
+  nearMe?: boolean
+  /** Until the room, or the day's budget, is used up. */
+  all?: boolean
+  /** Names everybody who was left out. */
+  explain?: boolean
+}
+
+/**
+ * Asks again for the peers that are known, then looks for more. What is found is kept page by page. Where the directory
+ * breaks off, or the day's budget ends, the value holds what there is, and a note says so.
+ */
+export async function discover(
+  context: Context,
+  { nearMe = false, all = false, explain = false }: DiscoverOptions,
+): Promise<Discovery> {
+  const room = await openRoom(context)
+  const known = new Set(room.matches().map(({ listing }) => listing.agentId))
+  const stopped = await refreshKnown(context, room)
+  const look =
+    stopped instanceof DirectoryError
+      ? { stop: undefined, hasMore: true }
+      : await lookFurther(context, room, nearMe ? queryNear(room.me) : {}, all)
+
+  const matches = room.matches()
+  const stops = [stopped, look.stop].filter((stop) => stop !== undefined)
+  const worst = stops.find((stop) => stop instanceof DirectoryError) ?? (matches.length === 0 ? stops[0] : undefined)
+  if (room.received.size === 0 && worst !== undefined) throw worst
+  const leftOutPeers = [...room.received].flatMap(([agentId, { rule }]) => (rule === null ? [] : [{ agentId, rule }]))
+  const leftOut: Discovery['leftOut'] = {}
+  for (const { rule } of leftOutPeers) leftOut[rule] = (leftOut[rule] ?? 0) + 1
+  return {
+    asOfMs: room.nowMs(),
+    looked: room.received.size,
+    matches: matches.map(({ isReceived, ...match }) => ({
+      ...describeMatch(match, isReceived),
+      isNew: !known.has(match.listing.agentId),
+      refreshed: isReceived,
+    })),
+    leftOut,
+    ...(explain ? { leftOutPeers } : {}),
+    hasMore: look.hasMore,
+    budget: { discover: room.budget('discovered'), batchGet: room.budget('refreshed') },
+    ...(stops.length === 0 ? {} : { note: stops.map(noteOf).join(' ') }),
+  }
+}
+
+/** Asks for one peer, by its id or by the beginning of the id of a peer that is known. */
+export async function askForPeer(context: Context, id: string): Promise<AskedPeer> {
+  const room = await openRoom(context)
+  const agentId = AgentId.safeParse(id).data ?? knownPeer(room, id)
+  if (agentId === room.me.agentId) throw new Advice('This is your own agent.', 'See `koko status`.')
+  const listing = await room.askForOne(agentId)
+  if (listing === undefined) return { agentId, found: false }
+  const verdict = room.match(listing)
+  if (!verdict.isMatch) return { agentId, found: true, leftOut: verdict.rule }
+  // Another koko has asked meanwhile, and saw the peer gone.
+  if (room.isForgotten(agentId)) return { agentId, found: false }
+  const match = describeMatch({ listing, verdict }, true)
+  const link = linkOf(match)
+  return { agentId, found: true, match: { ...match, ...(link === undefined ? {} : { link }) } }
+}
+
+function knownPeer(room: Room, beginning: string): AgentId {
+  const [agentId, ...others] = room
+    .matches()
+    .map(({ listing }) => listing.agentId)
+    .filter((known) => known.startsWith(beginning))
+  if (agentId === undefined) {
+    throw new Advice("No known peer's id begins so.", 'Give the whole id, or look with `koko discover`.')
+  }
+  if (others.length > 0) throw new Advice(`The ids of ${others.length + 1} known peers begin so.`, 'Give more of it.')
+  return agentId
+}
+
+/** Why something ended early. */
+type Stop = BudgetSpent | DirectoryError
+
+/** Asks for known peers, the one first that was not asked for the longest, as far as the budget of the day goes. */
+async function refreshKnown(context: Context, room: Room): Promise<Stop | undefined> {
+  const due = room.longestUnasked()
+  for (let asked = 0; asked < due.length;) {
+    context.report({
+      text: `Asking again for ${due.length === 1 ? 'the peer that is known' : `${due.length} known peers`}`,
+      done: asked / due.length,
+    })
+    const batch = due.slice(asked, asked + Math.max(1, Math.min(maxPageSize, room.leftForMany())))
+    try {
+      await room.askForMany(batch)
+      asked += batch.length
+    } catch (error) {
+      // Fewer were left than was known: the next round asks for those.
+      if (!(error instanceof BudgetSpent) || room.leftForMany() === 0) return stopOf(error)
+    }
+  }
+  return undefined
+}
+
+/** Walks through the room, page by page. */
+async function lookFurther(
+  context: Context,
+  room: Room,
+  query: DiscoverInput,
+  all: boolean,
+): Promise<{ stop: Stop | undefined; hasMore: boolean }> {
+  const end = Math.min(all ? Infinity : lookSize, room.left('discovered'))
+  let looked = 0
+  let place: Pick<DiscoverInput, 'pageToken'> = {}
+  while (all || looked < lookSize) {
+    context.report({
+      text: `Looking (listings seen: ${looked}, matches known: ${room.matches().length})`,
+      done: Math.min(1, looked / end),
+    })
+    const pageSize = Math.max(1, Math.min(all ? maxPageSize : lookPageSize, room.left('discovered')))
+    let page: DiscoverOutput
+    try {
+      page = await room.discover({ ...query, ...place, pageSize })
+    } catch (error) {
+      return { stop: stopOf(error, place.pageToken), hasMore: true }
+    }
+    if (page.nextPageToken === null) return { stop: undefined, hasMore: false }
+    if (page.agents.length === 0) break
+    looked += page.agents.length
+    place = { pageToken: page.nextPageToken }
+  }
+  return { stop: undefined, hasMore: true }
+}
+
+/** A failure after which what was found before still counts; throws any other. */
+function stopOf(error: unknown, pageToken?: string): Stop {
+  if (error instanceof BudgetSpent) return error
+  if (!(error instanceof DirectoryError)) throw error
+  const isPassing = ['unavailable', 'aborted', 'resource-exhausted'].includes(error.code)
+  // The place in a walk is good for ten minutes, and for the version of the directory that told it.
+  const isPlaceLost = error.code === 'invalid-argument' && pageToken !== undefined
+  if (isPassing || isPlaceLost) return error
+  throw error
+}
+
+function noteOf(stop: Stop): string {
+  return stop instanceof BudgetSpent
+    ? `${stop.message} ${stop.next}`
+    : 'The directory broke off; what was found until then is kept. Run it again later.'
+}
+
+/**
+ * The cells that may hold somebody within reach. The directory measures from the middle of the own cell; whoever is
+ * elsewhere in it may be nearer by its radius.
+ */
+export function queryNear({ profile: { area, maxDistanceKm } }: Me): DiscoverInput {
+  const withinKm = Math.ceil((maxDistanceKm ?? Infinity) + radiusKm(area))
+  return { near: area, ...(withinKm > mostKm ? {} : { withinKm }) }
+}
+
+function describeMatch({ listing, verdict }: Pick<Match, 'listing' | 'verdict'>, withHandle: boolean): PeerMatch {
+  const { agentId, profile, channels } = listing
+  const { age, gender, intent, area } = profile
+  const { channel, distance } = verdict
+  const handle = withHandle ? channels[channel] : undefined
+  return {
+    agentId,
+    age,
+    gender,
+    intent,
+    area,
+    distanceKm: { atLeast: Math.floor(distance.atLeast), about: Math.round(distance.about) },
+    channel,
+    ...(handle === undefined ? {} : { handle }),
+  }
+}
+
+/** Where a handle leads; undefined for Slack, where a member belongs to a workspace that the listing does not name. */
+function linkOf({ channel, handle }: PeerMatch): string | undefined {
+  if (handle === undefined) return undefined
+  switch (channel) {
+    case 'telegram':
+      return `https://t.me/${handle}`
+    case 'whatsapp':
+      return `https://wa.me/${handle.slice(1)}`
+    case 'discord':
+      return `https://discord.com/users/${handle}`
+    case 'slack':
+      return undefined
+  }
+}

@@ -1,0 +1,200 @@
+import {
+  Channel,
+  DirectoryError,
+  type AgentId,
+  type DiscoverInput,
+  type DiscoverOutput,
+  type Listing,
+} from '@koko/contract'
+import { Advice } from '../errors.ts'
+import type { Context } from '../context.ts'
+import { createMatcher, type Me, type Rule, type Verdict } from '../matching/engine.ts'
+import { openDirectory, retryAfterSecondsOf } from '../directory/session.ts'
+import { peersFile, profileFile, publishedFile, type Agent } from '../home/files.ts'
+import {
+  budgetOn,
+  dayMs,
+  discoveryDelayMs,
+  longestUnasked,
+  noPeers,
+  planPeers,
+  utcDay,
+  type Answer,
+  type Count,
+} from '../matching/peers.ts'
+import type { Match } from '../matching/ranking.ts'
+
+/** Of the ids that may be asked for in a day, one in so many is kept for asking for one peer. */
+const keptForOne = 20
+
+/** The directory's clock is believed as far from this one's. */
+const mostAheadMs = 100 * 365 * dayMs
+
+/** A room as its agent sees it: asks within the budgets of the day, counts them, and keeps what it learns of peers. */
+export interface Room {
+  me: Me
+  match: (listing: Listing) => Verdict
+  /** Asks for one peer. Throws `BudgetSpent` where nothing is left. */
+  askForOne: (agentId: AgentId) => Promise<Listing | undefined>
+  /** Asks for peers. Throws `BudgetSpent` where less is left, without what is kept for asking for one. */
+  askForMany: (agentIds: readonly AgentId[]) => Promise<void>
+  /** Asks for a page. Throws `BudgetSpent` where nothing is left. */
+  discover: (input: DiscoverInput) => Promise<DiscoverOutput>
+  /** What is left of a day's budget. */
+  left: (count: Count) => number
+  /** Of what is left, how many peers may be asked for at once, so that one can still be asked for later. */
+  leftForMany: () => number
+  budget: (count: Count) => { used: number; of: number; resetsAtMs: number }
+  /** Known peers, the best first; of some the listing was received here, and of others only kept from before. */
+  matches: () => (Match & { isReceived: boolean })[]
+  /** Known peers, the one first that was not asked for the longest. */
+  longestUnasked: () => AgentId[]
+  isForgotten: (agentId: AgentId) => boolean
+  /** Agents whose listing was received here, and why those that are no match are none. */
+  received: ReadonlyMap<AgentId, { rule: Rule | null }>
+  /** The directory's time, as far as it has told it. */
+  nowMs: () => number
+}
+
+/** Today's budget is used. */
+export class BudgetSpent extends Advice {}
+
+/** Throws `Advice` where the agent has no profile or is not listed: only who can be found may look. */
+export async function openRoom(context: Context): Promise<Room> {
+  const { agent, client, config } = await openDirectory(context)
+  const me = await readMe(context, agent)
+  const budgets = new Map((await config()).rooms.map((room) => [room.name, room.budgets])).get(agent.room)
+  if (budgets === undefined) throw new Advice(`${agent.origin} has no room ${agent.room} any more.`, 'Ask its host.')
+  const { batchGet, discover, discoverNewcomer, newcomerMs } = budgets
+  const keptBack = Math.floor(batchGet / keptForOne)
+  // As many as can be asked for again in a day.
+  const most = batchGet - keptBack
+
+  const received = new Map<AgentId, { asOfMs: number; rule: Rule | null }>()
+  let aheadMs = 0
+  let isTold = false
+  const nowMs = () => context.nowMs() + aheadMs
+  const plan = (before: typeof noPeers, answer: Answer) => planPeers(before, answer, me, most, context.nowMs())
+  let current = plan((await context.home.read(peersFile)) ?? noPeers, { listings: [], asked: [], asOfMs: 0 })
+
+  const today = () => budgetOn(current.peers.budget, utcDay(nowMs()), isTold)
+  const totalOf = (count: Count) =>
+    count === 'refreshed' ? batchGet : nowMs() - agent.registeredAtMs < newcomerMs ? discoverNewcomer : discover
+  const left = (count: Count) => Math.max(0, totalOf(count) - today()[count])
+  const leftForMany = () => Math.max(0, left('refreshed') - keptBack)
+
+  /** Writes what an answer says, and what it took of the budget, over what others have written meanwhile. */
+  async function keep(answer: Answer, count: Count, used: (before: number) => number): Promise<void> {
+    current = await context.home.change(async (files) => {
+      const before = (await files.read(peersFile)) ?? noPeers
+      const next = plan(before, answer)
+      const budget = budgetOn(before.budget, utcDay(nowMs()), isTold)
+      next.peers.budget = { ...budget, [count]: used(budget[count]) }
+      await files.write(peersFile, next.peers)
+      return next
+    })
+    const rules = new Map(current.leftOut.map(({ agentId, rule }) => [agentId, rule]))
+    for (const { agentId } of answer.listings) {
+      if ((received.get(agentId)?.asOfMs ?? 0) > answer.asOfMs) continue
+      received.set(agentId, { asOfMs: answer.asOfMs, rule: rules.get(agentId) ?? null })
+    }
+  }
+
+  async function ask<T>(count: Count, wanted: number, request: () => Promise<T>): Promise<T> {
+    context.signal.throwIfAborted()
+    try {
+      return await request()
+    } catch (error) {
+      context.signal.throwIfAborted()
+      if (!(error instanceof DirectoryError)) throw error
+      // Told where a budget is used, and not where the directory, or what stands before it, has too much to do.
+      const retryAfterSeconds = error.code === 'resource-exhausted' ? retryAfterSecondsOf(error) : undefined
+      if (retryAfterSeconds !== undefined) {
+        // Another home of the agent has used it, or an answer was lost: fewer are left than were asked for.
+        const nothing = { listings: [], asked: [], asOfMs: 0 }
+        await keep(nothing, count, (before) => Math.max(before, totalOf(count) - wanted + 1))
+        throw spent(count, retryAfterSeconds * 1_000)
+      }
+      if (error.code !== 'failed-precondition') throw error
+      throw new Advice(
+        'The directory does not list this agent as online, and only who can be found may look.',
+        'Run `koko publish`, then look again.',
+        { cause: error },
+      )
+    }
+  }
+
+  async function askFor(agentIds: readonly AgentId[]): Promise<readonly Listing[]> {
+    const asOfMs = context.nowMs()
+    const request = () => client.request('batchGet', agent.room, { agentIds: [...agentIds] })
+    const answer = await ask('refreshed', agentIds.length, request)
+    // Who was not asked for is no answer.
+    const agents = answer.agents.filter(({ agentId }) => agentIds.includes(agentId))
+    await keep({ listings: agents, asked: agentIds, asOfMs }, 'refreshed', (before) => before + agentIds.length)
+    return agents
+  }
+
+  function spent(count: Count, resetsInMs = utcDay(nowMs()) + dayMs - nowMs()): BudgetSpent {
+    const what = count === 'discovered' ? 'discovering' : 'asking for peers'
+    return new BudgetSpent(
+      `Today's budget for ${what} is used.`,
+      `There is more after 00:00 UTC, in ${inHours(resetsInMs)}.`,
+    )
+  }
+
+  return {
+    me,
+    match: createMatcher(me),
+    async askForOne(agentId) {
+      if (left('refreshed') === 0) throw spent('refreshed')
+      const listings = await askFor([agentId])
+      return listings.find((listing) => listing.agentId === agentId)
+    },
+    async askForMany(agentIds) {
+      if (leftForMany() < agentIds.length) throw spent('refreshed')
+      await askFor(agentIds)
+    },
+    async discover(input) {
+      if (left('discovered') === 0) throw spent('discovered')
+      const askedAtMs = context.nowMs()
+      const page = await ask('discovered', 1, () => client.request('discover', agent.room, input))
+      // A clock is off by hours, or by years where it was never set; a date has an end.
+      aheadMs = Math.min(Math.max(page.asOfMs - context.nowMs(), -mostAheadMs), mostAheadMs)
+      isTold = true
+      const answer = { listings: page.agents, asked: [], asOfMs: askedAtMs - discoveryDelayMs }
+      await keep(answer, 'discovered', (before) => before + page.agents.length)
+      return page
+    },
+    left,
+    leftForMany,
+    budget: (count) => ({
+      used: Math.min(today()[count], totalOf(count)),
+      of: totalOf(count),
+      resetsAtMs: today().dayMs + dayMs,
+    }),
+    matches: () =>
+      current.matches.map(({ refreshedAtMs, ...match }) => ({
+        ...match,
+        isReceived: received.get(match.listing.agentId)?.asOfMs === refreshedAtMs,
+      })),
+    longestUnasked: () => longestUnasked(current.peers, context.nowMs()),
+    isForgotten: (agentId) => current.peers.forgotten.some((peer) => peer.agentId === agentId),
+    received,
+    nowMs,
+  }
+}
+
+async function readMe({ home }: Context, { agentId }: Agent): Promise<Me> {
+  const [profile, published] = [await home.read(profileFile), await home.read(publishedFile)]
+  if (profile === undefined) throw new Advice('There is no profile here yet.', 'Run `koko profile edit`.')
+  const listing = published?.listing
+  if (listing?.agentId !== agentId) {
+    throw new Advice('Nothing is published, and only who can be found may look.', 'Run `koko publish`.')
+  }
+  return { ...profile, agentId, channels: Channel.options.filter((channel) => listing.channels[channel] !== undefined) }
+}
+
+function inHours(ms: number): string {
+  const hours = Math.ceil(ms / 3_600_000)
+  return hours === 1 ? '1 hour' : `${hours} hours`
+}

@@ -1,0 +1,113 @@
+import { Area, Channel, Listing, type AgentId, type RoomName } from '@koko/contract'
+import * as z from 'zod'
+import type { Account } from '../documents.ts'
+import { Change, paths, Removal, unnumbered } from '../documents.ts'
+import { day } from '../limits.ts'
+import type { Fields, Transaction } from '../ports.ts'
+
+/** What a transaction must have read before it may change an agent's listing. */
+export interface ListingState {
+  agentId: AgentId
+  room: RoomName
+  /** Null where there is none. A stored listing that does not parse is `'unreadable'`, and can only be replaced. */
+  listing: Listing | 'unreadable' | null
+  /** The area of the listing, even of one that is unreadable otherwise. */
+  area: Area | null
+  change: Change | null
+  removal: Removal | null
+}
+
+export async function readListingState(
+  transaction: Transaction,
+  room: RoomName,
+  agentId: AgentId,
+): Promise<ListingState> {
+  const [listing, change, removal] = await transaction.get([
+    paths.listing(room, agentId),
+    paths.change(agentId),
+    paths.removal(agentId),
+  ])
+  const parsed = Listing.safeParse(listing)
+  return {
+    agentId,
+    room,
+    listing: (listing ?? null) === null ? null : parsed.success ? parsed.data : 'unreadable',
+    area: areaOf(listing),
+    // Neither may stand in the way of taking back; what they said is said again by the write.
+    change: Change.safeParse(change).data ?? null,
+    removal: Removal.safeParse(removal).data ?? null,
+  }
+}
+
+/** The area of stored fields of a listing, whatever else they are. */
+export function areaOf(listing: Fields | null | undefined): Area | null {
+  return z.object({ profile: z.object({ area: Area }) }).safeParse(listing).data?.profile.area ?? null
+}
+
+/** The channels whose handle is in `before` and no longer in `after`. */
+function removedChannels(before: ListingState['listing'], after: Listing | null): Channel[] {
+  if (before === null) return []
+  if (before === 'unreadable') return [...Channel.options]
+  return Channel.options.filter(
+    (channel) => before.channels[channel] !== undefined && before.channels[channel] !== after?.channels[channel],
+  )
+}
+
+/**
+ * Writes a listing (null deletes it), the change that the republish will find, and, where a handle went, the removal
+ * that every instance honours until then. Returns the account as it is to be stored, with a revision above every
+ * earlier one. Where the agent's entry is in the shards follows from the account, not from the listing.
+ */
+export function writeListing(
+  transaction: Transaction,
+  { agentId, room, listing: before, area, change, removal }: ListingState,
+  after: Listing | null,
+  account: Account,
+  now: Date,
+  unlinked?: Channel,
+): Account {
+  const revision = account.revision + 1
+  if (after !== null) transaction.set(paths.listing(room, agentId), after)
+  else if (before !== null) transaction.delete(paths.listing(room, agentId))
+
+  const from = change === null ? (account.area ?? area) : change.from
+  const to = after?.profile.area ?? null
+  if (after !== null || before !== null || change !== null || from !== null || unlinked !== undefined) {
+    const waiting = unlinked !== undefined || (change?.unlinked ?? false)
+    transaction.set(paths.change(agentId), { room, revision, from, to, unlinked: waiting } satisfies Change)
+  }
+
+  // What is taken back is hidden by name, even if somebody changed the stored listing by hand.
+  const isGone = after === null && (before !== null || from !== null)
+  const removed = isGone ? Channel.options : [...removedChannels(before, after), ...(unlinked ? [unlinked] : [])]
+  if (removed.length > 0) {
+    const channels = Channel.options.filter(
+      (channel) => removed.includes(channel) || removal?.channels.includes(channel),
+    )
+    transaction.set(paths.removal(agentId), { room, revision, channels, number: unnumbered } satisfies Removal)
+  }
+  const unlistedSinceMs = after !== null ? null : (account.unlistedSinceMs ?? utcDay(now))
+  return { ...account, revision, area: to, unlistedSinceMs }
+}
+
+/**
+ * Writes a listing that was seen, and is otherwise as it was, and its change. It shows what it showed, so that its
+ * revision stays, and the account as it is: a write less for each agent and day. The account must know the area.
+ */
+export function writePresence(transaction: Transaction, seen: Listing, change: Change | null, account: Account): void {
+  const { agentId, category: room, profile } = seen
+  const from = change === null ? account.area : change.from
+  transaction.set(paths.listing(room, agentId), seen)
+  transaction.set(paths.change(agentId), {
+    room,
+    revision: account.revision,
+    from,
+    to: profile.area,
+    unlinked: change?.unlinked ?? false,
+  } satisfies Change)
+}
+
+/** The beginning of the UTC day, in milliseconds since the epoch. */
+export function utcDay(now: Date): number {
+  return Math.floor(now.getTime() / day) * day
+}

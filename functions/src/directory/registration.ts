@@ -1,0 +1,58 @@
+import { DirectoryError, type Badge, type callables } from '@koko/contract'
+import type * as z from 'zod'
+import type { Account } from '../documents.ts'
+import { paths } from '../documents.ts'
+import { challengeLifetimeMs } from '../limits.ts'
+import { utcDay } from './listing-change.ts'
+import type { Ports } from '../ports.ts'
+
+export async function createRegistrationChallenge({ proofs }: Ports, now: Date) {
+  return { challenge: await proofs.create(now.getTime() + challengeLifetimeMs) }
+}
+
+/** Throws `failed-precondition` for a missing consent or a proof that is wrong, late or used; then nothing is stored. */
+export async function registerAgent(
+  { store, signIns, proofs, vault }: Ports,
+  { category, consents, proof }: z.output<(typeof callables)['registerAgent']['input']>,
+  now: Date,
+) {
+  for (const consent of ['terms', 'disclaimer', 'adult'] as const) {
+    if (consents[consent]) continue
+    throw new DirectoryError('failed-precondition', `Registration needs consents.${consent} to be true, literally.`)
+  }
+  const verified = await proofs.verify(proof.challenge, proof.solution)
+  if (verified === 'invalid') {
+    throw new DirectoryError(
+      'failed-precondition',
+      'The proof of work is not valid: solve a challenge that createRegistrationChallenge gave.',
+    )
+  }
+  if (verified === 'expired' || verified.expiresAtMs <= now.getTime()) {
+    throw new DirectoryError('failed-precondition', 'The challenge has expired: ask for a new one and solve it.')
+  }
+
+  const agentId = vault.uuid()
+  const secret = vault.code()
+  const badge: Badge = { agentId, category, registeredAtMs: now.getTime() }
+  const token = await signIns.mint(agentId, { generation: 0 })
+  const proofPath = paths.proof(vault.hash(proof.challenge.signature))
+  await store.transaction(async (transaction) => {
+    const [used] = await transaction.get([proofPath])
+    if (used !== null) {
+      throw new DirectoryError('failed-precondition', 'The proof of work was used before: solve a new challenge.')
+    }
+    transaction.set(proofPath, { expiresAt: new Date(verified.expiresAtMs) })
+    transaction.set(paths.badge(agentId), badge)
+    transaction.set(paths.account(agentId), {
+      secretHash: vault.hash(secret),
+      generation: 0,
+      revision: 0,
+      publishAllowanceFullAtMs: now.getTime(),
+      budget: { dayMs: utcDay(now), discovered: 0, fetched: 0 },
+      settingsLinkHash: null,
+      unlistedSinceMs: utcDay(now),
+      area: null,
+    } satisfies Account)
+  })
+  return { ...badge, secret, token }
+}

@@ -1,0 +1,76 @@
+import { Badge, type RoomName } from '@koko/contract'
+import type { Departure } from '../documents.ts'
+import { Account, paths } from '../documents.ts'
+import { departureMs } from '../limits.ts'
+import { readListingState, writeListing } from './listing-change.ts'
+import type { Ports, Transaction } from '../ports.ts'
+import { findOwner, unauthenticated, type Session } from '../sessions.ts'
+
+/**
+ * Deletes the agent: listing, badge, credential, unlinks and settings link in one transaction, then the sign-in. A
+ * token of a removed agent gets the same answer, and whatever sign-in it recreated is deleted again.
+ */
+export async function unregisterAgent(ports: Ports, session: Session, now: Date) {
+  const { agentId } = session
+  await removeAgent(ports, agentId, now, async (transaction) => {
+    if ((await findOwner(transaction, session)) !== null) return true
+    const [badge] = await transaction.get([paths.badge(agentId)])
+    if (badge === null) return false
+    throw unauthenticated()
+  })
+  await ports.signIns.remove(agentId)
+  return { agentId, deleted: true as const }
+}
+
+/**
+ * Removes an agent if `stillDue` says so inside the transaction; the sign-in is the caller's to delete. A listing whose
+ * badge is missing is removed from `room`.
+ */
+export async function removeAgent(
+  { store, vault }: Pick<Ports, 'store' | 'vault'>,
+  agentId: string,
+  now: Date,
+  stillDue: (transaction: Transaction) => Promise<boolean>,
+  room?: RoomName,
+): Promise<boolean> {
+  const departure: Departure = {
+    sealedAgentId: vault.seal('departure', agentId),
+    dueAtMs: now.getTime() + departureMs,
+  }
+  const departurePath = paths.departure(vault.uuid())
+  return store.transaction(async (transaction) => {
+    if (!(await stillDue(transaction))) return false
+    const [badgeFields, accountFields, unlinks] = await transaction.get([
+      paths.badge(agentId),
+      paths.account(agentId),
+      paths.unlinks(agentId),
+    ])
+    // Whatever form they are in, they go.
+    const category = Badge.safeParse(badgeFields).data?.category ?? room
+    if (category === undefined) return false
+    const account = Account.safeParse(accountFields).data
+    const state = await readListingState(transaction, category, agentId)
+    const { area, change } = state
+    writeListing(transaction, state, null, account ?? { ...lostAccount, revision: change?.revision ?? 0, area }, now)
+    transaction.delete(paths.badge(agentId))
+    transaction.delete(paths.account(agentId))
+    if (unlinks !== null) transaction.delete(paths.unlinks(agentId))
+    if (account !== undefined && account.settingsLinkHash !== null) {
+      transaction.delete(paths.settingsLink(account.settingsLinkHash))
+    }
+    transaction.set(departurePath, departure)
+    return true
+  })
+}
+
+/** Stands in for an account that is missing or cannot be read. */
+const lostAccount: Account = {
+  secretHash: '',
+  generation: 0,
+  revision: 0,
+  publishAllowanceFullAtMs: 0,
+  budget: { dayMs: 0, discovered: 0, fetched: 0 },
+  settingsLinkHash: null,
+  unlistedSinceMs: null,
+  area: null,
+}

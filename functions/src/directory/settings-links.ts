@@ -1,0 +1,49 @@
+import { DirectoryError } from '@koko/contract'
+import { Account, parseStored, paths, readDocument, SettingsLink } from '../documents.ts'
+import { settingsLinkLifetimeMs, settingsSessionMs } from '../limits.ts'
+import type { Ports } from '../ports.ts'
+import { requireOwner, type Session } from '../sessions.ts'
+
+/** A one-time link to the settings page; it voids the last. The code is in the fragment and is stored as a hash. */
+export async function createSettingsLink({ store, vault, webOrigin }: Ports, session: Session, now: Date) {
+  const code = vault.code()
+  const codeHash = vault.hash(code)
+  const expiresAtMs = now.getTime() + settingsLinkLifetimeMs
+  await store.transaction(async (transaction) => {
+    const { account } = await requireOwner(transaction, session)
+    if (account.settingsLinkHash !== null) transaction.delete(paths.settingsLink(account.settingsLinkHash))
+    transaction.set(paths.settingsLink(codeHash), { agentId: session.agentId, expiresAt: new Date(expiresAtMs) })
+    transaction.set(paths.account(session.agentId), { ...account, settingsLinkHash: codeHash } satisfies Account)
+  })
+  return { url: `${webOrigin}/settings#code=${code}`, expiresAtMs }
+}
+
+/** Uses up a code for the token of a settings session. An unknown, used, void or expired one is `not-found`. */
+export async function redeemSettingsLink({ store, signIns, vault }: Ports, { code }: { code: string }, now: Date) {
+  const linkPath = paths.settingsLink(vault.hash(code))
+  const link = await readDocument(store, linkPath, SettingsLink)
+  if (link === null) throw unknownLink()
+  const [accountFields] = await store.get([paths.account(link.agentId)])
+  const seen = parseStored(Account, accountFields ?? null)
+  if (seen === null) throw unknownLink()
+  // Minted before the code is used up: a failure here costs the operator no link.
+  const token = await signIns.mint(link.agentId, {
+    settings: true,
+    untilMs: now.getTime() + settingsSessionMs,
+    generation: seen.generation,
+  })
+  const redeemed = await store.transaction(async (transaction) => {
+    const current = await readDocument(transaction, linkPath, SettingsLink)
+    const account = await readDocument(transaction, paths.account(link.agentId), Account)
+    if (current === null || account === null) return false
+    transaction.delete(linkPath)
+    transaction.set(paths.account(link.agentId), { ...account, settingsLinkHash: null } satisfies Account)
+    return current.expiresAt.getTime() > now.getTime() && account.generation === seen.generation
+  })
+  if (!redeemed) throw unknownLink()
+  return { token }
+}
+
+function unknownLink(): DirectoryError {
+  return new DirectoryError('not-found', 'This link is not open: it was used, replaced or too old. Ask for a new one.')
+}

@@ -1,0 +1,286 @@
+import { describe, expect, test } from '@jest/globals'
+import type { Channels } from '@koko/contract'
+import fc from 'fast-check'
+import { createVault } from '../adapters/node.ts'
+import { republishDiscovery } from '../discovery/republish.ts'
+import { channelsOf, liftTakedown, takeDownAgent, takeDownHandle, takeDownListing, type Handle } from './takedown.ts'
+import { interleave, killAt } from '../../test/interleave.ts'
+import {
+  call,
+  createWorld,
+  profileIn,
+  refusalOf,
+  register,
+  walk,
+  type TestAgent,
+  type World,
+} from '../../../testing/world.ts'
+
+const noon = Date.UTC(2026, 10, 21, 12)
+const profile = profileIn('gcpv')
+const number: Handle = { channel: 'whatsapp', handle: '+447700900123' }
+const numberSpellings = ['+447700900123', '+4407700900123']
+const nameSpellings = ['alice_a', 'Alice_A', 'ALICE_A', 'aLiCe_a']
+
+function publish(world: Pick<World, 'ports' | 'clock'>, { claims }: TestAgent, channels: Channels) {
+  return call(world, 'publishProfile', claims, { channels, profile })
+}
+
+/** The handles of each listing that is stored. */
+function listed({ store }: World): unknown[] {
+  return [...store.all()].filter(([path]) => path.startsWith('mcpDirectory/')).map(([, { channels }]) => channels)
+}
+
+/** Everything stored, and all that discovery says to somebody who looks, as text. */
+async function everything(world: World, looker: TestAgent): Promise<string> {
+  const seen = await walk(world, world.newInstance(), looker.claims, 50)
+  const shards = [...world.store.all()].map(([, { entries }]) =>
+    entries instanceof Uint8Array ? world.ports.codec.unpack(entries) : '',
+  )
+  return JSON.stringify([[...world.store.all()], shards, seen])
+}
+
+describe('a handle that is taken down', () => {
+  test('is out of every listing that holds it, in any spelling, and other channels stay', async () => {
+    const world = createWorld(noon)
+    const agents = await Promise.all([1, 2, 3, 4].map(() => register(world)))
+    const [first, second, third, fourth] = agents as [TestAgent, TestAgent, TestAgent, TestAgent]
+    await publish(world, first, { whatsapp: '+447700900123', telegram: 'first_one' })
+    await publish(world, second, { whatsapp: '+4407700900123', discord: '100000000000000001' })
+    await publish(world, third, { whatsapp: '+447700900123' })
+    await publish(world, fourth, { whatsapp: '+447700900124' })
+    expect(await takeDownHandle(world.ports, number, world.clock.now())).toEqual({ listings: 3 })
+    expect(listed(world)).toEqual(
+      expect.arrayContaining([
+        { telegram: 'first_one' },
+        { discord: '100000000000000001' },
+        { whatsapp: '+447700900124' },
+      ]),
+    )
+    expect(listed(world)).toHaveLength(3)
+  })
+
+  test('is out of every answer at once on a fresh instance and nowhere stored after the republish', async () => {
+    const world = createWorld(noon)
+    const [agent, looker] = [await register(world), await register(world)]
+    await publish(world, agent, { whatsapp: '+4407700900123', telegram: 'first_one' })
+    await publish(world, looker, { telegram: 'somebody_else' })
+    await republishDiscovery(world.ports, world.clock.now)
+    expect(await everything(world, looker)).toContain('7700900123')
+    await takeDownHandle(world.ports, number, world.clock.now())
+    const seen = await walk(world, world.newInstance(), looker.claims, 50)
+    expect(seen.map(({ channels }) => channels)).toEqual([{ telegram: 'first_one' }])
+    await republishDiscovery(world.ports, world.clock.now)
+    expect(await everything(world, looker)).not.toContain('7700900123')
+  })
+
+  test('is refused from then on at its place, in any spelling, without the value and at no cost', async () => {
+    const world = createWorld(noon)
+    const agent = await register(world)
+    await publish(world, agent, { telegram: 'before_that' })
+    await takeDownHandle(world.ports, number, world.clock.now())
+    await takeDownHandle(world.ports, { channel: 'telegram', handle: 'Alice_A' }, world.clock.now())
+    const before = world.store.all()
+    for (const whatsapp of numberSpellings) {
+      expect(await refusalOf(publish(world, agent, { whatsapp, slack: 'U0FICTION1' }))).toEqual({
+        code: 'invalid-argument',
+        message: 'channels.whatsapp must not be published here.',
+        details: [{ path: 'channels.whatsapp', message: 'must not be published here' }],
+      })
+    }
+    for (const telegram of nameSpellings) {
+      const { details } = await refusalOf(publish(world, agent, { whatsapp: '+447700900123', telegram }))
+      expect(details).toEqual([
+        { path: 'channels.whatsapp', message: 'must not be published here' },
+        { path: 'channels.telegram', message: 'must not be published here' },
+      ])
+    }
+    expect(world.store.all()).toEqual(before)
+    await publish(world, agent, { whatsapp: '+447700900124', telegram: 'alice_b' })
+  })
+
+  test('is kept as a keyed hash and a day, the same however often and however it is taken down', async () => {
+    const world = createWorld(noon)
+    for (const handle of numberSpellings) {
+      await takeDownHandle(world.ports, { channel: 'whatsapp', handle }, world.clock.now())
+      world.clock.advance(86_400_000)
+    }
+    const stored = [...world.store.all()]
+    expect(stored).toEqual([[expect.stringMatching(/^takedowns\/[0-9a-f]{64}$/), { sinceMs: noon - 43_200_000 }]])
+    expect(JSON.stringify(stored)).not.toContain('7700900123')
+    const other = createWorld(noon)
+    const { vault } = other.ports
+    expect(stored[0]?.[0]).not.toContain(vault.hash('whatsapp\n+447700900123'))
+  })
+
+  test('may be published again once that is lifted', async () => {
+    const world = createWorld(noon)
+    const agent = await register(world)
+    await takeDownHandle(world.ports, number, world.clock.now())
+    expect(await liftTakedown(world.ports, { channel: 'whatsapp', handle: '+4407700900123' })).toBe(true)
+    expect(await liftTakedown(world.ports, number)).toBe(false)
+    expect(await publish(world, agent, { whatsapp: '+447700900123' })).toMatchObject({ withheld: [] })
+  })
+
+  test('stays refused when the server has a new key in front of the old one, and is lifted under either', async () => {
+    const world = createWorld(noon)
+    const agent = await register(world)
+    await takeDownHandle(world.ports, number, world.clock.now())
+    const withKeys = (secrets: string) => ({ ...world, ports: { ...world.ports, vault: createVault(secrets) } })
+    const rotated = withKeys('a new secret of the tests\na secret of the tests\n')
+    expect(await refusalOf(publish(rotated, agent, { whatsapp: '+447700900123' }))).toMatchObject({
+      details: [{ path: 'channels.whatsapp', message: 'must not be published here' }],
+    })
+    await takeDownHandle(rotated.ports, number, world.clock.now())
+    const renewed = withKeys('a new secret of the tests')
+    expect(await refusalOf(publish(renewed, agent, { whatsapp: '+447700900123' }))).toMatchObject({
+      code: 'invalid-argument',
+    })
+    expect(await liftTakedown(rotated.ports, number)).toBe(true)
+    for (const each of [world, rotated, renewed]) await publish(each, agent, { whatsapp: '+447700900123' })
+    expect([...world.store.all().keys()].filter((path) => path.startsWith('takedowns/'))).toEqual([])
+  })
+
+  test('is found in a listing that cannot be read, and in one whose agent is gone', async () => {
+    const world = createWorld(noon)
+    const [unreadable, gone] = [await register(world), await register(world)]
+    for (const agent of [unreadable, gone]) await publish(world, agent, { whatsapp: '+447700900123' })
+    const fields = world.store.all().get(`mcpDirectory/dating/agents/${unreadable.agentId}`)
+    world.store.put([
+      [`mcpDirectory/dating/agents/${unreadable.agentId}`, { ...fields, profile: 'of another version' }],
+      [`agents/${gone.agentId}`, null],
+      [`accounts/${gone.agentId}`, null],
+    ])
+    expect(await takeDownHandle(world.ports, number, world.clock.now())).toEqual({ listings: 2 })
+    expect(listed(world)).toEqual([])
+  })
+
+  test('is found beyond the first page of listings', async () => {
+    const world = createWorld(noon)
+    const agent = await register(world)
+    await publish(world, agent, { telegram: 'somebody' })
+    const path = `mcpDirectory/dating/agents/${agent.agentId}`
+    const fields = world.store.all().get(path) ?? {}
+    world.store.put([[path, null]])
+    world.store.put(
+      Array.from({ length: 1_100 }, (_, index) => {
+        const agentId = `00000000-0000-4000-8000-${String(index).padStart(12, '0')}`
+        const channels = { telegram: index === 1_050 ? 'Alice_A' : 'somebody' }
+        return [`mcpDirectory/dating/agents/${agentId}`, { ...fields, agentId, channels }] as const
+      }),
+    )
+    const handle: Handle = { channel: 'telegram', handle: 'alice_a' }
+    expect(await takeDownHandle(world.ports, handle, world.clock.now())).toEqual({ listings: 1 })
+    expect(listed(world)).toHaveLength(1_099)
+  })
+})
+
+describe('a takedown beside publishes', () => {
+  /** Agents, each with a spelling it had published, or none, and one that it publishes meanwhile. */
+  const spelling = fc.constantFrom<Channels>(
+    ...numberSpellings.map((whatsapp) => ({ whatsapp, telegram: 'somebody' })),
+    ...numberSpellings.map((whatsapp) => ({ whatsapp })),
+    { telegram: 'somebody' },
+  )
+  const agents = fc.array(fc.record({ before: fc.option(spelling), meanwhile: spelling }), {
+    minLength: 1,
+    maxLength: 4,
+  })
+
+  test('leaves no listing with the handle, whichever step comes first', async () => {
+    await fc.assert(
+      fc.asyncProperty(agents, fc.infiniteStream(fc.nat()), async (given, picks) => {
+        const world = createWorld(noon)
+        const registered = await Promise.all(given.map(() => register(world)))
+        for (const [index, { before }] of given.entries()) {
+          const agent = registered[index]
+          if (before !== null && agent !== undefined) await publish(world, agent, before)
+        }
+        const pick = () => Number(picks.next().value)
+        const [takedown] = await interleave<unknown>(
+          [
+            (onAwait) => takeDownHandle(world.through(onAwait), number, world.clock.now()),
+            ...registered.map(
+              (agent, index) => (onAwait: () => Promise<void>) =>
+                publish({ ...world, ports: world.through(onAwait) }, agent, given[index]?.meanwhile ?? {}),
+            ),
+          ],
+          pick,
+        )
+        // Where it lost too many races it says so, and is run again.
+        if (takedown?.status === 'rejected') await takeDownHandle(world.ports, number, world.clock.now())
+        expect(JSON.stringify(listed(world))).not.toContain('7700900123')
+        const looker = await register(world)
+        await publish(world, looker, { telegram: 'looker' })
+        await republishDiscovery(world.ports, world.clock.now)
+        expect(await everything(world, looker)).not.toContain('7700900123')
+      }),
+      { numRuns: 150 },
+    )
+  }, 60_000)
+
+  test('is taken up by a second run where it was killed at any await', async () => {
+    for (let count = 1; ; count += 1) {
+      const world = createWorld(noon)
+      const [first, second] = [await register(world), await register(world)]
+      await publish(world, first, { whatsapp: '+447700900123', telegram: 'first_one' })
+      await publish(world, second, { whatsapp: '+4407700900123' })
+      const onAwait = killAt(count)
+      const isKilled = await takeDownAgent(world.through(onAwait), first.agentId, world.clock.now()).then(
+        () => false,
+        () => true,
+      )
+      await takeDownAgent(world.ports, first.agentId, world.clock.now())
+      expect(listed(world)).toEqual([])
+      expect(await refusalOf(publish(world, second, { telegram: 'First_One' }))).toMatchObject({
+        code: 'invalid-argument',
+      })
+      if (!isKilled) return
+    }
+  })
+})
+
+describe('an agent that is taken down', () => {
+  test('loses its listing, and its handles are refused to everybody and gone from every listing', async () => {
+    const world = createWorld(noon)
+    const [agent, other] = [await register(world), await register(world)]
+    await publish(world, agent, { whatsapp: '+447700900123', telegram: 'first_one' })
+    await publish(world, other, { telegram: 'First_One', slack: 'U0FICTION1' })
+    expect(await takeDownAgent(world.ports, agent.agentId, world.clock.now())).toEqual({ listings: 2, handles: 2 })
+    expect(listed(world)).toEqual([{ slack: 'U0FICTION1' }])
+    for (const channels of [{ whatsapp: '+4407700900123' }, { telegram: 'first_one' }]) {
+      expect(await refusalOf(publish(world, agent, channels))).toMatchObject({ code: 'invalid-argument' })
+    }
+    expect(await takeDownAgent(world.ports, agent.agentId, world.clock.now())).toEqual({ listings: 0, handles: 0 })
+  })
+
+  test('may lose its listing alone', async () => {
+    const world = createWorld(noon)
+    const agent = await register(world)
+    await publish(world, agent, { whatsapp: '+447700900123' })
+    expect(await takeDownListing(world.ports, agent.agentId, world.clock.now())).toBe(true)
+    expect(await takeDownListing(world.ports, agent.agentId, world.clock.now())).toBe(false)
+    expect(listed(world)).toEqual([])
+    await publish(world, agent, { whatsapp: '+447700900123' })
+  })
+
+  test('is removed whole where nobody speaks for the listing any more', async () => {
+    const world = createWorld(noon)
+    const agent = await register(world)
+    await publish(world, agent, { whatsapp: '+447700900123' })
+    world.store.put([
+      [`agents/${agent.agentId}`, null],
+      [`accounts/${agent.agentId}`, null],
+    ])
+    expect(await takeDownAgent(world.ports, agent.agentId, world.clock.now())).toEqual({ listings: 1, handles: 1 })
+    expect(listed(world)).toEqual([])
+  })
+})
+
+test('the channels that a text can be a handle of are told apart, or not', () => {
+  expect(channelsOf('+447700900123')).toEqual(['whatsapp'])
+  expect(channelsOf('alice_a')).toEqual(['telegram'])
+  expect(channelsOf('100000000000000001')).toEqual(['discord'])
+  expect(channelsOf('U0FICTION1')).toEqual(['telegram', 'slack'])
+  expect(channelsOf('447700900123')).toEqual([])
+})

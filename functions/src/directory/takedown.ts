@@ -1,0 +1,225 @@
+import {
+  Channel,
+  handleIdentity,
+  invalidArgument,
+  RoomName,
+  StoredChannels,
+  type AgentId,
+  type Channels,
+} from '@koko/contract'
+import * as z from 'zod'
+import { Account, parseStored, paths, Takedown } from '../documents.ts'
+import { readListingState, utcDay, writeListing } from './listing-change.ts'
+import type { Fields, Ports, Reader, Transaction, Vault } from '../ports.ts'
+import { removeAgent } from './removal.ts'
+import { withoutChannel } from './unlinking.ts'
+
+/** A handle in its canonical form, and whose it is among the channels. */
+export interface Handle {
+  channel: Channel
+  handle: string
+}
+
+type TakedownPorts = Pick<Ports, 'store' | 'vault'>
+
+/** Listings read at once; each page is one query. */
+const pageSize = 500
+
+/** Every channel whose canonical form the text has; of numbers also those that have ceased to be possible. */
+export function channelsOf(text: string): Channel[] {
+  return Channel.options.filter((channel) => StoredChannels.safeParse({ [channel]: text }).success)
+}
+
+/**
+ * Refuses a handle from now on, however it is spelled, and takes it out of every listing that holds it. The refusal is
+ * committed first: a publish that the search cannot see begins, or begins again, after it, and reads it.
+ */
+export async function takeDownHandle(ports: TakedownPorts, handle: Handle, now: Date): Promise<{ listings: number }> {
+  await ports.store.transaction((transaction) => refuse(transaction, ports.vault, [handle], now))
+  return { listings: await takeOut(ports, [handle], now) }
+}
+
+/** Lets a handle be published again. Returns whether it was refused. */
+export async function liftTakedown({ store, vault }: TakedownPorts, handle: Handle): Promise<boolean> {
+  return store.transaction(async (transaction) => {
+    const refusals = pathsOf(vault, handle)
+    const stored = await transaction.get(refusals)
+    const lifted = refusals.filter((_, index) => stored[index] !== null)
+    for (const path of lifted) transaction.delete(path)
+    return lifted.length > 0
+  })
+}
+
+/**
+ * Takes down all handles of an agent, as `takeDownHandle` does each, and then what is left of its listing. The listing
+ * goes last: until then a run that was cut off can be taken up by another.
+ */
+export async function takeDownAgent(
+  ports: TakedownPorts,
+  agentId: AgentId,
+  now: Date,
+): Promise<{ listings: number; handles: number }> {
+  const done = new Map<string, Handle>()
+  let listings = 0
+  for (;;) {
+    const fresh: Handle[] = []
+    const removed = await removeListing(ports, agentId, now, async (transaction, fields) => {
+      fresh.splice(0, Infinity, ...handlesOf(fields).filter((handle) => !done.has(keyOf(handle))))
+      if (fresh.length > 0) await refuse(transaction, ports.vault, fresh, now)
+      return fresh.length === 0
+    })
+    if (fresh.length === 0) return { listings: listings + (removed ? 1 : 0), handles: done.size }
+    for (const handle of fresh) done.set(keyOf(handle), handle)
+    listings += await takeOut(ports, fresh, now, agentId)
+  }
+}
+
+/** Takes down an agent's listing alone; the agent may publish again. Returns whether there was one. */
+export async function takeDownListing(ports: TakedownPorts, agentId: AgentId, now: Date): Promise<boolean> {
+  return removeListing(ports, agentId, now, () => Promise.resolve(true))
+}
+
+/** Refuses channels whose handle was taken down, at their places, and says no more than that. Must be a transaction's. */
+export async function assertNotTakenDown(reader: Reader, vault: Vault, channels: Channels): Promise<void> {
+  const offered = handlesOf({ channels })
+  const refusals = offered.flatMap((handle) => pathsOf(vault, handle).map((path) => ({ ...handle, path })))
+  const stored = await reader.get(refusals.map(({ path }) => path))
+  const found = new Set(refusals.filter((_, index) => stored[index] !== null).map(({ channel }) => channel))
+  const refused = offered.filter(({ channel }) => found.has(channel))
+  if (refused.length === 0) return
+  throw invalidArgument(
+    refused.map(({ channel }) => ({ path: `channels.${channel}`, message: 'must not be published here' })),
+  )
+}
+
+/** Writes the refusals that are not yet there; those that are keep their day. */
+async function refuse(transaction: Transaction, vault: Vault, handles: readonly Handle[], now: Date): Promise<void> {
+  const refusals = handles.map((handle) => pathsOf(vault, handle)[0])
+  const stored = await transaction.get(refusals)
+  refusals.forEach((path, index) => {
+    if (parseStored(Takedown, stored[index] ?? null) !== null) return
+    transaction.set(path, { sinceMs: utcDay(now) } satisfies Takedown)
+  })
+}
+
+/**
+ * Takes handles out of every listing but `except`'s, whatever their spelling. It reads all listings: spellings cannot be
+ * queried, shards lack who is offline, and no index then tells who has a number.
+ */
+async function takeOut(ports: TakedownPorts, handles: readonly Handle[], now: Date, except?: AgentId): Promise<number> {
+  const taken = new Set(handles.map(keyOf))
+  let listings = 0
+  for (const room of RoomName.options) {
+    let afterId: string | undefined
+    for (;;) {
+      const page = await ports.store.query({
+        collection: paths.listings(room),
+        limit: pageSize,
+        ...(afterId === undefined ? {} : { afterId }),
+      })
+      for (const { path, fields } of page) {
+        const agentId = path.slice(path.lastIndexOf('/') + 1)
+        if (agentId === except || heldChannels(fields, taken).length === 0) continue
+        if (await takeOutOf(ports, room, agentId, taken, now)) listings += 1
+      }
+      const last = page.at(-1)
+      if (last === undefined) break
+      afterId = last.path.slice(last.path.lastIndexOf('/') + 1)
+    }
+  }
+  return listings
+}
+
+async function takeOutOf(
+  ports: TakedownPorts,
+  room: RoomName,
+  agentId: AgentId,
+  taken: ReadonlySet<string>,
+  now: Date,
+): Promise<boolean> {
+  const listing = paths.listing(room, agentId)
+  const holds = async (transaction: Transaction) => {
+    const [fields] = await transaction.get([listing])
+    return heldChannels(fields, taken)
+  }
+  const outcome = await ports.store.transaction(async (transaction) => {
+    const held = await holds(transaction)
+    if (held.length === 0) return 'kept'
+    const [accountFields] = await transaction.get([paths.account(agentId)])
+    const account = Account.safeParse(accountFields)
+    if (!account.success) return 'without account'
+    const state = await readListingState(transaction, room, agentId)
+    let after = state.listing
+    for (const channel of held) after = withoutChannel(after, channel)
+    if (after === 'unreadable') return 'kept'
+    transaction.set(paths.account(agentId), writeListing(transaction, state, after, account.data, now))
+    return 'taken out'
+  })
+  if (outcome !== 'without account') return outcome === 'taken out'
+  // Nobody speaks for such a listing any more.
+  return removeAgent(ports, agentId, now, async (transaction) => (await holds(transaction)).length > 0, room)
+}
+
+/** Removes an agent's listing if `mayGo` says so inside the transaction, which may write only when it says no. */
+async function removeListing(
+  ports: TakedownPorts,
+  agentId: AgentId,
+  now: Date,
+  mayGo: (transaction: Transaction, fields: Fields) => Promise<boolean>,
+): Promise<boolean> {
+  const outcome = await ports.store.transaction(async (transaction) => {
+    const found = await findListing(transaction, agentId)
+    if (found === null || !(await mayGo(transaction, found.fields))) return 'kept'
+    const [accountFields] = await transaction.get([paths.account(agentId)])
+    const account = Account.safeParse(accountFields)
+    if (!account.success) return found.room
+    const state = await readListingState(transaction, found.room, agentId)
+    transaction.set(paths.account(agentId), writeListing(transaction, state, null, account.data, now))
+    return 'removed'
+  })
+  if (outcome === 'kept' || outcome === 'removed') return outcome === 'removed'
+  return removeAgent(
+    ports,
+    agentId,
+    now,
+    async (transaction) => (await findListing(transaction, agentId)) !== null,
+    outcome,
+  )
+}
+
+async function findListing(reader: Reader, agentId: AgentId): Promise<{ room: RoomName; fields: Fields } | null> {
+  const stored = await reader.get(RoomName.options.map((room) => paths.listing(room, agentId)))
+  for (const [index, room] of RoomName.options.entries()) {
+    const fields = stored[index]
+    if (fields !== null && fields !== undefined) return { room, fields }
+  }
+  return null
+}
+
+/** The channels of a stored listing, whatever else it is, whose handle is one of those taken. */
+function heldChannels(fields: Fields | null | undefined, taken: ReadonlySet<string>): Channel[] {
+  return handlesOf(fields)
+    .filter((handle) => taken.has(keyOf(handle)))
+    .map(({ channel }) => channel)
+}
+
+function handlesOf(fields: Fields | null | undefined): Handle[] {
+  const channels = StoredHandles.safeParse(fields).data?.channels ?? {}
+  return Channel.options.flatMap((channel) => {
+    const handle = channels[channel]
+    return typeof handle === 'string' ? [{ channel, handle }] : []
+  })
+}
+
+const StoredHandles = z.object({ channels: z.record(z.string(), z.unknown()) })
+
+/** One text for all spellings; the channel keeps a Discord id from being a Slack one. */
+function keyOf({ channel, handle }: Handle): string {
+  return `${channel}\n${handleIdentity(channel, handle)}`
+}
+
+/** Where a handle's refusal is, under the server's key, and where one may be from before that changed. */
+function pathsOf(vault: Vault, handle: Handle): [current: string, ...former: string[]] {
+  const [current, ...former] = vault.keyedHashes('takedown', keyOf(handle))
+  return [paths.takedown(current), ...former.map(paths.takedown)]
+}

@@ -1,0 +1,99 @@
+import { describe, expect, test } from '@jest/globals'
+import { interleave } from '../../test/interleave.ts'
+import { call, createWorld, openSettings, profileIn, refusalOf, register, storedAt } from '../../../testing/world.ts'
+import { hour, minute, second } from '../limits.ts'
+
+const noon = Date.UTC(2026, 10, 21, 12)
+const profile = profileIn('gcpv')
+const channels = { whatsapp: '+447700900123', telegram: 'alice_a' }
+
+describe('an unlink', () => {
+  test('keeps the times of the first, however often it is repeated, and writes once', async () => {
+    const world = createWorld(noon)
+    const { claims, agentId } = await register(world)
+    await call(world, 'publishProfile', claims, { channels, profile })
+    const first = await call(world, 'unlinkChannel', claims, { channel: 'whatsapp' })
+    expect(first).toEqual({ channel: 'whatsapp', unlinkedAtMs: noon, goneByMs: noon + 10_000 })
+    const stored = world.store.all()
+    for (let times = 0; times < 40; times += 1) {
+      world.clock.advance(second)
+      expect(await call(world, 'unlinkChannel', claims, { channel: 'whatsapp' })).toEqual(first)
+    }
+    expect(world.store.all()).toEqual(stored)
+    expect(storedAt(world, `unlinks/${agentId}`)).toEqual({ whatsapp: { unlinkedAtMs: noon, goneAtMs: null } })
+  })
+
+  test('takes the channel out of the listing at once, and with the last channel the listing', async () => {
+    const world = createWorld(noon)
+    const { claims, agentId } = await register(world)
+    const { published } = await call(world, 'publishProfile', claims, { channels, profile })
+    await call(world, 'unlinkChannel', claims, { channel: 'whatsapp' })
+    const path = `mcpDirectory/dating/agents/${agentId}`
+    expect(storedAt(world, path)).toEqual({ ...published, channels: { telegram: 'alice_a' } })
+    await call(world, 'unlinkChannel', claims, { channel: 'telegram' })
+    expect(world.store.all().has(path)).toBe(false)
+  })
+
+  test('holds for a channel that was never published', async () => {
+    const world = createWorld(noon)
+    const { claims } = await register(world)
+    await call(world, 'unlinkChannel', claims, { channel: 'telegram' })
+    world.clock.advance(minute)
+    const { published, withheld } = await call(world, 'publishProfile', claims, { channels, profile })
+    expect(published?.channels).toEqual({ whatsapp: channels.whatsapp })
+    expect(withheld).toEqual([{ channel: 'telegram', unlinkedAtMs: noon }])
+  })
+
+  test('stands beside a publish of the same channel, whichever of them is first at every await', async () => {
+    for (let turn = 0; turn < 40; turn += 1) {
+      const world = createWorld(noon)
+      const { claims, agentId } = await register(world)
+      await call(world, 'publishProfile', claims, { channels, profile })
+      let step = 0
+      await interleave<unknown>(
+        [
+          (onAwait) =>
+            call({ ...world, ports: world.through(onAwait) }, 'publishProfile', claims, { channels, profile }),
+          (onAwait) =>
+            call({ ...world, ports: world.through(onAwait) }, 'unlinkChannel', claims, { channel: 'whatsapp' }),
+        ],
+        () => ((step += 1) < turn ? turn % 2 : step),
+      )
+      expect(storedAt(world, `mcpDirectory/dating/agents/${agentId}`).channels).toEqual({ telegram: 'alice_a' })
+      expect(storedAt(world, `unlinks/${agentId}`)).toMatchObject({ whatsapp: { unlinkedAtMs: noon } })
+    }
+  })
+})
+
+describe('a relink', () => {
+  test('is a settings session’s alone', async () => {
+    const world = createWorld(noon)
+    const agent = await register(world)
+    await call(world, 'unlinkChannel', agent.claims, { channel: 'whatsapp' })
+    const relink = (claims: typeof agent.claims) => call(world, 'relinkChannel', claims, { channel: 'whatsapp' })
+    expect(await refusalOf(relink(agent.claims))).toMatchObject({ code: 'permission-denied' })
+    const settings = await openSettings(world, agent)
+    world.clock.advance(hour / 2)
+    expect(await refusalOf(relink(settings))).toMatchObject({ code: 'permission-denied' })
+    expect(storedAt(world, `unlinks/${agent.agentId}`)).toHaveProperty('whatsapp')
+    expect(await relink(await openSettings(world, agent))).toEqual({ channel: 'whatsapp' })
+    expect(world.store.all().has(`unlinks/${agent.agentId}`)).toBe(false)
+  })
+
+  test('lifts one channel, brings no handle back by itself, and is the same with nothing to lift', async () => {
+    const world = createWorld(noon)
+    const agent = await register(world)
+    await call(world, 'publishProfile', agent.claims, { channels, profile })
+    await call(world, 'unlinkChannel', agent.claims, { channel: 'whatsapp' })
+    await call(world, 'unlinkChannel', agent.claims, { channel: 'slack' })
+    const settings = await openSettings(world, agent)
+    for (let times = 0; times < 2; times += 1) {
+      expect(await call(world, 'relinkChannel', settings, { channel: 'whatsapp' })).toEqual({ channel: 'whatsapp' })
+    }
+    expect(Object.keys(storedAt(world, `unlinks/${agent.agentId}`))).toEqual(['slack'])
+    const path = `mcpDirectory/dating/agents/${agent.agentId}`
+    expect(storedAt(world, path).channels).toEqual({ telegram: 'alice_a' })
+    await call(world, 'publishProfile', agent.claims, { channels, profile })
+    expect(storedAt(world, path).channels).toEqual(channels)
+  })
+})

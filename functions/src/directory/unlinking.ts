@@ -1,0 +1,55 @@
+import type { Channel, Listing } from '@koko/contract'
+import { paths, unlinksOf } from '../documents.ts'
+import { goneWithinMs } from '../limits.ts'
+import { readListingState, writeListing, type ListingState } from './listing-change.ts'
+import type { Ports } from '../ports.ts'
+import { requireOwner, type Session } from '../sessions.ts'
+
+/**
+ * Takes a channel out of the listing and keeps it out. Idempotent: the first unlink's times stay. It has no allowance
+ * of its own: taking back is never refused, and a repeated unlink writes nothing.
+ */
+export async function unlinkChannel(
+  { store, monotonicMs }: Ports,
+  session: Session,
+  { channel }: { channel: Channel },
+  askedAt: Date,
+) {
+  const beganMs = monotonicMs()
+  return store.transaction(async (transaction) => {
+    // At each attempt anew: the times that are promised begin with the one that is committed.
+    const now = new Date(askedAt.getTime() + monotonicMs() - beganMs)
+    const { badge, account } = await requireOwner(transaction, session)
+    const state = await readListingState(transaction, badge.category, badge.agentId)
+    const [fields] = await transaction.get([paths.unlinks(badge.agentId)])
+    const unlinks = unlinksOf(fields, now)
+    const unlinkedAtMs = unlinks[channel]?.unlinkedAtMs ?? now.getTime()
+    if (unlinks[channel] === undefined) {
+      transaction.set(paths.unlinks(badge.agentId), { ...unlinks, [channel]: { unlinkedAtMs, goneAtMs: null } })
+      const after = withoutChannel(state.listing, channel)
+      transaction.set(paths.account(badge.agentId), writeListing(transaction, state, after, account, now, channel))
+    }
+    return { channel, unlinkedAtMs, goneByMs: unlinkedAtMs + goneWithinMs }
+  })
+}
+
+/** The listing without one channel; null where nothing is left. A listing that cannot be read is taken out whole. */
+export function withoutChannel(listing: ListingState['listing'], channel: Channel): Listing | null {
+  if (listing === null || listing === 'unreadable') return null
+  const { [channel]: taken, ...channels } = listing.channels
+  return Object.keys(channels).length === 0 ? null : { ...listing, channels }
+}
+
+/** Lifts an unlink. The handle returns with the agent's next publish. */
+export async function relinkChannel({ store }: Ports, session: Session, { channel }: { channel: Channel }, now: Date) {
+  await store.transaction(async (transaction) => {
+    await requireOwner(transaction, session)
+    const [fields] = await transaction.get([paths.unlinks(session.agentId)])
+    const unlinks = unlinksOf(fields, now)
+    if (unlinks[channel] === undefined) return
+    const { [channel]: lifted, ...left } = unlinks
+    if (Object.keys(left).length === 0) transaction.delete(paths.unlinks(session.agentId))
+    else transaction.set(paths.unlinks(session.agentId), left)
+  })
+  return { channel }
+}

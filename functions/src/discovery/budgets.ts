@@ -1,0 +1,57 @@
+import { DirectoryError, rooms, type Badge } from '@koko/contract'
+import type { Account } from '../documents.ts'
+import { paths } from '../documents.ts'
+import { day, second } from '../limits.ts'
+import { utcDay } from '../directory/listing-change.ts'
+import type { Transaction } from '../ports.ts'
+
+type Counter = 'discovered' | 'fetched'
+
+/** How many listings (`discovered`) or ids (`fetched`) the agent has left today. */
+export function budgetLeft(
+  { badge, account }: { badge: Badge; account: Account },
+  counter: Counter,
+  now: Date,
+): number {
+  const { discoverNewcomer, discover, batchGet, newcomerMs } = rooms[badge.category].budgets
+  const isNewcomer = now.getTime() - badge.registeredAtMs < newcomerMs
+  const total = counter === 'fetched' ? batchGet : isNewcomer ? discoverNewcomer : discover
+  return total - countsOf(account, now)[counter]
+}
+
+/** Takes from the budget inside a transaction, before anything is served. It fails closed: no write, no answer. */
+export function chargeBudget(
+  transaction: Transaction,
+  account: Account,
+  agentId: string,
+  counter: Counter,
+  count: number,
+  now: Date,
+): void {
+  const counts = countsOf(account, now)
+  transaction.set(paths.account(agentId), {
+    ...account,
+    budget: { ...counts, [counter]: counts[counter] + count },
+  } satisfies Account)
+}
+
+/**
+ * What counts today. A clock that went back gives no second budget: a day that was begun goes on. One that is more than
+ * a day ahead was begun by a clock that was wrong, and ends with today.
+ */
+function countsOf({ budget }: Account, now: Date): Account['budget'] {
+  const today = utcDay(now)
+  if (budget.dayMs < today) return { dayMs: today, discovered: 0, fetched: 0 }
+  return budget.dayMs > today + day ? { ...budget, dayMs: today } : budget
+}
+
+export function budgetSpent(now: Date): DirectoryError {
+  const retryAfterSeconds = Math.ceil((utcDay(now) + day - now.getTime()) / second)
+  return new DirectoryError(
+    'resource-exhausted',
+    "Today's budget of this agent is spent. It is whole again at 00:00 UTC.",
+    {
+      details: { retryAfterSeconds },
+    },
+  )
+}

@@ -1,0 +1,518 @@
+import { describe, expect, test } from '@jest/globals'
+import type { BatchGetInput, DiscoverOutput } from '@koko/contract'
+import * as fc from 'fast-check'
+import { batchGet } from './discover.ts'
+import { day, hour, minute, republishLimits, second } from '../limits.ts'
+import { republishDiscovery } from './republish.ts'
+import { sessionOf } from '../sessions.ts'
+import {
+  call,
+  createWorld,
+  look,
+  openSettings,
+  profileIn,
+  refusalOf,
+  register,
+  storedAt,
+  walk,
+  type Claims,
+  type TestAgent,
+  type World,
+} from '../../../testing/world.ts'
+
+const small = { ...republishLimits, shardAgents: 3, mergeAgents: 2 }
+const startMs = Date.UTC(2026, 10, 21, 12)
+const areas = ['9q8y', 'dr5r', 'gc', 'gcpv', 'u173']
+
+async function publish(world: World, { claims, agentId }: TestAgent, area: string): Promise<void> {
+  const channels = { telegram: `person_${agentId.slice(0, 8)}` }
+  await call(world, 'publishProfile', claims, { channels, profile: profileIn(area) })
+}
+
+function run({ ports, clock }: World) {
+  return republishDiscovery(ports, clock.now, small)
+}
+
+/** A room of listed agents, spread over the areas, in shards of three. */
+async function roomOf(count: number): Promise<{ world: World; agents: TestAgent[]; caller: TestAgent }> {
+  const world = createWorld(startMs)
+  const agents: TestAgent[] = []
+  for (let index = 0; index < count; index += 1) {
+    const agent = await register(world)
+    agents.push(agent)
+    await publish(world, agent, areas[index % areas.length] ?? 'gc')
+  }
+  await run(world)
+  const caller = agents[0]
+  if (caller === undefined) throw new Error('a room has somebody in it')
+  return { world, agents, caller }
+}
+
+function idsOf(agents: DiscoverOutput['agents']): string[] {
+  return agents.map(({ agentId }) => agentId).sort()
+}
+
+function othersThan(caller: TestAgent, agents: readonly TestAgent[]): string[] {
+  return agents.flatMap(({ agentId }) => (agentId === caller.agentId ? [] : [agentId])).sort()
+}
+
+/** Sets what the agent has used of today's budget, and when it registered. */
+function setBudget(world: World, { agentId }: TestAgent, budget: { discovered?: number; fetched?: number }): void {
+  const path = `accounts/${agentId}`
+  const account = world.store.all().get(path)
+  const dayMs = Math.floor(world.clock.now().getTime() / day) * day
+  world.store.put([[path, { ...account, budget: { dayMs, discovered: 0, fetched: 0, ...budget } }]])
+}
+
+describe('a walk', () => {
+  test.each([1, 2, 7, 200])('of pages of %d holds every peer once, and never the caller', async (pageSize) => {
+    const { world, agents } = await roomOf(17)
+    for (const caller of agents.slice(0, 5)) {
+      const met = await walk(world, world.newInstance(), caller.claims, pageSize)
+      expect(idsOf(met)).toEqual(othersThan(caller, agents))
+      setBudget(world, caller, {})
+    }
+  })
+
+  test('ends with the page that holds the last, and of an empty room at once', async () => {
+    const { world, agents, caller } = await roomOf(5)
+    const page = await look(world, world.newInstance(), caller.claims, { pageSize: 4 })
+    expect(page).toMatchObject({ room: 'dating', nextPageToken: null, asOfMs: world.clock.now().getTime() })
+    expect(idsOf(page.agents)).toEqual(othersThan(caller, agents))
+
+    const { world: empty, caller: alone } = await roomOf(1)
+    expect(await look(empty, empty.newInstance(), alone.claims)).toMatchObject({ agents: [], nextPageToken: null })
+    const unpublished = createWorld(startMs)
+    const first = await register(unpublished)
+    await publish(unpublished, first, 'gc')
+    expect(await look(unpublished, unpublished.newInstance(), first.claims)).toMatchObject({ agents: [] })
+  })
+
+  test('begins elsewhere for each caller and day, and at the same place on the same day', async () => {
+    const { world, agents } = await roomOf(12)
+    const firstOf = async (agent: TestAgent) =>
+      (await look(world, world.newInstance(), agent.claims, { pageSize: 1 })).agents[0]?.agentId
+    const today = new Map<TestAgent, string | undefined>()
+    for (const agent of agents) today.set(agent, await firstOf(agent))
+    expect(new Set(today.values()).size).toBeGreaterThan(2)
+    for (const agent of agents) expect(await firstOf(agent)).toBe(today.get(agent))
+    world.clock.advance(day)
+    let moved = 0
+    for (const agent of agents) if ((await firstOf(agent)) !== today.get(agent)) moved += 1
+    expect(moved).toBeGreaterThan(2)
+  })
+
+  test('meets nobody twice and misses nobody who stays, while shards split and merge and others move', async () => {
+    const { world: room, agents, caller } = await roomOf(14)
+    const movers = agents.slice(1, 8)
+    const turn = fc.record({
+      instance: fc.nat(2),
+      pageSize: fc.integer({ min: 1, max: 4 }),
+      changes: fc.array(
+        fc.record({
+          who: fc.nat(agents.length - 2),
+          area: fc.nat(areas.length - 1),
+          leaves: fc.nat(9).map((n) => n === 0),
+        }),
+        { maxLength: 3 },
+      ),
+      republish: fc.boolean(),
+      passMs: fc.constantFrom(0, second, 2 * second, 4 * second),
+    })
+    const turns = fc.array(turn, { minLength: 3, maxLength: 12, size: 'max' })
+    // So many turns pass before the walk begins, so that instances begin it knowing more or less.
+    const property = fc.asyncProperty(turns, fc.nat(4), async (schedule, beginsAt) => {
+      const world = room.fork()
+      const instances = [world.newInstance(), world.newInstance(), world.newInstance()]
+      for (const instance of instances) await look(world, instance, caller.claims, { pageSize: 1 })
+      setBudget(world, caller, {})
+      const met: string[] = []
+      const left = new Set<string>()
+      let pageToken: string | null = null
+      for (let index = 0; index <= beginsAt || pageToken !== null; index += 1) {
+        const { instance, pageSize, changes, republish, passMs } = schedule[index % schedule.length] ?? {
+          ...{ instance: 0, pageSize: 4, changes: [], republish: true, passMs: 0 },
+        }
+        const page: DiscoverOutput = await look(world, instances[instance] ?? world.newInstance(), caller.claims, {
+          pageSize,
+          ...(pageToken === null ? {} : { pageToken }),
+        })
+        if (index >= beginsAt) {
+          met.push(...page.agents.map(({ agentId }) => agentId))
+          pageToken = page.nextPageToken
+        }
+        for (const { who, area, leaves } of changes) {
+          const agent = agents[who + 1]
+          if (agent === undefined || left.has(agent.agentId)) continue
+          // Who stays publishes all the same, in its own area.
+          const isMover = movers.includes(agent)
+          if (isMover && leaves) {
+            left.add(agent.agentId)
+            await call(world, 'unregisterAgent', agent.claims)
+          } else await publish(world, agent, areas[isMover ? area : (who + 1) % areas.length] ?? '')
+        }
+        if (republish) await run(world)
+        world.clock.advance(passMs)
+      }
+      expect(met).toHaveLength(new Set(met).size)
+      expect(met).toEqual(expect.arrayContaining(othersThan(caller, agents.slice(8))))
+    })
+    await fc.assert(property, { numRuns: 150 })
+  })
+
+  test('passes over whom it cannot show: offline, or with every handle taken back', async () => {
+    const { world, agents, caller } = await roomOf(6)
+    const instance = world.newInstance()
+    const [, taken, ...rest] = agents as [TestAgent, TestAgent, ...TestAgent[]]
+    await call(world, 'unlinkChannel', taken.claims, { channel: 'telegram' })
+    expect(idsOf(await walk(world, instance, caller.claims, 2))).toEqual(othersThan(caller, rest))
+    world.clock.advance(2 * day)
+    for (const { claims } of [caller, ...rest.slice(1)]) await call(world, 'heartbeat', claims)
+    world.clock.advance(second)
+    expect(idsOf(await walk(world, instance, caller.claims, 2))).toEqual([])
+    await run(world)
+    world.clock.advance(5 * second)
+    expect(idsOf(await walk(world, instance, caller.claims, 2))).toEqual(othersThan(caller, rest.slice(1)))
+  })
+})
+
+describe('a page token', () => {
+  async function firstPage() {
+    const { world, agents, caller } = await roomOf(8)
+    const instance = world.newInstance()
+    const { nextPageToken } = await look(world, instance, caller.claims, { pageSize: 2 })
+    if (nextPageToken === null) throw new Error('there is a second page')
+    const next = (pageToken: string, claims: Claims = caller.claims) =>
+      look(world, instance, claims, { pageSize: 2, pageToken })
+    return { world, agents, caller, nextPageToken, next }
+  }
+  const wrongToken = { code: 'invalid-argument', details: [{ path: 'pageToken' }] }
+
+  test('is good for ten minutes, on any instance and more than once', async () => {
+    const { world, caller, nextPageToken, next } = await firstPage()
+    world.clock.advance(10 * minute - 1)
+    const page = await next(nextPageToken)
+    expect(page.agents).toHaveLength(2)
+    const again = await look(world, world.newInstance(), caller.claims, { pageSize: 2, pageToken: nextPageToken })
+    expect(again.agents).toEqual(page.agents)
+    world.clock.advance(1)
+    expect(await refusalOf(next(nextPageToken))).toMatchObject(wrongToken)
+  })
+
+  test('is bound to its caller', async () => {
+    const { agents, nextPageToken, next } = await firstPage()
+    expect(await refusalOf(next(nextPageToken, agents[1]?.claims))).toMatchObject(wrongToken)
+  })
+
+  test('is refused when one character of it is changed, cut off or added', async () => {
+    const { nextPageToken, next } = await firstPage()
+    for (let index = 0; index < nextPageToken.length; index += 7) {
+      const other = nextPageToken[index] === 'A' ? 'B' : 'A'
+      const changed = nextPageToken.slice(0, index) + other + nextPageToken.slice(index + 1)
+      expect(await refusalOf(next(changed))).toMatchObject(wrongToken)
+    }
+    for (const changed of [nextPageToken.slice(0, -1), `${nextPageToken}A`, `${nextPageToken}=`, '', 'x', '{}']) {
+      expect(await refusalOf(next(changed))).toMatchObject(wrongToken)
+    }
+  })
+
+  test('of another shape or another use is refused as any wrong one', async () => {
+    const { world, caller, next } = await firstPage()
+    const { vault } = world.ports
+    const other = vault.seal(`page of ${caller.agentId} in dating`, JSON.stringify({ start: '', version: 0 }))
+    expect(await refusalOf(next(other))).toMatchObject(wrongToken)
+    expect(await refusalOf(next(vault.seal('departure', caller.agentId)))).toMatchObject(wrongToken)
+  })
+
+  test('tells nothing to who holds it', async () => {
+    const { agents, nextPageToken } = await firstPage()
+    const bytes = Buffer.from(nextPageToken, 'base64url').toString('latin1')
+    for (const { agentId } of agents) expect(bytes).not.toContain(agentId.slice(0, 8))
+    for (const area of areas.filter(({ length }) => length > 2)) expect(bytes).not.toContain(area)
+  })
+
+  test('costs nothing when it is refused', async () => {
+    const { world, caller, next } = await firstPage()
+    const before = world.store.all().get(`accounts/${caller.agentId}`)
+    await refusalOf(next('x'))
+    expect(world.store.all().get(`accounts/${caller.agentId}`)).toEqual(before)
+  })
+})
+
+describe('the budget of discovery', () => {
+  test('shortens the last page to what is left, and the next is refused until midnight', async () => {
+    const { world, agents, caller } = await roomOf(9)
+    setBudget(world, caller, { discovered: 95 })
+    const first = await look(world, world.newInstance(), caller.claims, { pageSize: 3 })
+    expect(first.agents).toHaveLength(3)
+    const token = first.nextPageToken ?? ''
+    const second_ = await look(world, world.newInstance(), caller.claims, { pageSize: 3, pageToken: token })
+    expect(second_.agents).toHaveLength(2)
+    expect(second_.nextPageToken).not.toBeNull()
+    const refusal = { code: 'resource-exhausted', details: { retryAfterSeconds: 12 * 3_600 } }
+    const third = { pageSize: 3, pageToken: second_.nextPageToken ?? '' }
+    expect(await refusalOf(look(world, world.newInstance(), caller.claims, third))).toMatchObject(refusal)
+    world.clock.advance(11 * hour + 59 * minute + 59 * second + 1)
+    expect(await refusalOf(look(world, world.newInstance(), caller.claims))).toMatchObject({
+      details: { retryAfterSeconds: 1 },
+    })
+    world.clock.advance(second - 1)
+    const tomorrow = await look(world, world.newInstance(), caller.claims)
+    expect(idsOf(tomorrow.agents)).toEqual(othersThan(caller, agents))
+  })
+
+  test('is spent by listings, not by pages: an empty answer costs nothing', async () => {
+    const { world, caller } = await roomOf(1)
+    setBudget(world, caller, { discovered: 99 })
+    for (let times = 0; times < 3; times += 1) {
+      expect(await look(world, world.newInstance(), caller.claims)).toMatchObject({ agents: [] })
+    }
+  })
+
+  test('is 100 until the badge is 72 hours old, and 1,000 from then on', async () => {
+    const { world, caller } = await roomOf(4)
+    const look_ = () => look(world, world.newInstance(), caller.claims)
+    world.clock.advance(48 * hour)
+    await call(world, 'heartbeat', caller.claims)
+    world.clock.advance(24 * hour - 1)
+    setBudget(world, caller, { discovered: 100 })
+    expect(await refusalOf(look_())).toMatchObject({ code: 'resource-exhausted' })
+    world.clock.advance(1)
+    expect(await look_()).toMatchObject({ room: 'dating' })
+    setBudget(world, caller, { discovered: 1_000 })
+    expect(await refusalOf(look_())).toMatchObject({ code: 'resource-exhausted' })
+  })
+
+  test('is not exceeded by twenty pages asked for at once', async () => {
+    const { world, caller } = await roomOf(9)
+    setBudget(world, caller, { discovered: 90 })
+    const pages = await Promise.allSettled(
+      Array.from({ length: 20 }, () => look(world, world.newInstance(), caller.claims, { pageSize: 4 })),
+    )
+    const served = pages.flatMap((page) => (page.status === 'fulfilled' ? page.value.agents : []))
+    expect(served.length).toBeGreaterThan(0)
+    expect(served.length).toBeLessThanOrEqual(10)
+    expect(world.store.all().get(`accounts/${caller.agentId}`)).toMatchObject({
+      budget: { discovered: 90 + served.length },
+    })
+  })
+
+  test('that covers a part of a page covers it although the page is begun anew', async () => {
+    const { world, caller } = await roomOf(9)
+    setBudget(world, caller, { discovered: 97 })
+    let awaits = 0
+    // The first reading is too old by the time it is used.
+    const slow = world.through(() => {
+      awaits += 1
+      if (awaits === 4) world.clock.advance(6 * second)
+      return Promise.resolve()
+    })
+    const page = await look(world, world.newInstance(slow), caller.claims, { pageSize: 5 })
+    expect(awaits).toBeGreaterThan(8)
+    expect(page.agents).toHaveLength(3)
+    expect(storedAt(world, `accounts/${caller.agentId}`)).toMatchObject({ budget: { discovered: 100 } })
+  })
+})
+
+describe('who discovers', () => {
+  test('is listed and online itself', async () => {
+    const { world, agents, caller } = await roomOf(3)
+    const instance = world.newInstance()
+    const unlisted = await register(world)
+    const failed = { code: 'failed-precondition' }
+    expect(await refusalOf(look(world, instance, unlisted.claims))).toMatchObject(failed)
+    world.clock.advance(2 * day + 1)
+    expect(await refusalOf(look(world, instance, caller.claims))).toMatchObject(failed)
+    await call(world, 'heartbeat', caller.claims)
+    expect(await look(world, instance, caller.claims)).toMatchObject({ room: 'dating' })
+    await call(world, 'unlinkChannel', caller.claims, { channel: 'telegram' })
+    expect(await refusalOf(look(world, instance, caller.claims))).toMatchObject(failed)
+    expect(await refusalOf(fetch(world, caller.claims, { agentIds: [agents[1]?.agentId ?? ''] }))).toMatchObject(failed)
+  })
+
+  test('is no settings session, no ended session and no removed agent', async () => {
+    const { world, agents, caller } = await roomOf(3)
+    const instance = world.newInstance()
+    const settings = await openSettings(world, caller)
+    const agentIds = [agents[1]?.agentId ?? '']
+    expect(await refusalOf(look(world, instance, settings))).toMatchObject({ code: 'permission-denied' })
+    expect(await refusalOf(fetch(world, settings, { agentIds }))).toMatchObject({ code: 'permission-denied' })
+    await call(world, 'rotateSecret', caller.claims)
+    expect(await refusalOf(look(world, instance, caller.claims))).toMatchObject({ code: 'unauthenticated' })
+    expect(await refusalOf(fetch(world, caller.claims, { agentIds }))).toMatchObject({ code: 'unauthenticated' })
+    const gone = agents[2] ?? caller
+    await call(world, 'unregisterAgent', gone.claims)
+    expect(await refusalOf(look(world, instance, gone.claims))).toMatchObject({ code: 'unauthenticated' })
+  })
+
+  test('is asked for at every page: no walk goes on for who has left, is unlisted, or has another secret', async () => {
+    const ends: [
+      string,
+      'unauthenticated' | 'failed-precondition',
+      (world: World, claims: Claims) => Promise<unknown>,
+    ][] = [
+      ['left', 'unauthenticated', (world, claims) => call(world, 'unregisterAgent', claims)],
+      ['another secret', 'unauthenticated', (world, claims) => call(world, 'rotateSecret', claims)],
+      [
+        'unlisted',
+        'failed-precondition',
+        (world, claims) => call(world, 'unlinkChannel', claims, { channel: 'telegram' }),
+      ],
+    ]
+    for (const pageSize of [1, 50]) {
+      const { world: room, caller } = await roomOf(60)
+      for (const [why, code, end] of ends) {
+        const world = room.fork()
+        const instance = world.newInstance()
+        const { nextPageToken } = await look(world, instance, caller.claims, { pageSize })
+        await end(world, caller.claims)
+        const next = { pageSize, pageToken: nextPageToken ?? '' }
+        expect([why, (await refusalOf(look(world, instance, caller.claims, next))).code]).toEqual([why, code])
+      }
+    }
+  })
+
+  test('is told that a room is unknown before anything of an agent', async () => {
+    const { world, caller } = await roomOf(2)
+    expect(await refusalOf(fetch(world, caller.claims, { agentIds: [] }, 'attic'))).toMatchObject({ code: 'not-found' })
+  })
+})
+
+describe('an instance', () => {
+  test('that cannot read answers unavailable, whichever read fails, and never from memory', async () => {
+    const { world: room, agents, caller } = await roomOf(8)
+    for (let failing = 1; ; failing += 1) {
+      const world = room.fork()
+      let awaits = -Infinity
+      const broken = world.through(() => {
+        awaits += 1
+        return awaits >= failing ? Promise.reject(new Error('the disk is gone')) : Promise.resolve()
+      })
+      const instance = world.newInstance(broken)
+      await look(world, instance, caller.claims)
+      await call(world, 'unlinkChannel', agents[1]?.claims, { channel: 'telegram' })
+      await run(world)
+      world.clock.advance(10 * second + 1)
+      awaits = 0
+      const answer: unknown = await look(world, instance, caller.claims).catch((error: unknown) => error)
+      if (awaits < failing) {
+        expect(failing).toBeGreaterThan(5)
+        expect(answer).toMatchObject({ room: 'dating' })
+        return
+      }
+      expect(answer).toMatchObject({ code: 'unavailable' })
+    }
+  })
+
+  test('that is slow to read shows nothing that was taken back since it began', async () => {
+    const { world: room, agents, caller } = await roomOf(4)
+    for (let slowAt = 1; slowAt <= 8; slowAt += 1) {
+      const world = room.fork()
+      let awaits = 0
+      const slow = world.through(async () => {
+        awaits += 1
+        if (awaits !== slowAt) return
+        await call(world, 'unlinkChannel', agents[1]?.claims, { channel: 'telegram' })
+        world.clock.advance(10 * second + 1)
+      })
+      const { agents: met } = await look(world, world.newInstance(slow), caller.claims)
+      expect(idsOf(met)).toEqual(othersThan(caller, agents.toSpliced(1, 1)))
+    }
+  })
+
+  test('reads a shard once while it is unchanged, and what was removed before every answer', async () => {
+    const { world, caller } = await roomOf(8)
+    const reads: string[] = []
+    const { store } = world.ports
+    const ports = {
+      ...world.ports,
+      store: {
+        ...store,
+        get: (paths: readonly string[]) => {
+          reads.push(...paths)
+          return store.get(paths)
+        },
+      },
+    }
+    const instance = world.newInstance(ports)
+    await look(world, instance, caller.claims)
+    expect(reads.filter((path) => path.includes('/shards/')).length).toBeGreaterThan(2)
+    reads.length = 0
+    world.clock.advance(minute)
+    setBudget(world, caller, {})
+    await look(world, instance, caller.claims)
+    expect(reads.filter((path) => path.startsWith('discovery/'))).toEqual(['discovery/dating'])
+  })
+
+  test('answers many callers from one reading', async () => {
+    const { world, agents } = await roomOf(8)
+    let queries = 0
+    const { store } = world.ports
+    const counting = {
+      ...store,
+      query: (query: Parameters<typeof store.query>[0]) => ((queries += 1), store.query(query)),
+    }
+    const instance = world.newInstance({ ...world.ports, store: counting })
+    await Promise.all(agents.map(({ claims }) => look(world, instance, claims)))
+    expect(queries).toBe(1)
+  })
+})
+
+function fetch({ ports, clock }: World, claims: Claims, input: BatchGetInput, room = 'dating') {
+  const session = sessionOf(claims)
+  if (session === null) throw new Error('these claims are no session')
+  return batchGet(ports, session, room, input, clock.now())
+}
+
+describe('batchGet', () => {
+  test('gives the listings in the order asked, and names who is missing in that order', async () => {
+    const { world, agents, caller } = await roomOf(6)
+    const ids = agents.map(({ agentId }) => agentId)
+    const unlisted = await register(world)
+    const unknown = world.ports.vault.uuid()
+    await call(world, 'unregisterAgent', agents[3]?.claims)
+    const asked = [ids[4], unknown, ids[2], unlisted.agentId, ids[3], caller.agentId, ids[1]].map((id) => id ?? '')
+    const { agents: found, missing } = await fetch(world, caller.claims, { agentIds: asked })
+    expect(found.map(({ agentId }) => agentId)).toEqual([ids[4], ids[2], caller.agentId, ids[1]])
+    expect(missing).toEqual([unknown, unlisted.agentId, ids[3]])
+  })
+
+  test('reads the listings themselves: a change shows at once, and an offline agent is missing', async () => {
+    const { world, agents, caller } = await roomOf(4)
+    const [, other, offline] = agents as [TestAgent, TestAgent, TestAgent, TestAgent]
+    await call(world, 'unlinkChannel', other.claims, { channel: 'telegram' })
+    const asked = { agentIds: [other.agentId, offline.agentId] }
+    expect(await fetch(world, caller.claims, asked)).toMatchObject({ missing: [other.agentId] })
+    world.clock.advance(2 * day)
+    await call(world, 'heartbeat', caller.claims)
+    expect(await fetch(world, caller.claims, asked)).toMatchObject({ agents: [{ agentId: offline.agentId }] })
+    world.clock.advance(1)
+    expect(await fetch(world, caller.claims, asked)).toEqual({ agents: [], missing: asked.agentIds })
+  })
+
+  test('counts every id asked for, missing or not, and refuses what is above the budget whole', async () => {
+    const { world, agents, caller } = await roomOf(4)
+    setBudget(world, caller, { fetched: 1_997 })
+    const agentIds = [agents[1]?.agentId ?? '', world.ports.vault.uuid()]
+    await fetch(world, caller.claims, { agentIds })
+    expect(await refusalOf(fetch(world, caller.claims, { agentIds }))).toMatchObject({
+      code: 'resource-exhausted',
+      details: { retryAfterSeconds: 12 * 3_600 },
+    })
+    expect(await fetch(world, caller.claims, { agentIds: agentIds.slice(1) })).toEqual({
+      agents: [],
+      missing: agentIds.slice(1),
+    })
+    expect(await look(world, world.newInstance(), caller.claims)).toMatchObject({ room: 'dating' })
+  })
+
+  test('is not exceeded by calls at once', async () => {
+    const { world, agents, caller } = await roomOf(3)
+    setBudget(world, caller, { fetched: 1_990 })
+    const agentIds = agents.map(({ agentId }) => agentId)
+    const calls = await Promise.allSettled(Array.from({ length: 12 }, () => fetch(world, caller.claims, { agentIds })))
+    const served = calls.filter(({ status }) => status === 'fulfilled').length
+    expect(served).toBeGreaterThan(0)
+    expect(served).toBeLessThanOrEqual(3)
+  })
+})

@@ -1,0 +1,238 @@
+import {
+  DirectoryError,
+  invalidArgument,
+  isOnline,
+  Listing,
+  RoomName,
+  rooms,
+  type BatchGetInput,
+  type BatchGetOutput,
+  type DiscoverInput,
+  type DiscoverOutput,
+} from '@koko/contract'
+import * as z from 'zod'
+import { budgetLeft, budgetSpent, chargeBudget } from './budgets.ts'
+import { visibleListing, type DiscoveryView, type View } from './view.ts'
+import { paths } from '../documents.ts'
+import { aheadFromPageSize, defaultPageSize, pagesPaidAtOnce, pageTokenLifetimeMs, viewMaxAgeMs } from '../limits.ts'
+import { utcDay } from '../directory/listing-change.ts'
+import type { Ports, Reader } from '../ports.ts'
+import { assertMayCall, ownerOf, ownerPaths, unauthenticated, type Owner, type Session } from '../sessions.ts'
+import type { ShardInfo } from './shards.ts'
+import { startOfRound, walkNear, walkRound, type ReadShard, type Walk } from './walks.ts'
+
+const RoundPlace = z.strictObject({ start: z.string(), after: z.string().nullable() })
+const NearPlace = z.strictObject({ metres: z.int(), agentId: z.string() })
+type Place = z.infer<typeof RoundPlace> | z.infer<typeof NearPlace>
+
+/**
+ * Where a walk goes on. It sees agents where they were at the manifest's `revision` when it began: one that has moved
+ * since could come twice.
+ */
+const PageToken = z.strictObject({
+  place: z.union([RoundPlace, NearPlace]),
+  revision: z.int(),
+  expiresAtMs: z.int(),
+})
+type PageToken = z.infer<typeof PageToken>
+
+/** How often a page is begun anew because shards were rewritten under it, or its view grew old. */
+const attempts = 5
+
+/**
+ * One page of the room's agents that are online: nearest first, or in an order that differs for caller and day. A page
+ * of a walk pays for some of the next, so that those cost no write here. Every page asks whether the caller is still a
+ * peer: the tokens of a removed agent open nothing.
+ */
+export async function discover(
+  ports: Ports,
+  view: DiscoveryView,
+  session: Session,
+  roomName: string,
+  { pageSize = defaultPageSize, pageToken, near, withinKm = Infinity }: DiscoverInput,
+  now: Date,
+): Promise<DiscoverOutput> {
+  assertMayCall(session, 'agent', now)
+  const room = roomOf(roomName)
+  const purpose = `page of ${session.agentId} in ${room} near ${near ?? 'anywhere'} within ${withinKm}`
+  const resumed = pageToken === undefined ? null : openPageToken(ports, purpose, pageToken, now)
+  const fraction = ports.vault.fraction('walk', `${session.agentId} ${utcDay(now)}`)
+  const onlineSinceMs = now.getTime() - rooms[room].onlineWindowMs
+
+  await view.settle(room, now)
+  let paid = view.prepaid.take(session.agentId, now)
+  try {
+    for (let attempt = 0; attempt < attempts; attempt += 1) {
+      const current = await view.current(room, resumed?.revision)
+      if (resumed !== null && current.manifest.revision < resumed.revision) continue
+      const revision = resumed?.revision ?? current.manifest.revision
+      const read: ReadShard = (shard) => view.entries(room, shard)
+      const shards = current.manifest.shards.filter(({ newestSeenAtMs }) => (newestSeenAtMs ?? 0) >= onlineSinceMs)
+      const walk = await beginWalk(shards, read, resumed?.place ?? null, near, withinKm, fraction)
+      // Only a page that is yet to be paid for looks for more to pay for.
+      const size = pageSize < aheadFromPageSize || paid >= pageSize ? pageSize : pageSize * pagesPaidAtOnce
+      const page = walk === null ? null : await collect(walk, current, revision, size, session, now)
+      if (page === null) continue
+      paid = await admit(ports, session, room, page.found.length, pageSize, paid, now)
+      if (!view.isFresh(current)) continue
+      const served = page.found.slice(0, Math.min(pageSize, paid))
+      paid -= served.length
+      const last = served.at(-1)
+      const hasMore = page.hasMore || served.length < page.found.length
+      return {
+        room,
+        agents: served.map(({ listing }) => listing),
+        nextPageToken:
+          hasMore && last !== undefined ? sealPageToken(ports, purpose, { place: last.place, revision }, now) : null,
+        asOfMs: now.getTime(),
+      }
+    }
+  } finally {
+    view.prepaid.put(session.agentId, paid, now)
+  }
+  throw new DirectoryError('unavailable', 'Discovery is being rewritten. Try again.')
+}
+
+/** Listings of agents already known, in the order asked; `missing` are absent, offline or of another room. */
+export async function batchGet(
+  ports: Ports,
+  session: Session,
+  roomName: string,
+  { agentIds }: BatchGetInput,
+  now: Date,
+): Promise<BatchGetOutput> {
+  assertMayCall(session, 'agent', now)
+  const room = roomOf(roomName)
+  await ports.store.transaction(async (transaction) => {
+    const owner = await requirePeer(transaction, session, room, now)
+    if (budgetLeft(owner, 'fetched', now) < agentIds.length) throw budgetSpent(now)
+    chargeBudget(transaction, owner.account, session.agentId, 'fetched', agentIds.length, now)
+  })
+  const readAtMs = ports.monotonicMs()
+  const stored = await ports.store.get(agentIds.map((agentId) => paths.listing(room, agentId)))
+  if (ports.monotonicMs() - readAtMs > viewMaxAgeMs) {
+    throw new DirectoryError('unavailable', 'The listings took too long to read. Try again.')
+  }
+  const agents: Listing[] = []
+  const missing: string[] = []
+  agentIds.forEach((agentId, index) => {
+    // A listing that cannot be read is not served.
+    const listing = Listing.safeParse(stored[index])
+    if (listing.success && isOnline(listing.data, now.getTime())) agents.push(listing.data)
+    else missing.push(agentId)
+  })
+  return { agents, missing }
+}
+
+function roomOf(name: string): RoomName {
+  const room = RoomName.safeParse(name)
+  if (room.success) return room.data
+  throw new DirectoryError('not-found', `There is no such room. Rooms are ${RoomName.options.join(', ')}.`)
+}
+
+/** Who looks can be seen: the caller must be listed and online in the room itself. */
+async function requirePeer(reader: Reader, session: Session, room: RoomName, now: Date): Promise<Owner> {
+  const [badge, account, fields] = await reader.get([...ownerPaths(session), paths.listing(room, session.agentId)])
+  const owner = ownerOf(session, badge, account)
+  if (owner === null) throw unauthenticated()
+  const category: string = owner.badge.category
+  if (category !== room) {
+    throw new DirectoryError('permission-denied', "This agent is of another room; it sees its own room's agents only.")
+  }
+  const listing = Listing.safeParse(fields)
+  if (!listing.success || !isOnline(listing.data, now.getTime())) {
+    throw new DirectoryError(
+      'failed-precondition',
+      'Only agents that are listed and online discover others: publish a profile, or send a heartbeat.',
+    )
+  }
+  return owner
+}
+
+/**
+ * Makes sure that the caller is a peer, and that the page is paid for as far as its budget goes; where it has to pay,
+ * it pays for listings found beyond the page too, with at most half of what is left then. Says how many are paid for
+ * now. Fails closed: what cannot be written is not served.
+ */
+async function admit(
+  { store }: Ports,
+  session: Session,
+  room: RoomName,
+  found: number,
+  pageSize: number,
+  paid: number,
+  now: Date,
+): Promise<number> {
+  const wanted = Math.min(found, pageSize)
+  if (paid >= wanted && paid > 0) {
+    await requirePeer(store, session, room, now)
+    return paid
+  }
+  return store.transaction(async (transaction) => {
+    const owner = await requirePeer(transaction, session, room, now)
+    const left = Math.max(0, budgetLeft(owner, 'discovered', now))
+    if (paid + left === 0) throw budgetSpent(now)
+    const due = Math.min(wanted - paid, left)
+    const ahead = Math.min(found - wanted, Math.floor((left - due) / 2))
+    if (due + ahead > 0) chargeBudget(transaction, owner.account, session.agentId, 'discovered', due + ahead, now)
+    return paid + due + ahead
+  })
+}
+
+/** A walk from its beginning or from a place in it; null where the view is out of date. */
+async function beginWalk(
+  shards: readonly ShardInfo[],
+  read: ReadShard,
+  place: Place | null,
+  near: string | undefined,
+  withinKm: number,
+  fraction: number,
+): Promise<Walk<Place> | null> {
+  if (near !== undefined) {
+    return walkNear(shards, read, near, withinKm, place !== null && 'metres' in place ? place : null)
+  }
+  const from = place !== null && 'start' in place ? place : await startOfRound(shards, read, fraction)
+  return from === null ? null : walkRound(shards, read, from)
+}
+
+/** What of a walk comes onto a page, and whether more follows; null if the view is out of date. */
+async function collect(
+  walk: Walk<Place>,
+  { removals }: View,
+  revision: number,
+  size: number,
+  session: Session,
+  now: Date,
+): Promise<{ found: { listing: Listing; place: Place }[]; hasMore: boolean } | null> {
+  const found: { listing: Listing; place: Place }[] = []
+  for await (const stretch of walk) {
+    if (stretch === null) return null
+    for (const { entry, position } of stretch) {
+      if (entry.listing.agentId === session.agentId) continue
+      if (entry.placedAt > revision || !isOnline(entry.listing, now.getTime())) continue
+      const listing = visibleListing(entry, removals)
+      if (listing === null) continue
+      if (found.length === size) return { found, hasMore: true }
+      found.push({ listing, place: position })
+    }
+  }
+  return { found, hasMore: false }
+}
+
+function sealPageToken({ vault }: Ports, purpose: string, at: Omit<PageToken, 'expiresAtMs'>, now: Date): string {
+  const token: PageToken = { ...at, expiresAtMs: now.getTime() + pageTokenLifetimeMs }
+  return vault.seal(purpose, JSON.stringify(token))
+}
+
+function openPageToken({ vault }: Ports, purpose: string, pageToken: string, now: Date): PageToken {
+  const opened = vault.open(purpose, pageToken)
+  // A token of another version of this server has another shape.
+  const token = PageToken.safeParse(opened === null ? null : JSON.parse(opened))
+  if (token.success && token.data.expiresAtMs > now.getTime()) return token.data
+  throw invalidArgument([
+    {
+      path: 'pageToken',
+      message: 'must be the nextPageToken of the page before, from the same caller and query, used within 10 minutes',
+    },
+  ])
+}

@@ -1,0 +1,49 @@
+import { Change, Manifest, paths } from '../documents.ts'
+import { areaOf } from '../directory/listing-change.ts'
+import type { Fields, Ports } from '../ports.ts'
+import { requireOwner, type Session } from '../sessions.ts'
+import { emptyManifest, entriesOf, keyOf, shardAt } from './shards.ts'
+
+/**
+ * Every document of the agent as it is stored, unparsed, its entry of a discovery shard included (at the shard's path,
+ * `#` and its id), and its sign-in record. A Timestamp is an ISO 8601 string.
+ */
+export async function exportAgent({ store, signIns, codec }: Ports, session: Session) {
+  const { agentId } = session
+  const { badge, account } = await requireOwner(store, session)
+  const room = badge.category
+  const named = [
+    paths.badge(agentId),
+    paths.listing(room, agentId),
+    paths.unlinks(agentId),
+    paths.account(agentId),
+    paths.change(agentId),
+    paths.removal(agentId),
+    ...(account.settingsLinkHash === null ? [] : [paths.settingsLink(account.settingsLinkHash)]),
+  ]
+  const stored = await store.get(named)
+  const documents: Fields = {}
+  named.forEach((path, index) => {
+    const fields = stored[index]
+    if (fields !== null && fields !== undefined) documents[path] = jsonOf(fields)
+  })
+
+  const change = Change.safeParse(stored[4]).data
+  const places = [change?.from, change?.to, account.area, areaOf(stored[1])]
+  const areas = new Set(places.filter((area) => typeof area === 'string'))
+  const [manifest] = await store.get([paths.manifest(room)])
+  const { shards } = Manifest.safeParse(manifest).data ?? emptyManifest
+  for (const shard of new Set([...areas].map((each) => shards[shardAt(shards, keyOf(each, agentId))]))) {
+    if (shard === undefined) continue
+    const [fields] = await store.get([paths.shard(room, shard.id)])
+    // A shard that cannot be read shows nothing to anybody.
+    for (const entry of entriesOf(codec, shard, fields) ?? []) {
+      if (entry.listing.agentId === agentId) documents[`${paths.shard(room, shard.id)}#${agentId}`] = entry
+    }
+  }
+  return { documents, signIn: jsonOf(await signIns.record(agentId)) }
+}
+
+function jsonOf(fields: Fields): Fields {
+  return JSON.parse(JSON.stringify(fields)) as Fields
+}

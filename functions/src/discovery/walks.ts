@@ -1,0 +1,265 @@
+import { cellOf, centreOf, distanceKm, edgeDistanceKm, geohashAlphabet, type Point } from '@koko/contract'
+import type { Entry } from '../documents.ts'
+import { entryKey, keyOf, shardAt, type ShardInfo } from './shards.ts'
+
+/** Reads a shard's entries, in the order of their keys; null where the view that named it is out of date. */
+export type ReadShard = (shard: ShardInfo) => Promise<readonly Entry[] | null>
+
+/** An entry at its place in a walk. */
+export interface Placed<Position> {
+  entry: Entry
+  position: Position
+}
+
+/**
+ * A walk, a stretch at a time: waiting for each entry by itself would be most of the work of a page. `null` in the stead
+ * of a stretch: the view is out of date, and the walk ends.
+ */
+export type Walk<Position> = AsyncGenerator<Iterable<Placed<Position>> | null>
+
+/** A place in the round: behind the key `after`, on the way from the key `start` round to it again. */
+export interface RoundPosition {
+  start: string
+  after: string | null
+}
+
+/** Every entry once: from `start` to the end of the list, and from its beginning to `start`. */
+export async function* walkRound(
+  shards: readonly ShardInfo[],
+  read: ReadShard,
+  { start, after }: RoundPosition,
+): Walk<RoundPosition> {
+  const isWrapped = after !== null && after < start
+  const from = (key: string) => shards.slice(Math.max(0, shardAt(shards, key)))
+  const rounds = [
+    {
+      shards: isWrapped ? [] : from(after ?? start),
+      isBehind: (key: string) => (after === null ? key < start : key <= after),
+      isBeyond: () => false,
+    },
+    {
+      shards: (isWrapped ? from(after) : shards).filter((shard) => shard.start < start),
+      isBehind: (key: string) => isWrapped && key <= after,
+      isBeyond: (key: string) => key >= start,
+    },
+  ]
+  for (const { shards: ofRound, isBehind, isBeyond } of rounds) {
+    for (const shard of ofRound) {
+      const entries = await read(shard)
+      if (entries === null) {
+        yield null
+        return
+      }
+      yield placeAhead(entries, start, isBehind, isBeyond)
+    }
+  }
+}
+
+/** The entries of a shard from the first that is not behind, as long as they are not beyond. */
+function* placeAhead(
+  entries: readonly Entry[],
+  start: string,
+  isBehind: (key: string) => boolean,
+  isBeyond: (key: string) => boolean,
+): Generator<Placed<RoundPosition>> {
+  let low = 0
+  let high = entries.length
+  while (low < high) {
+    const middle = (low + high) >>> 1
+    const entry = entries[middle]
+    if (entry !== undefined && isBehind(entryKey(entry))) low = middle + 1
+    else high = middle
+  }
+  for (let index = low; index < entries.length; index += 1) {
+    const entry = entries[index]
+    if (entry === undefined) return
+    const key = entryKey(entry)
+    if (isBeyond(key)) return
+    yield { entry, position: { start, after: key } }
+  }
+}
+
+/** Where a round begins that is to begin at this fraction of all entries; null where the view is out of date. */
+export async function startOfRound(
+  shards: readonly ShardInfo[],
+  read: ReadShard,
+  fraction: number,
+): Promise<RoundPosition | null> {
+  let skip = Math.floor(fraction * shards.reduce((sum, { agents }) => sum + agents, 0))
+  for (const shard of shards) {
+    if (skip >= shard.agents) {
+      skip -= shard.agents
+      continue
+    }
+    const entries = await read(shard)
+    if (entries === null) return null
+    // Entries that cannot be read are counted, and are not here.
+    const entry = entries[Math.min(skip, entries.length - 1)]
+    return { start: entry === undefined ? shard.start : entryKey(entry), after: null }
+  }
+  return { start: '', after: null }
+}
+
+/** A place in a walk by distance: behind this agent among those in cells whose centres are so many metres away. */
+export interface NearPosition {
+  metres: number
+  agentId: string
+}
+
+/** The longest area there is. */
+const deepest = 4
+
+/**
+ * The entries of cells whose nearest edge is within reach of the middle of `near`, by the distance of the cells' centres
+ * in whole metres, then by agent. Reads only shards that can hold such cells, nearest first.
+ */
+export async function* walkNear(
+  shards: readonly ShardInfo[],
+  read: ReadShard,
+  near: string,
+  withinKm: number,
+  after: NearPosition | null,
+): Walk<NearPosition> {
+  const from = centreOf(cellOf(near))
+  const queue = createQueue<Region | Found>()
+  queue.push(0, { prefix: '', isExact: false })
+
+  for (let next = queue.pop(); next !== undefined; next = queue.pop()) {
+    const { item } = next
+    if ('prefix' in item) {
+      const opened = await open(item)
+      if (opened === null) {
+        yield null
+        return
+      }
+      continue
+    }
+    // Regions come before cells of the same distance, so that by now every cell of this distance is in the queue.
+    const tied = [...item.entries]
+    while (queue.peek() === next.order) {
+      const other = queue.pop()?.item
+      if (other !== undefined && 'entries' in other) tied.push(...other.entries)
+    }
+    const { metres } = item
+    tied.sort((a, b) => (a.listing.agentId < b.listing.agentId ? -1 : 1))
+    const isAhead = ({ listing: { agentId } }: Entry) =>
+      after === null || metres > after.metres || (metres === after.metres && agentId > after.agentId)
+    yield tied.filter(isAhead).map((entry) => ({ entry, position: { metres, agentId: entry.listing.agentId } }))
+  }
+
+  /** Puts what a region holds into the queue: its cells where they are in one shard, else its 32 parts and itself. */
+  async function open({ prefix, isExact }: Region): Promise<true | null> {
+    const first = Math.max(0, shardAt(shards, isExact ? keyOf(prefix, '') : prefix))
+    const last = shardAt(shards, isExact ? keyOf(prefix, endOfKeys) : prefix + endOfKeys)
+    if (first < last && !isExact && prefix.length < deepest) {
+      if (prefix !== '') enqueue({ prefix, isExact: true })
+      for (const character of geohashAlphabet) enqueue({ prefix: prefix + character, isExact: false })
+      return true
+    }
+    for (const shard of shards.slice(first, last + 1)) {
+      const entries = await read(shard)
+      if (entries === null) return null
+      for (const [area, ofArea] of byArea(entries)) {
+        if (!(isExact ? area === prefix : area.startsWith(prefix))) continue
+        const cell = cellOf(area)
+        if (edgeDistanceKm(from, cell) > withinKm) continue
+        const metres = Math.round(distanceKm(from, centreOf(cell)) * 1_000)
+        // A cell that was left behind whole needs no place in the queue.
+        if (after === null || metres >= after.metres) queue.push(metres + 0.5, { metres, entries: ofArea })
+      }
+    }
+    return true
+  }
+
+  function enqueue(region: Region): void {
+    const cell = cellOf(region.prefix)
+    const edge = edgeDistanceKm(from, cell)
+    if (edge > withinKm) return
+    if (after !== null && (edge + diameterKm(cell)) * 1_000 + 1 < after.metres) return
+    queue.push(Math.floor(edge * 1_000), region)
+  }
+}
+
+/** Part of the earth that is yet to be looked at: all areas that begin so, or the one area that is exactly so. */
+interface Region {
+  prefix: string
+  isExact: boolean
+}
+
+/** Entries of one cell, so many metres away. */
+interface Found {
+  metres: number
+  entries: readonly Entry[]
+}
+
+/** Above every character of a key. */
+const endOfKeys = '~'
+
+/** An upper bound of the distance of two places of a cell. */
+function diameterKm({
+  south,
+  west,
+  north,
+  east,
+}: {
+  south: number
+  west: number
+  north: number
+  east: number
+}): number {
+  const equator: Point = { latitude: 0, longitude: 0 }
+  const along = (degrees: number) => distanceKm(equator, { latitude: 0, longitude: Math.min(180, degrees) })
+  return along(north - south) + along(east - west)
+}
+
+const areas = new WeakMap<readonly Entry[], Map<string, Entry[]>>()
+
+/** The entries of a shard by their area; worked out once for each copy of a shard. */
+function byArea(entries: readonly Entry[]): Map<string, Entry[]> {
+  const known = areas.get(entries)
+  if (known !== undefined) return known
+  const grouped = Map.groupBy(entries, ({ listing }) => listing.profile.area)
+  areas.set(entries, grouped)
+  return grouped
+}
+
+interface Queue<T> {
+  push: (order: number, item: T) => void
+  /** The item of the smallest order. */
+  pop: () => { order: number; item: T } | undefined
+  /** The smallest order. */
+  peek: () => number | undefined
+}
+
+/** A binary heap. */
+function createQueue<T>(): Queue<T> {
+  const heap: { order: number; item: T }[] = []
+  const orderAt = (index: number) => heap[index]?.order ?? Infinity
+  const swap = (a: number, b: number) => {
+    const [first, second] = [heap[a], heap[b]]
+    if (first === undefined || second === undefined) return
+    heap[a] = second
+    heap[b] = first
+  }
+  return {
+    push(order, item) {
+      let index = heap.push({ order, item }) - 1
+      for (let parent = (index - 1) >> 1; index > 0 && orderAt(index) < orderAt(parent); parent = (index - 1) >> 1) {
+        swap(index, parent)
+        index = parent
+      }
+    },
+    pop() {
+      swap(0, heap.length - 1)
+      const top = heap.pop()
+      for (let index = 0; ;) {
+        const left = 2 * index + 1
+        const least = orderAt(left + 1) < orderAt(left) ? left + 1 : left
+        if (orderAt(least) >= orderAt(index)) return top
+        swap(index, least)
+        index = least
+      }
+    },
+    peek: () => heap[0]?.order,
+  }
+}

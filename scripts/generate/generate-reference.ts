@@ -1,0 +1,147 @@
+import * as z from 'zod'
+import { callables, endpoints, maxBodyBytes, region, type Endpoint } from '../../contract/src/api.ts'
+import { handleRules, handles, Channel } from '../../contract/src/channels.ts'
+import { errorCodes, type ErrorCode } from '../../contract/src/errors.ts'
+import { callableErrors, endpointErrors, errorMeanings } from '../../contract/src/openapi.ts'
+import { RoomName, rooms } from '../../contract/src/rooms.ts'
+
+/** `docs/reference.md`: the contract in tables, for people. */
+export function reference(): string {
+  return `# Reference
+
+Generated from \`contract/src\` by \`npm run generate\`; changes made here are lost. For tools there are
+[openapi.json](../contract/generated/openapi.json), which a directory serves at \`/api/v1/openapi.json\`, and the JSON
+Schemas beside it.
+
+## HTTP API
+
+Under \`/api/v1\` of the directory's origin. JSON, in bodies of at most ${maxBodyBytes} bytes; the URL takes no parameters.
+*agent* needs \`Authorization: Bearer <ID token>\`. Every answer has \`Cache-Control: private, no-store\`.
+
+${table(
+  ['endpoint', 'who', 'does', 'errors'],
+  Object.values<Endpoint>(endpoints).map((endpoint) => [
+    code(`${endpoint.method} ${endpoint.path}`),
+    endpoint.caller,
+    endpoint.summary,
+    Object.keys(endpointErrors(endpoint)).join(' '),
+  ]),
+)}
+
+${Object.entries<Endpoint>(endpoints)
+  .flatMap(([name, { input }]) => (input === undefined ? [] : [`### ${name}\n\n${fields(input)}\n`]))
+  .join('\n')}
+## Callable functions
+
+The [Firebase callable protocol](https://firebase.google.com/docs/functions/callable-reference), in \`${region}\`: \`POST\`
+\`{"data": input}\`, and \`{"result": output}\` or \`{"error": …}\` comes back.
+
+${table(
+  ['function', 'who', 'does', 'errors, besides those of any call'],
+  names(callables).map((name) => [
+    code(name),
+    callables[name].caller,
+    callables[name].summary,
+    callableErrors(name)
+      .filter((error) => !ofAnyCall.includes(error))
+      .map(code)
+      .join(' '),
+  ]),
+)}
+
+Any call can fail with ${ofAnyCall.map(code).join(', ')}.
+
+## Channels
+
+A listing has at least one. A handle has one form; another spelling is refused, never repaired.
+
+${Channel.options
+  .map(
+    (channel) =>
+      `### ${channel}\n\n${handles[channel].description ?? ''}.\n\n${handleRules[channel].map(({ must }, index) => `${index + 1}. ${must}`).join('\n')}\n`,
+  )
+  .join('\n')}
+## Rooms
+
+${RoomName.options
+  .map((name) => {
+    const { title, profile, onlineWindowMs, budgets } = rooms[name]
+    return `### ${title} (\`${name}\`)
+
+The profile. Every field is required, and there is no other.
+
+${fields(profile)}
+
+An agent is online for ${onlineWindowMs / hour} hours after it was last seen, counted from the start of that UTC day. In one UTC day an agent
+receives at most ${budgets.discover} listings from discovery (${budgets.discoverNewcomer} in its first ${budgets.newcomerMs / hour} hours) and asks \`batchGet\` for at most
+${budgets.batchGet} ids.
+`
+  })
+  .join('\n')}
+## Errors
+
+\`{"error": {"code", "status", "message", "details"?}}\`; a callable's has no \`code\`.
+
+${table(
+  ['code', 'status', 'HTTP', 'means'],
+  names(errorCodes).map((name) => [
+    code(name),
+    code(errorCodes[name].status),
+    name === 'failed-precondition' ? '403; from a callable 400' : String(errorCodes[name].http),
+    errorMeanings[name],
+  ]),
+)}
+
+With \`invalid-argument\`, \`details\` is \`[{path, message}]\`: the path is dotted, \`""\` is the whole input, and an unknown
+key is reported at its parent's path with the keys that would pass. Neither holds what was sent. With
+\`resource-exhausted\` it is \`{retryAfterSeconds}\`, which the HTTP API also sends as \`Retry-After\`.
+`
+}
+
+const hour = 3_600_000
+
+const ofAnyCall: readonly ErrorCode[] = ['invalid-argument', 'aborted', 'internal', 'unavailable']
+
+function names<T extends object>(of: T): (keyof T & string)[] {
+  return Object.keys(of) as (keyof T & string)[]
+}
+
+type Json = z.core.JSONSchema.BaseSchema
+
+/** The fields of an object schema, one row each. */
+function fields(schema: z.ZodType): string {
+  const { properties = {}, required = [] } = z.toJSONSchema(schema, { io: 'input' })
+  return table(
+    ['field', 'is', 'means'],
+    Object.entries(properties).flatMap(([name, field]) =>
+      typeof field === 'boolean'
+        ? []
+        : [[code(name), values(field) + (required.includes(name) ? '' : ', optional'), field.description ?? '']],
+    ),
+  )
+}
+
+/** The values that a schema accepts, in words. */
+function values(schema: Json): string {
+  const { type, enum: options, anyOf, items, minimum, maximum, minItems, maxItems, pattern, maxLength } = schema
+  if (anyOf !== undefined) return anyOf.map(values).join(' or ')
+  if (options !== undefined) return options.map((option) => code(String(option))).join(' ')
+  if (type === 'array') {
+    const many = [minItems ?? 0, maxItems].join('–')
+    return `a list of ${many}, each once: ${typeof items === 'object' && !Array.isArray(items) ? values(items) : ''}`
+  }
+  if (type === 'integer') return `a whole number, ${minimum ?? ''}–${maximum ?? ''}`
+  if (schema.format === 'uuid') return 'a UUID v4'
+  if (pattern !== undefined) return code(pattern)
+  if (maxLength !== undefined) return `a string of at most ${maxLength} characters`
+  return type === 'null' ? code('null') : `a ${String(type)}`
+}
+
+function code(text: string): string {
+  return `\`${text}\``
+}
+
+function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
+  const line = (cells: readonly string[]) => `| ${cells.map((cell) => cell.replaceAll('|', '\\|')).join(' | ')} |`
+  return [line(head), `|${'---|'.repeat(head.length)}`, ...rows.map(line)].join('\n')
+}

@@ -1,0 +1,27 @@
+import { writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import firebase from '../../firebase.json' with { type: 'json' }
+import { authOrigin, firestoreOrigin, root } from './addresses.ts'
+
+/**
+ * Beside firebase.json, because firebase-tools takes a configuration's folder for the project's; git ignores it. Each
+ * run has its own: one that stops must not take away what the next has begun with.
+ */
+const path = join(root, `firebase.emulators.${process.pid}.json`)
+
+/** Writes the emulators' copy of firebase.json, whose pages may also reach the emulators. Answers its path. */
+export async function writeEmulatorConfig(): Promise<string> {
+  const headers = firebase.hosting.headers.map(({ source, headers }) => ({
+    source,
+    headers: headers.map(({ key, value }) => ({ key, value: key === policy ? withEmulators(value) : value })),
+  }))
+  const config = { ...firebase, hosting: { ...firebase.hosting, headers } }
+  await writeFile(path, `${JSON.stringify(config, null, 2)}\n`)
+  return path
+}
+
+const policy = 'Content-Security-Policy'
+
+function withEmulators(value: string): string {
+  return value.replace("connect-src 'self'", `connect-src 'self' ${authOrigin} ${firestoreOrigin}`)
+}

@@ -1,0 +1,77 @@
+import emulators from 'firebase-tools/lib/emulator/downloadableEmulatorInfo.json' with { type: 'json' }
+import { spawnSync } from 'node:child_process'
+import { existsSync, readFileSync, realpathSync } from 'node:fs'
+import { homedir } from 'node:os'
+import { delimiter, dirname, join } from 'node:path'
+import { Failure } from '../failure.ts'
+
+const { remoteUrl, downloadPathRelativeToCacheDir } = emulators.firestore
+/** How long the download server may take to answer before it counts as out of reach. */
+const PROBE_MS = 3_000
+
+/** Where firebase-tools gets its Firestore emulator from; `jar` is the Google Cloud CLI's. */
+export type FirestoreEmulator = { from: 'cache' | 'download' | 'override' } | { from: 'component'; jar: string }
+
+/**
+ * firebase-tools' own copy, downloaded already or still to be; where its download is out of reach, the component of an
+ * installed Google Cloud CLI. Starts nothing and writes nothing.
+ */
+export async function findFirestoreEmulator(env: NodeJS.ProcessEnv): Promise<FirestoreEmulator> {
+  const override = env.FIRESTORE_EMULATOR_BINARY_PATH
+  if (override) {
+    if (existsSync(override)) return { from: 'override' }
+    throw new Failure(`No file at FIRESTORE_EMULATOR_BINARY_PATH (${override}): unset FIRESTORE_EMULATOR_BINARY_PATH`)
+  }
+  const cache = env.FIREBASE_EMULATORS_PATH ?? join(homedir(), '.cache', 'firebase', 'emulators')
+  if (existsSync(join(cache, downloadPathRelativeToCacheDir))) return { from: 'cache' }
+  if (await isReachable(remoteUrl)) return { from: 'download' }
+  const sdkRoot = findGoogleCloudCli(env)
+  const jar = sdkRoot && join(sdkRoot, 'platform', 'cloud-firestore-emulator', 'cloud-firestore-emulator.jar')
+  if (!jar || !existsSync(jar)) {
+    throw new Failure(
+      'The Firestore emulator is missing: run "npx firebase setup:emulators:firestore" where the internet can be ' +
+        'reached, or "gcloud components install cloud-firestore-emulator"',
+    )
+  }
+  const version = componentVersion(sdkRoot)
+  if (version && !isRecentEnough(version)) {
+    throw new Failure(
+      `The Google Cloud CLI's Firestore emulator ${version} is too old (1.19 is needed): run "gcloud components update"`,
+    )
+  }
+  return { from: 'component', jar }
+}
+
+/** 1.19 is the first that takes the flags firebase-tools 15 passes. */
+export function isRecentEnough(version: string): boolean {
+  const [major = 0, minor = 0] = version.split('.').map(Number)
+  return major > 1 || (major === 1 && minor >= 19)
+}
+
+async function isReachable(url: string): Promise<boolean> {
+  try {
+    return (await fetch(url, { method: 'HEAD', signal: AbortSignal.timeout(PROBE_MS) })).ok
+  } catch {
+    return false
+  }
+}
+
+function findGoogleCloudCli(env: NodeJS.ProcessEnv): string | undefined {
+  const gcloud = (env.PATH ?? '')
+    .split(delimiter)
+    .filter(Boolean)
+    .map((folder) => join(folder, 'gcloud'))
+    .find((candidate) => existsSync(candidate))
+  if (!gcloud) return undefined
+  const beside = dirname(dirname(realpathSync(gcloud)))
+  if (existsSync(join(beside, 'platform'))) return beside
+  const asked = spawnSync(gcloud, ['info', '--format=value(installation.sdk_root)'], { encoding: 'utf8' })
+  return asked.stdout.trim() || undefined
+}
+
+// Some packagings of the CLI carry no record of their components; the emulator itself then has to complain.
+function componentVersion(sdkRoot: string): string | undefined {
+  const record = join(sdkRoot, '.install', 'cloud-firestore-emulator.snapshot.json')
+  if (!existsSync(record)) return undefined
+  return /"version_string":\s*"([\d.]+)"/.exec(readFileSync(record, 'utf8'))?.[1]
+}

@@ -1,0 +1,47 @@
+import { createClient, signInWithToken } from '@koko/contract'
+import { solveChallenge } from 'altcha-lib'
+import { deriveKey } from 'altcha-lib/algorithms/pbkdf2'
+import { expect, test } from '@jest/globals'
+import { profileIn } from './world.ts'
+import { createTestContext } from '../agent/test/context.ts'
+import { createTestDirectory, type TestDirectory } from './directory.ts'
+
+async function join(directory: TestDirectory) {
+  const { fetch, origin, clock } = directory
+  const anyone = createClient({ origin, fetch })
+  const { challenge } = await anyone.call('createRegistrationChallenge', {})
+  const solution = await solveChallenge({ challenge, deriveKey })
+  if (solution === null) throw new Error('not solved')
+  const { agentId, token } = await anyone.call('registerAgent', {
+    category: 'dating',
+    consents: { terms: true, disclaimer: true, adult: true },
+    proof: { challenge, solution },
+  })
+  const session = await signInWithToken(await anyone.config(), token, { fetch, nowMs: () => clock.now().getTime() })
+  return { agentId, client: createClient({ origin, fetch, idToken: session.idToken }) }
+}
+
+test.each([false, true])(
+  'the directory of the tests registers, lists and finds, under emulators: %s',
+  async (isEmulated) => {
+    const directory = await createTestDirectory({ isEmulated })
+    const { agentId, client } = await join(directory)
+    const peer = await directory.addPeer()
+    await client.call('publishProfile', { channels: { telegram: 'a_fictional_name' }, profile: profileIn('gcpv') })
+    expect(await client.request('health')).toMatchObject({ late: false })
+    expect((await client.request('discover', 'dating', {})).agents).toMatchObject([{ agentId: peer.agentId }])
+    await directory.pass(2 * 3_600_000)
+    const { agents } = await client.request('batchGet', 'dating', { agentIds: [peer.agentId] })
+    expect(agents).toMatchObject([{ agentId: peer.agentId }])
+    const names = directory.requests.map(({ name }) => name)
+    expect(names).toEqual(expect.arrayContaining(['config', 'registerAgent', 'exchange', 'renew', 'discover']))
+    expect(agentId).not.toBe(peer.agentId)
+  },
+)
+
+test('a context of the tests answers from its list, and nothing else', async () => {
+  const directory = await createTestDirectory()
+  const { ask } = await createTestContext({ directory, answers: [['old enough', true]] })
+  expect(await ask?.confirm({ message: 'Are you old enough?', initial: false })).toBe(true)
+  await expect(ask?.confirm({ message: 'Sure?', initial: false })).rejects.toThrow('nobody expected')
+})

@@ -1,0 +1,80 @@
+import { createClient, signInWithToken, type Channels, type DatingProfile, type Listing } from '@koko/contract'
+import { solveChallenge } from 'altcha-lib'
+import { deriveKey } from 'altcha-lib/algorithms/pbkdf2'
+import { environment, hostingOrigin } from '../scripts/stack/addresses.ts'
+
+export const profile: DatingProfile = {
+  gender: 'woman',
+  seeking: ['woman', 'man'],
+  age: 34,
+  ageMin: 28,
+  ageMax: 45,
+  area: 'gcpv',
+  maxDistanceKm: 100,
+  intent: 'long_term',
+}
+
+/** Unregisters when it is disposed of: what is left in the room counts against a peer's budget. */
+export interface Agent extends AsyncDisposable {
+  agentId: string
+  publish: (channels: Channels) => Promise<void>
+  unlink: (channel: keyof Channels) => Promise<void>
+  unregister: () => Promise<void>
+  rotateSecret: () => Promise<void>
+  settingsLink: () => Promise<string>
+  /** What `exportAgent` answers, as it is sent. */
+  exportedBytes: () => Promise<unknown>
+  /** The channels that discovery shows of another agent; undefined where it shows none. */
+  channelsOf: (agentId: string) => Promise<Listing['channels'] | undefined>
+}
+
+/** Registers an agent, as any agent does: over the API, with a proof of work. */
+export async function registerAgent(): Promise<Agent> {
+  const anyone = createClient({ origin: hostingOrigin })
+  const config = await anyone.config()
+  const { challenge } = await anyone.call('createRegistrationChallenge', {})
+  const { agentId, token } = await anyone.call('registerAgent', {
+    category: 'dating',
+    consents: { terms: true, disclaimer: true, adult: true },
+    proof: { challenge, solution: await solveChallenge({ challenge, deriveKey }) },
+  })
+  let session = await signInWithToken(config, token)
+  const agent = createClient({ origin: hostingOrigin, idToken: () => session.idToken() })
+  const unregister = async () => {
+    await agent.call('unregisterAgent', {})
+  }
+  return {
+    agentId,
+    [Symbol.asyncDispose]: unregister,
+    unregister,
+    publish: async (channels) => {
+      await agent.call('publishProfile', { channels, profile })
+    },
+    unlink: async (channel) => {
+      await agent.call('unlinkChannel', { channel })
+    },
+    async rotateSecret() {
+      const { secret } = await agent.call('rotateSecret', {})
+      session = await signInWithToken(config, (await anyone.call('signInAgent', { agentId, secret })).token)
+    },
+    settingsLink: async () => (await agent.call('createSettingsLink', {})).url,
+    async exportedBytes() {
+      const response = await fetch(`${environment.KOKO_FUNCTIONS_ORIGIN}/exportAgent`, {
+        method: 'POST',
+        headers: { authorization: `Bearer ${await session.idToken()}`, 'content-type': 'application/json' },
+        body: '{"data":{}}',
+      })
+      return ((await response.json()) as { result: unknown }).result
+    },
+    async channelsOf(other) {
+      let pageToken: string | undefined
+      do {
+        const page = await agent.request('discover', 'dating', { pageSize: 200, ...(pageToken ? { pageToken } : {}) })
+        const found = page.agents.find((each) => each.agentId === other)
+        if (found) return found.channels
+        pageToken = page.nextPageToken ?? undefined
+      } while (pageToken !== undefined)
+      return undefined
+    },
+  }
+}

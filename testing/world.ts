@@ -1,0 +1,238 @@
+import { callables, DirectoryError, DiscoverOutput, type CallableName, type DiscoverInput } from '@koko/contract'
+import type * as z from 'zod'
+import { codec, createVault } from '../functions/src/adapters/node.ts'
+import { runCallable } from '../functions/src/calls.ts'
+import { createDiscoveryView, type DiscoveryView } from '../functions/src/discovery/view.ts'
+import { discover } from '../functions/src/discovery/discover.ts'
+import type { RemovalLimits } from '../functions/src/limits.ts'
+import type { Fields, Ports, SignIns } from '../functions/src/ports.ts'
+import { sessionOf } from '../functions/src/sessions.ts'
+import { createMemoryStore, type MemoryStore, type OnAwait } from './memory-store.ts'
+
+/** The claims of an ID token. */
+export type Claims = Record<string, unknown> & { uid: string }
+
+/** The sign-ins of a test: tokens are JSON of their claims, and a sign-in exists once a token was exchanged. */
+export interface TestSignIns extends SignIns {
+  /** Exchanges a custom token, as a client does; it (re)creates the sign-in. Throws an hour after it was minted. */
+  exchange: (token: string) => Claims
+  existing: Set<string>
+}
+
+const customTokenLifetimeMs = 3_600_000
+
+function createTestSignIns(realMs: () => number, initial: Iterable<string>): TestSignIns {
+  const existing = new Set(initial)
+  const open = (token: string) => JSON.parse(token) as { mintedAtMs: number; claims: Claims }
+  return {
+    existing,
+    exchange(token) {
+      const { mintedAtMs, claims } = open(token)
+      if (realMs() - mintedAtMs >= customTokenLifetimeMs) throw new Error('the custom token has expired')
+      existing.add(claims.uid)
+      return { ...claims, firebase: { sign_in_provider: 'custom' } }
+    },
+    mint: (agentId, claims) =>
+      Promise.resolve(
+        JSON.stringify({
+          mintedAtMs: realMs(),
+          claims: { uid: agentId, firebase: { sign_in_provider: 'custom' }, ...claims },
+        }),
+      ),
+    verify(idToken) {
+      try {
+        return Promise.resolve(JSON.parse(idToken) as Claims)
+      } catch {
+        return Promise.resolve(null)
+      }
+    },
+    record: (agentId) => Promise.resolve<Fields>(existing.has(agentId) ? { uid: agentId } : {}),
+    revoke: () => Promise.resolve(),
+    remove(agentId) {
+      existing.delete(agentId)
+      return Promise.resolve()
+    },
+  }
+}
+
+/** The clocks of a test. */
+export interface Clock {
+  now: () => Date
+  /** Real time, from 0. */
+  monotonicMs: () => number
+  /** Lets time pass on both clocks. */
+  advance: (ms: number) => void
+  /** Sets the wall clock forward or back, while real time goes on. */
+  jump: (ms: number) => void
+}
+
+/** A directory on a store in memory, with clocks that the test moves. */
+export interface World {
+  ports: Ports
+  store: MemoryStore
+  signIns: TestSignIns
+  clock: Clock
+  /** A discovery view as a fresh instance has it. */
+  newInstance: (ports?: Ports, limits?: RemovalLimits) => DiscoveryView
+  /** The same directory, reached with another `onAwait`. */
+  through: (onAwait: OnAwait) => Ports
+  /** A second world that begins where this one is. */
+  fork: () => World
+}
+
+export function createWorld(startMs: number, onAwait?: OnAwait): World {
+  return worldFrom({ wallOffsetMs: startMs, realMs: 0, documents: new Map(), signIns: [] }, onAwait)
+}
+
+interface Beginning {
+  wallOffsetMs: number
+  realMs: number
+  documents: ReadonlyMap<string, Fields>
+  signIns: Iterable<string>
+}
+
+function worldFrom(beginning: Beginning, onAwait?: OnAwait): World {
+  let { wallOffsetMs, realMs } = beginning
+  const clock: Clock = {
+    now: () => new Date(wallOffsetMs + realMs),
+    monotonicMs: () => realMs,
+    advance(ms) {
+      realMs += ms
+    },
+    jump(ms) {
+      wallOffsetMs += ms
+    },
+  }
+  const store = createMemoryStore(onAwait, beginning.documents)
+  const signIns = createTestSignIns(clock.monotonicMs, beginning.signIns)
+  const vault = createVault('a secret of the tests')
+  const ports: Ports = {
+    store,
+    signIns,
+    proofs: {
+      create(expiresAtMs) {
+        const parameters = { algorithm: '', nonce: '', salt: '', cost: 1, keyLength: 32, keyPrefix: '' }
+        const signature = `challenge ${vault.uuid()}`
+        return Promise.resolve({ parameters: { ...parameters, expiresAt: expiresAtMs / 1_000 }, signature })
+      },
+      verify: ({ parameters }, { counter }) =>
+        Promise.resolve(counter === 1 ? { expiresAtMs: Number(parameters.expiresAt) * 1_000 } : 'invalid'),
+    },
+    vault,
+    codec,
+    monotonicMs: clock.monotonicMs,
+    webOrigin: 'https://directory.example',
+  }
+  return {
+    ports,
+    store,
+    signIns,
+    clock,
+    newInstance: (instancePorts = ports, limits) => createDiscoveryView(instancePorts, limits),
+    through: (other) => ({ ...ports, store: store.through(other) }),
+    fork: () => worldFrom({ wallOffsetMs, realMs, documents: store.all(), signIns: signIns.existing }, onAwait),
+  }
+}
+
+/** Runs a callable as a client does, and holds its answer against the contract. */
+export async function call<Name extends CallableName>(
+  { ports, clock }: Pick<World, 'ports' | 'clock'>,
+  name: Name,
+  claims?: Claims,
+  data: unknown = {},
+): Promise<z.output<(typeof callables)[Name]['output']>> {
+  const answer = await runCallable(ports, name, claims, data, clock.now())
+  return callables[name].output.parse(answer) as z.output<(typeof callables)[Name]['output']>
+}
+
+/** A registered agent, as its own machine knows it. */
+export interface TestAgent {
+  agentId: string
+  secret: string
+  token: string
+  claims: Claims
+  registeredAtMs: number
+}
+
+export const consents = { terms: true, disclaimer: true, adult: true }
+export const solution = { counter: 1, derivedKey: '00' }
+
+export async function register(world: World): Promise<TestAgent> {
+  const { challenge } = await call(world, 'createRegistrationChallenge')
+  const { agentId, secret, token, registeredAtMs } = await call(world, 'registerAgent', undefined, {
+    category: 'dating',
+    consents,
+    proof: { challenge, solution },
+  })
+  return { agentId, secret, token, registeredAtMs, claims: world.signIns.exchange(token) }
+}
+
+/** The claims of a fresh settings session of the agent. */
+export async function openSettings(world: World, { claims }: TestAgent): Promise<Claims> {
+  const { url } = await call(world, 'createSettingsLink', claims)
+  const { token } = await call(world, 'redeemSettingsLink', undefined, { code: codeOf(url) })
+  return world.signIns.exchange(token)
+}
+
+export function codeOf(url: string): string {
+  return new URLSearchParams(new URL(url).hash.slice(1)).get('code') ?? ''
+}
+
+/** One page of discovery, held against the contract. */
+export async function look(
+  { ports, clock }: Pick<World, 'ports' | 'clock'>,
+  instance: DiscoveryView,
+  claims: Claims,
+  input: DiscoverInput = {},
+): Promise<DiscoverOutput> {
+  const session = sessionOf(claims)
+  if (session === null) throw new Error('these claims are no session')
+  return DiscoverOutput.parse(await discover(ports, instance, session, 'dating', input, clock.now()))
+}
+
+/** Every page of one walk. */
+export async function walk(world: World, instance: DiscoveryView, claims: Claims, pageSize: number) {
+  const agents: DiscoverOutput['agents'] = []
+  let pageToken: string | null = null
+  do {
+    const page: DiscoverOutput = await look(world, instance, claims, {
+      pageSize,
+      ...(pageToken === null ? {} : { pageToken }),
+    })
+    agents.push(...page.agents)
+    pageToken = page.nextPageToken
+  } while (pageToken !== null)
+  return agents
+}
+
+/** A profile that the room accepts; the area is where discovery puts it. */
+export function profileIn(area: string) {
+  return {
+    gender: 'woman' as const,
+    seeking: [],
+    age: 30,
+    ageMin: 25,
+    ageMax: 40,
+    area,
+    maxDistanceKm: null,
+    intent: 'open' as const,
+  }
+}
+
+/** The refusal that the work ends in; throws where it does not end in one of ours. */
+export async function refusalOf(work: Promise<unknown>): Promise<Pick<DirectoryError, 'code' | 'details' | 'message'>> {
+  const error: unknown = await work.then(
+    () => null,
+    (cause: unknown) => cause,
+  )
+  if (!(error instanceof DirectoryError)) throw new Error('this was not refused', { cause: error })
+  const { code, details, message } = error
+  return { code, details, message }
+}
+
+/** The fields stored at a path; throws where there is nothing. */
+export function storedAt({ store }: World, path: string): Fields {
+  const fields = store.all().get(path)
+  if (fields === undefined) throw new Error('there is nothing at this path')
+  return fields
+}
