@@ -9,9 +9,10 @@ import { createListed, createRegistered, keptAgent, openSettings } from '../../t
 import { createTestContext, freshFolder, type TestContext } from '../../test/context.ts'
 import { createTestDirectory, type TestDirectory } from '../../../testing/directory.ts'
 import { fullDisk } from '../../test/disks.ts'
+import type { Context } from '../context.ts'
 import { Advice } from '../errors.ts'
 import { command } from '../commands/run.ts'
-import { runDaemon } from './daemon.ts'
+import { runDaemon, runParts } from './daemon.ts'
 import { openDirectory } from '../directory/session.ts'
 import { agentFile, daemonFile, handlesFile, profileFile } from '../home/files.ts'
 import { forgetAgent } from '../operations/forget-agent.ts'
@@ -40,16 +41,18 @@ beforeEach(async () => {
   context.progress.length = 0
 })
 
-/** What happens while the daemon waits; after the last it is asked to stop. */
+/** What happens while the daemon pauses: a number is a pause of that many milliseconds, as on a machine that sleeps. */
 type Step = number | (() => void | Promise<void>)
 
-/** Runs the daemon; a number is a pause that lasts so long, as of a machine that sleeps. */
+/** Runs the daemon through the steps, then stops it. */
 async function live(steps: readonly Step[], on: TestContext = context) {
   const left = [...steps]
   const scripted: TestContext = {
     ...on,
     async pause(ms) {
       on.paused.push(ms)
+      // As with a timer, nothing happens before the caller waits.
+      await Promise.resolve()
       for (let step = left.shift(); ; step = left.shift()) {
         if (step === undefined) {
           on.stop()
@@ -94,12 +97,12 @@ async function setAge(age: number): Promise<void> {
 }
 
 afterEach(() => {
-  // What is told on the way is a log: whole lines that stay, and nobody's handle.
+  // The daemon reports whole log lines that stay, and no handle.
   expect(context.progress.every(({ isLasting }) => isLasting === true)).toBe(true)
   for (const handle of Object.values(handles)) expect(log()).not.toContain(handle)
 })
 
-test('keeps the agent online, looks for peers once a day, and publishes nothing that is published', async () => {
+test('keeps the agent online, looks for peers once a day, and publishes nothing without a change', async () => {
   const run = await live([...ticks(3, 30 * second), ...ticks(3 * 24, hour)])
   expect(run).toMatchObject({ agentId, isStopped: true, publishes: 0, discoveries: 4, failures: [] })
   expect(requests('publishProfile')).toBe(0)
@@ -112,38 +115,38 @@ test('keeps the agent online, looks for peers once a day, and publishes nothing 
   expect(log()).toMatch(/^2100-01-15 12:00:00 {2}Runs as process \d+ for agent /)
   expect(log()).toContain('2100-01-16 09:01:30  Looked at 1 listing: 1 match, 0 new.')
   expect(log()).toMatch(/Stopped\.$/)
-  // One session lasts for all of the heartbeats; publishing and discovering have their own.
+  // All heartbeats share one session; each discovery has its own.
   expect(requests('heartbeat')).toBeGreaterThan(5)
   expect(requests('signInAgent')).toBe(1 + 4)
 })
 
-test('never waits for longer than half a minute', async () => {
+test('never pauses for longer than half a minute', async () => {
   directory.isDown = true
   await live(ticks(50, 30 * second))
   expect(Math.max(...context.paused)).toBe(30 * second)
   expect(Math.min(...context.paused)).toBeGreaterThanOrEqual(second)
 })
 
-test('looks once on waking where the machine slept over its time', async () => {
+test('discovers once on waking when the machine slept through the time of discovery', async () => {
   await live([20 * hour, 3 * hour, 5 * day, 30 * second, hour])
   expect((await context.home.read(daemonFile))?.discoveredOn).toEqual(['2100-01-15', '2100-01-16', '2100-01-21'])
 })
 
-test('does not look twice on a date, though it is started anew', async () => {
+test('does not discover twice on one date, even after a restart', async () => {
   await live([30 * second])
   await live([30 * second], await createTestContext({ directory, home: context.home.path }))
   expect(requests('discover')).toBe(1)
 })
 
 describe('publishing', () => {
-  test('follows an edit of the profile', async () => {
+  test('publishes an edit of the profile', async () => {
     const run = await live([30 * second, () => setAge(44), 30 * second, 30 * second])
     expect(run).toMatchObject({ publishes: 1 })
     expect(stored()?.profile).toMatchObject({ age: 44 })
     expect(stored()?.channels).toEqual(handles)
   })
 
-  test('never sends a handle that was not agreed to, and leaves what is listed as it is until then', async () => {
+  test('never sends a handle that was not agreed to, and keeps the listed one until then', async () => {
     const slack = 'U0FICTION1'
     const telegram = 'another_fictional'
     const link = () =>
@@ -176,7 +179,7 @@ describe('publishing', () => {
     expect(log()).not.toContain(slack)
   })
 
-  test('follows a directory that tells of no listing', async () => {
+  test('publishes again when the directory reports no listing', async () => {
     const settings = await openSettings(context, directory)
     for (const channel of ['telegram', 'whatsapp'] as const) {
       await call(directory.world, 'unlinkChannel', settings, { channel })
@@ -187,12 +190,12 @@ describe('publishing', () => {
     expect(stored()?.channels).toEqual(handles)
   })
 
-  test('brings back what was withheld within a day of being allowed, and never what is not', async () => {
+  test('publishes a withheld channel within a day of being allowed, and never before', async () => {
     const settings = await openSettings(context, directory)
     await call(directory.world, 'unlinkChannel', settings, { channel: 'telegram' })
     await live([30 * second, () => setAge(44), ...ticks(48, hour)])
     expect(stored()?.channels).toEqual({ whatsapp: handles.whatsapp })
-    expect(log()).toContain('Published. Telegram is withheld: it was taken back.')
+    expect(log()).toContain('Published. Telegram is withheld because you unlinked it.')
     const before = requests('publishProfile')
     expect(before).toBe(3)
 
@@ -203,7 +206,7 @@ describe('publishing', () => {
     expect(requests('publishProfile')).toBe(before + 1)
   })
 
-  test('waits for as long as the directory asks', async () => {
+  test('retries no sooner than the directory asks', async () => {
     directory.intercept = (request, answer) =>
       request.name === 'publishProfile'
         ? Promise.resolve(
@@ -221,8 +224,8 @@ describe('publishing', () => {
   })
 })
 
-describe('where something fails', () => {
-  test('it outlives a directory that is down for days, says so once, and is back within half an hour', async () => {
+describe('when something fails', () => {
+  test('it survives an outage of days, logs it once, and is online again within half an hour', async () => {
     const run = await live([
       30 * second,
       () => void (directory.isDown = true),
@@ -233,11 +236,11 @@ describe('where something fails', () => {
     ])
     expect(run.failures).toEqual([])
     expect(isSeen(context.nowMs())).toBe(true)
-    expect(log().match(/The heartbeat did not succeed/g)).toHaveLength(1)
-    expect(log().match(/The discovery did not succeed/g)).toHaveLength(1)
+    expect(log().match(/The heartbeat failed/g)).toHaveLength(1)
+    expect(log().match(/The discovery failed/g)).toHaveLength(1)
   })
 
-  test('the others go on', async () => {
+  test('the other actions continue', async () => {
     directory.intercept = (request, answer) =>
       request.name === 'discover' ? Promise.resolve(Response.json({}, { status: 500 })) : answer()
     const run = await live([30 * second, () => setAge(44), ...ticks(48, hour)])
@@ -246,7 +249,7 @@ describe('where something fails', () => {
     expect((await context.home.read(daemonFile))?.failures).toMatchObject([{ action: 'discovery' }])
   })
 
-  test('a damaged file is told of once, holds up nothing else, and is used again when it is mended', async () => {
+  test('a damaged file is logged once, stops nothing else, and is used again once it is repaired', async () => {
     const path = join(context.home.path, 'profile.json')
     const whole = await readFile(path, 'utf8')
     const run = await live([
@@ -263,7 +266,7 @@ describe('where something fails', () => {
     expect(stored()?.profile).toMatchObject({ age: 44 })
   })
 
-  test('a damaged state is left to the doctor, and today is not looked at twice for it', async () => {
+  test('a damaged daemon.json is left to `koko doctor`, and causes no second discovery today', async () => {
     const path = join(context.home.path, 'daemon.json')
     const run = await live([30 * second, () => writeFile(path, '{'), ...ticks(23, hour)])
     expect(run).toMatchObject({ discoveries: 2 })
@@ -271,21 +274,21 @@ describe('where something fails', () => {
     expect(log().match(/daemon\.json is damaged/g)).toHaveLength(1)
   })
 
-  test('a damaged credential does not end a session', async () => {
+  test('a damaged agent.json does not end the session', async () => {
     const path = join(context.home.path, 'agent.json')
     const run = await live([30 * second, () => writeFile(path, '{'), ...ticks(48, hour)])
     expect(run.heartbeats).toBeGreaterThan(3)
     expect(log().match(/agent\.json is damaged/g)).toHaveLength(1)
   })
 
-  test('a full disk is told of once; the agent stays online, and no budget is spent on what cannot be kept', async () => {
+  test('a full disk is logged once; the agent stays online and spends no budget on results it cannot save', async () => {
     await using disk = await fullDisk(async (path) => {
       const prepared = await createTestContext({ directory, home: path })
       for (const name of ['agent', 'profile', 'handles', 'published']) {
         const text = await readFile(join(context.home.path, `${name}.json`), 'utf8')
         await prepared.home.change(() => writeFile(join(path, `${name}.json`), text))
       }
-      // The lock of a daemon that ran before is there to be taken over.
+      // An earlier daemon left its lock file, as on most homes.
       await prepared.home.locked('daemon', 0, () => Promise.resolve())
     }, 16_384)
     const onDisk = await createTestContext({ directory, home: disk.path })
@@ -317,7 +320,7 @@ describe('an agent that the directory no longer accepts', () => {
     expect(await context.home.lockedBy('daemon')).toBeUndefined()
   })
 
-  test('goes on with the secret that a rotation or a restoration has put here', async () => {
+  test('continues with a new secret from `koko rotate` or `koko restore`', async () => {
     const here = await openDirectory(context)
     const rotate = async () => {
       const { secret } = await here.client.call('rotateSecret', {})
@@ -329,7 +332,7 @@ describe('an agent that the directory no longer accepts', () => {
     expect(log()).not.toContain((await keptAgent(context)).secret)
   })
 
-  test('is not given up between a replaced secret and its being written here', async () => {
+  test('keeps running between the replacement of a secret and its being written here', async () => {
     const here = await openDirectory(context)
     let secret = ''
     const run = await live([
@@ -344,13 +347,13 @@ describe('an agent that the directory no longer accepts', () => {
     expect(run.failures).toEqual([])
   })
 
-  test('ends the daemon where it was unregistered here', async () => {
+  test('ends the daemon when it was unregistered here', async () => {
     const advice = await adviceOf(live([30 * second, () => context.home.change(forgetAgent), ...ticks(3, 30 * second)]))
     expect(advice.message).toContain('is gone')
     expect(existsSync(join(context.home.path, 'daemon.json'))).toBe(false)
   })
 
-  test('makes room for another that is registered in its place', async () => {
+  test('is replaced by another agent that is registered in this home', async () => {
     const other = await createRegistered({ directory })
     const replace = async () => {
       await context.home.change(forgetAgent)
@@ -363,7 +366,7 @@ describe('an agent that the directory no longer accepts', () => {
 })
 
 describe('one at a time', () => {
-  test('of two that start at once exactly one runs, and the other names its process', async () => {
+  test('of two daemons that start at once exactly one runs, and the other names its process', async () => {
     const contexts = await Promise.all([0, 1].map(() => createTestContext({ directory, home: context.home.path })))
     let isFirstDone = false
     const runs = contexts.map((each) =>
@@ -383,13 +386,13 @@ describe('one at a time', () => {
     expect(await context.home.lockedBy('daemon')).toBeUndefined()
   })
 
-  test('the lock is free after the end', async () => {
+  test('the lock is released at the end', async () => {
     await live([30 * second, async () => expect(await context.home.lockedBy('daemon')).toBe(process.pid)])
     expect(await context.home.lockedBy('daemon')).toBeUndefined()
   })
 })
 
-test('stops in the middle of a request without calling it a failure', async () => {
+test('stops in the middle of a request without recording a failure', async () => {
   directory.intercept = async (request, answer) => {
     await Promise.resolve()
     if (request.name === 'discover') context.stop()
@@ -400,8 +403,56 @@ test('stops in the middle of a request without calling it a failure', async () =
   expect(await context.home.read(daemonFile)).toMatchObject({ discoveredOn: [], failures: [] })
 })
 
+describe('parts of the daemon', () => {
+  const untilStopped = (part: Context) => part.pause(day).catch(() => undefined)
+  beforeEach(() => {
+    context.pause = () => new Promise(() => undefined)
+  })
+
+  test('run side by side until the main part ends, and then stop before the daemon does', async () => {
+    const ended: string[] = []
+    const result = await runParts(
+      context,
+      async () => {
+        await new Promise((resolve) => setImmediate(resolve))
+        expect(ended).toEqual(['short'])
+        return 'result'
+      },
+      async (part) => {
+        await untilStopped(part)
+        await new Promise((resolve) => setImmediate(resolve))
+        ended.push('long')
+      },
+      () => Promise.resolve(void ended.push('short')),
+    )
+    expect(result).toBe('result')
+    expect(ended).toEqual(['short', 'long'])
+  })
+
+  test('stop with the signal, also in a pause', async () => {
+    const running = runParts(context, untilStopped, untilStopped)
+    context.stop()
+    await running
+    expect(await runParts(context, (part) => Promise.resolve(part.signal.aborted))).toBe(true)
+  })
+
+  test('all stop when one of them fails', async () => {
+    const fail = () => Promise.reject(new Advice('The part failed.', 'Wait.'))
+    let isStopped = false
+    const stops = async (part: Context) => {
+      await untilStopped(part)
+      isStopped = true
+    }
+    expect((await adviceOf(runParts(context, stops, fail))).message).toBe('The part failed.')
+    expect(isStopped).toBe(true)
+    isStopped = false
+    expect((await adviceOf(runParts(context, fail, stops))).message).toBe('The part failed.')
+    expect(isStopped).toBe(true)
+  })
+})
+
 describe('koko run', () => {
-  test('does what is due once, and exits with 1 where that fails', async () => {
+  test('does what is due once, and exits with 1 if that fails', async () => {
     const outcome = await command.call(context, { once: true })
     expect(outcome).toMatchObject({ isBad: false, value: { heartbeats: 1, discoveries: 1, isStopped: false } })
     expect(outcome.show(styleOf({}, {}))).toBe('1 heartbeat, 0 publishes, 1 discovery')
@@ -412,13 +463,13 @@ describe('koko run', () => {
     expect(context.paused).toEqual([])
   })
 
-  test('takes the time of the daily look, and refuses what is none', async () => {
+  test('takes the time of the daily discovery, and refuses an invalid one', async () => {
     const advice = await adviceOf(command.call(context, { discoverAt: '9 am' }))
     expect(advice.message).toBe('discover-at must be a time of day from 00:00 to 23:59, such as 09:00.')
     expect((await command.call(context, { discoverAt: '00:00', once: true })).isBad).toBe(false)
   })
 
-  test('without an agent says how to get one, and makes no folder', async () => {
+  test('without an agent says how to get one, and creates no folder', async () => {
     const home = await freshFolder()
     const advice = await adviceOf(command.call(await createTestContext({ directory, home }), {}))
     expect(advice.next).toContain('koko init')
@@ -426,9 +477,9 @@ describe('koko run', () => {
   })
 })
 
-test('over any history every promise of the daemon holds', async () => {
+test('stays online, discovers once a day and publishes only agreed handles over any history', async () => {
   const Event = fc.record({
-    /** Awake and reached, for longer than the longest back-off. */
+    /** Awake with the directory up, for longer than the longest backoff. */
     goodHours: fc.integer({ min: 1, max: 20 }),
     badHours: fc.integer({ min: 0, max: 22 }),
     isAsleep: fc.boolean(),

@@ -10,19 +10,19 @@ import {
   initialState,
   planRound,
   tickMs,
-  type DaemonState,
+  type ScheduleState,
   type LocalTime,
-  type Standing,
+  type Conditions,
 } from './schedule.ts'
 
 const minute = 60_000
 const hour = 60 * minute
 const day = 24 * hour
 const nineOClock = 9 * 60
-/** A Monday at noon, on the wall of UTC. */
+/** A Monday at noon in UTC. */
 const noon = Date.UTC(2026, 10, 16, 12)
 
-const listed: Standing = {
+const listed: Conditions = {
   canPublish: true,
   isChanged: false,
   isListed: true,
@@ -34,11 +34,11 @@ const utc = (ms: number): LocalTime => {
   const text = new Date(ms).toISOString()
   return { date: text.slice(0, 10), minutes: Math.floor((ms % day) / minute), time: text.slice(11, 19) }
 }
-const dueAt = (state: DaemonState, standing: Standing, nowMs: number, local = utc(nowMs)) =>
-  planRound(state, standing, nowMs, local, nineOClock).due
+const dueAt = (state: ScheduleState, conditions: Conditions, nowMs: number, local = utc(nowMs)) =>
+  planRound(state, conditions, nowMs, local, nineOClock).due
 
-/** A daemon that has done everything that was due. */
-function settled(nowMs: number, discoveredOn: readonly string[] = [utc(nowMs).date]): DaemonState {
+/** The state after everything that was due has been done. */
+function settled(nowMs: number, discoveredOn: readonly string[] = [utc(nowMs).date]): ScheduleState {
   return { ...afterHeartbeat(initialState(discoveredOn), true, nowMs), plannedAtMs: nowMs }
 }
 
@@ -52,37 +52,37 @@ describe('the heartbeat', () => {
     expect(dueAt(evening, listed, noon + 12 * hour)).toEqual(['heartbeat'])
   })
 
-  test('is sent twice a day, so that a clock that is wrong does not miss a day of the directory', () => {
+  test('is sent twice a day, so that a machine with a wrong clock misses no day of the directory', () => {
     const midnight = noon - 12 * hour
     expect(dueAt(settled(midnight), listed, noon - 1)).not.toContain('heartbeat')
     expect(dueAt(settled(midnight), listed, noon)).toContain('heartbeat')
   })
 
-  test('is sent again where the clock was set back, and not for a correction', () => {
+  test('is sent again after the clock was set back, but not after a small correction', () => {
     expect(dueAt(settled(noon), listed, noon - 2 * minute)).toEqual(['heartbeat'])
     expect(dueAt(settled(noon), listed, noon - 30_000)).toEqual([])
   })
 
-  test('need not be sent where a publish was answered that day', () => {
+  test('is not sent on a day on which a publish was answered', () => {
     const state = { ...afterPublish(initialState([utc(noon).date]), true, noon), plannedAtMs: noon }
     expect(dueAt(state, listed, noon + minute)).toEqual([])
   })
 })
 
 describe('publishing', () => {
-  test('follows a change at home, with what was agreed to only', () => {
+  test('is due after a change at home, if every handle was agreed to', () => {
     expect(dueAt(settled(noon), { ...listed, isChanged: true }, noon)).toEqual(['publish'])
     expect(dueAt(settled(noon), { ...listed, isChanged: true, canPublish: false }, noon)).toEqual([])
   })
 
-  test('follows a directory that tells of no listing', () => {
+  test('is due when the directory reports no listing', () => {
     const state = { ...afterHeartbeat(settled(noon), false, noon) }
     expect(dueAt(state, listed, noon)).toEqual(['publish'])
     expect(dueAt(state, { ...listed, canPublish: false }, noon)).toEqual([])
   })
 
-  test('asks once a day whether what was withheld is allowed again', () => {
-    const withheld: Standing = { ...listed, isListed: false, withheldAtMs: noon }
+  test('asks once a day whether a withheld channel is allowed again', () => {
+    const withheld: Conditions = { ...listed, isListed: false, withheldAtMs: noon }
     const state = afterHeartbeat(settled(noon), false, noon)
     expect(dueAt(state, withheld, noon + minute)).toEqual([])
     const next = noon + 12 * hour
@@ -90,8 +90,8 @@ describe('publishing', () => {
     expect(dueAt(afterPublish(state, false, next), withheld, next + minute)).toEqual([])
   })
 
-  test('asks once a day only, where the home keeps another time than this machine', () => {
-    const withheld: Standing = { ...listed, withheldAtMs: noon - 5 * day }
+  test('asks no more than once a day when the home and this machine disagree about the time', () => {
+    const withheld: Conditions = { ...listed, withheldAtMs: noon - 5 * day }
     expect(dueAt(afterPublish(settled(noon), true, noon), withheld, noon + minute)).toEqual([])
   })
 })
@@ -99,7 +99,7 @@ describe('publishing', () => {
 describe('discovery', () => {
   const yesterday = '2026-11-15'
 
-  test('is due from its time on, once a date', () => {
+  test('is due once each date, from its time on', () => {
     const at = (text: string) => Date.parse(`2026-11-16T${text}Z`)
     const state = settled(at('08:59:59'), [yesterday])
     expect(dueAt(state, listed, at('08:59:59'))).toEqual([])
@@ -109,7 +109,7 @@ describe('discovery', () => {
     expect(dueAt(done, listed, at('23:59:59'))).not.toContain('discovery')
   })
 
-  test('is due at once where it never was, or its time was slept over', () => {
+  test('is due at once if there was none before, or if the machine slept through its time', () => {
     const early = Date.parse('2026-11-16T07:00:00Z')
     expect(dueAt(settled(early, []), listed, early)).toEqual(['discovery'])
     expect(dueAt(settled(early, ['2026-11-14']), listed, early)).toEqual(['discovery'])
@@ -118,19 +118,19 @@ describe('discovery', () => {
     expect(dueAt(settled(late, [yesterday]), listed, late)).toEqual(['discovery'])
   })
 
-  test('is not done again after the clock was set back', () => {
+  test('is not repeated after the clock was set back', () => {
     const state = settled(noon)
     const at = (ms: number) => dueAt({ ...state, plannedAtMs: ms }, listed, ms)
     expect(at(noon - hour)).not.toContain('discovery')
     expect(at(noon - day)).not.toContain('discovery')
   })
 
-  test('goes on where a clock that was far ahead is set right', () => {
+  test('continues after a clock that was far ahead is corrected', () => {
     expect(dueAt(settled(noon, ['2031-01-01']), listed, noon)).toEqual(['discovery'])
     expect(dueAt(settled(noon, [utc(noon).date, '2031-01-01']), listed, noon)).toEqual([])
   })
 
-  test('waits until the agent is listed, and can match', () => {
+  test('waits until the agent is listed and can match', () => {
     expect(dueAt(afterHeartbeat(settled(noon, []), false, noon), { ...listed, canPublish: false }, noon)).toEqual([])
     expect(dueAt(settled(noon, []), { ...listed, canMatch: false }, noon)).toEqual([])
     expect(dueAt(settled(noon, []), { ...listed, canPublish: false, isListed: false }, noon)).toEqual([])
@@ -142,7 +142,7 @@ describe('discovery', () => {
     ['America/New_York', '2026-03-08', 'a night without 02:30'],
     ['America/New_York', '2026-11-01', 'a night with 01:30 twice'],
     ['Australia/Lord_Howe', '2026-04-05', 'a clock that goes back by half an hour'],
-  ])('happens once a date in %s on %s, %s', (timeZone, around) => {
+  ])('happens once each date in %s on %s, %s', (timeZone, around) => {
     const localTime = createLocalClock(timeZone)
     for (const atMinutes of [1 * 60 + 30, 2 * 60 + 30, nineOClock]) {
       let state = initialState([localTime(Date.parse(around) - 3 * day).date])
@@ -160,19 +160,19 @@ describe('discovery', () => {
       expect(dates.slice(1)).toEqual(
         dates.slice(0, -1).map((date) => new Date(Date.parse(date) + day).toISOString().slice(0, 10)),
       )
-      // An hour that the clock leaves out begins an hour later.
+      // A time that the clock skips comes an hour later.
       for (const { minutes } of done.slice(1)) expect([atMinutes, atMinutes + 30]).toContain(minutes)
     }
   })
 })
 
 describe('a failure', () => {
-  test('is tried again after half a minute, then after twice as long, and never after more than half an hour', () => {
+  test('is retried after half a minute, then after twice as long each time, up to half an hour', () => {
     let state = settled(noon)
     const waits: number[] = []
     for (let times = 0; times < 9; times += 1) {
       state = afterFailure(state, 'publish', 0, noon)
-      waits.push(((state.failed.publish?.untilMs ?? 0) - noon) / 1_000)
+      waits.push(((state.retries.publish?.dueAtMs ?? 0) - noon) / 1_000)
     }
     expect(waits).toEqual([30, 60, 120, 240, 480, 960, 1_800, 1_800, 1_800])
     const changed = { ...listed, isChanged: true }
@@ -180,34 +180,34 @@ describe('a failure', () => {
     expect(dueAt(state, changed, noon + 30 * minute)).toEqual(['publish'])
   })
 
-  test('waits for as long as the directory asks', () => {
+  test('is retried no sooner than the directory asks', () => {
     const state = afterFailure(settled(noon), 'publish', 2 * hour, noon)
     const changed = { ...listed, isChanged: true }
     expect(dueAt(state, changed, noon + 2 * hour - 1)).toEqual([])
     expect(dueAt(state, changed, noon + 2 * hour)).toEqual(['publish'])
   })
 
-  test('does not hold up the others', () => {
+  test('does not delay the other actions', () => {
     const failed = afterFailure(initialState([]), 'heartbeat', 0, noon)
     expect(dueAt(failed, { ...listed, isChanged: true }, noon)).toEqual(['publish', 'discovery'])
   })
 
-  test('is forgotten with success, and with a clock that was set back', () => {
+  test('is forgotten after a success, and after the clock was set back', () => {
     const state = { ...afterFailure(settled(noon), 'publish', day, noon), plannedAtMs: noon }
-    expect(afterPublish(state, true, noon).failed).toEqual({})
+    expect(afterPublish(state, true, noon).retries).toEqual({})
     expect(dueAt(state, { ...listed, isChanged: true }, noon - hour)).toContain('publish')
   })
 })
 
-test('looks again after half a minute at the latest, and sooner where something is to be tried again', () => {
-  const wakeAt = (state: DaemonState) => planRound(state, listed, noon, utc(noon), nineOClock).wakeAtMs
+test('wakes after half a minute at the latest, and sooner when a retry is due', () => {
+  const wakeAt = (state: ScheduleState) => planRound(state, listed, noon, utc(noon), nineOClock).wakeAtMs
   expect(wakeAt(settled(noon))).toBe(noon + tickMs)
   expect(wakeAt(afterFailure(settled(noon), 'publish', 0, noon - 20_000))).toBe(noon + 10_000)
   expect(wakeAt(afterFailure(settled(noon), 'publish', 0, noon - day))).toBe(noon + tickMs)
   expect(wakeAt(afterFailure(settled(noon), 'publish', day, noon))).toBe(noon + tickMs)
 })
 
-test('reads the time from the wall of a time zone', () => {
+test('gives the local time of a time zone', () => {
   expect(createLocalClock('Asia/Kathmandu')(Date.UTC(2026, 10, 21, 23, 30, 7))).toEqual({
     date: '2026-11-22',
     minutes: 5 * 60 + 15,
@@ -216,11 +216,11 @@ test('reads the time from the wall of a time zone', () => {
   expect(utc(Date.UTC(2026, 0, 1))).toEqual({ date: '2026-01-01', minutes: 0, time: '00:00:00' })
 })
 
-describe('over any history of sleeps, outages, edits and clocks that jump', () => {
+describe('over any history of sleeps, outages, edits and clock changes', () => {
   const Step = fc.record({
-    /** The directory answers and the machine is awake for so long: more than the longest back-off. */
+    /** The directory answers and the machine is awake for this long: more than the longest backoff. */
     goodMs: fc.integer({ min: 45 * minute, max: 30 * hour }),
-    /** Then one or both are not. */
+    /** Then the machine sleeps, or the directory is down, for this long. */
     badMs: fc.integer({ min: 0, max: 23 * hour }),
     isAsleep: fc.boolean(),
     isEdited: fc.boolean(),
@@ -231,7 +231,7 @@ describe('over any history of sleeps, outages, edits and clocks that jump', () =
     ),
   })
 
-  /** The world around the plan: a directory that floors to the day as the real one does, and two clocks. */
+  /** Runs the plan against a directory that stores days, as the real one does, and with two clocks. */
   function live(steps: readonly (typeof Step extends fc.Arbitrary<infer S> ? S : never)[]) {
     let trueMs = noon
     let offsetMs = 0
@@ -246,8 +246,8 @@ describe('over any history of sleeps, outages, edits and clocks that jump', () =
     function round(isUp: boolean): void {
       const nowMs = trueMs + offsetMs
       for (const action of ['heartbeat', 'publish', 'discovery'] satisfies Action[]) {
-        const standing: Standing = { ...listed, isChanged: home !== published, isListed: published > 0 }
-        const plan = planRound(state, standing, nowMs, utc(nowMs), nineOClock)
+        const conditions: Conditions = { ...listed, isChanged: home !== published, isListed: published > 0 }
+        const plan = planRound(state, conditions, nowMs, utc(nowMs), nineOClock)
         state = plan.state
         if (!plan.due.includes(action)) continue
         if (!isUp) state = afterFailure(state, action, 0, nowMs)
@@ -284,7 +284,7 @@ describe('over any history of sleeps, outages, edits and clocks that jump', () =
     return { discoveries, offline, unpublished }
   }
 
-  test('discovers at most once a local date, never goes offline, and publishes every change', () => {
+  test('discovers at most once each local date, never goes offline, and publishes every change', () => {
     fc.assert(
       fc.property(fc.array(Step, { minLength: 1, maxLength: 12 }), (steps) => {
         const { discoveries, offline, unpublished } = live(steps)
@@ -298,6 +298,6 @@ describe('over any history of sleeps, outages, edits and clocks that jump', () =
   })
 })
 
-test('a moment that no calendar has is told as the last one', () => {
+test('a time beyond the last valid date becomes that date', () => {
   expect(createLocalClock('UTC')(Number.MAX_SAFE_INTEGER)).toMatchObject({ time: '00:00:00' })
 })

@@ -1,120 +1,121 @@
 import { Action } from '../home/files.ts'
 import { lastMs } from '../output.ts'
 
-/** What a daemon knows besides the home's files. Moments are this machine's milliseconds since the epoch. */
-export interface DaemonState {
-  /** When the directory last heard of the agent in this run; null until it has, and once the clock was set back. */
-  heardAtMs: number | null
-  /** Whether the agent is listed, as the directory told last in this run; null until it has. */
+/** What the duties know besides the home's files. Times are this machine's milliseconds since the epoch. */
+export interface ScheduleState {
+  /** When the directory last saw the agent in this run; null until it has, and after the clock was set back. */
+  lastSeenAtMs: number | null
+  /** Whether the agent is listed, by the directory's last answer in this run; null before the first. */
   isListed: boolean | null
-  /** When a publish was answered last in this run. */
+  /** When the last publish of this run was answered. */
   publishedAtMs: number | null
-  /** The last local dates with a discovery, the latest last. */
+  /** The last local dates with a discovery, in the order of the discoveries. */
   discoveredOn: readonly string[]
-  failed: Partial<Record<Action, { times: number; untilMs: number }>>
-  /** When the round before this one was planned. */
+  /** The actions that failed, how often in a row, and when the next try is due. */
+  retries: Partial<Record<Action, { failures: number; dueAtMs: number }>>
+  /** When the previous round was planned. */
   plannedAtMs: number | null
 }
 
-/** What the home's files come to. */
-export interface Standing {
-  /** There is a profile and a handle that was agreed to, and no channel would leave the listing without a yes. */
+/** What the home's files allow and ask for. */
+export interface Conditions {
+  /** There is a profile and an agreed handle, and no channel would leave the listing without the operator's consent. */
   canPublish: boolean
-  /** Publishing would change what is listed. */
+  /** Publishing would change the listing. */
   isChanged: boolean
-  /** As the last publish from this home left it. */
+  /** The last publish from this home left a listing. */
   isListed: boolean
-  /** When the last publish was answered, where a channel was withheld by it. */
+  /** When the last publish was answered, if it withheld a channel. */
   withheldAtMs: number | null
   /** There is a profile to match by. */
   canMatch: boolean
 }
 
-/** The time on the wall. */
 export interface LocalTime {
   /** Such as `2026-11-21`. */
   date: string
-  /** Since midnight on the wall's clock: 09:00 is 540, whatever the day's changes of the clock. */
+  /** What the clock shows, in minutes since 00:00: 09:00 is 540 on days with a clock change too. */
   minutes: number
   /** Such as `09:00:07`. */
   time: string
 }
 
+export type LocalClock = (ms: number) => LocalTime
+
 export interface Round {
-  state: DaemonState
-  /** In the order in which they are done: each can make the next possible. */
+  state: ScheduleState
+  /** In the order in which to do them: each can make the next possible. */
   due: Action[]
-  /** When to look again at the latest. */
+  /** The latest time for the next round. */
   wakeAtMs: number
 }
 
 const minute = 60_000
 const day = 24 * 60 * minute
 
-/** A sleep, another clock or an edit at home is noticed within this. */
+/** The longest pause: a sleep, a clock change or an edit at home is noticed within this time. */
 export const tickMs = 30_000
-/** An action that failed is tried again after this, then after twice as long each time, up to the most. */
-const leastBackoffMs = 30_000
-const mostBackoffMs = 30 * minute
-/** Clocks are corrected by less than this all the time. */
-const setBackMs = minute
-/** How many dates of discoveries are kept: more than a clock is set back by mistake in one run. */
-const keptDates = 60
+/** The backoff after the first failure. It doubles with each further one, up to the maximum. */
+const minBackoffMs = 30_000
+const maxBackoffMs = 30 * minute
+/** Clocks are often corrected by less than this. */
+const maxCorrectionMs = minute
+/** How many dates of discoveries are kept: more days than a clock is set back by mistake. */
+const maxDates = 60
 
-/** The state of a daemon that begins. */
-export function initialState(discoveredOn: readonly string[]): DaemonState {
-  return { heardAtMs: null, isListed: null, publishedAtMs: null, discoveredOn, failed: {}, plannedAtMs: null }
+export function initialState(discoveredOn: readonly string[]): ScheduleState {
+  return { lastSeenAtMs: null, isListed: null, publishedAtMs: null, discoveredOn, retries: {}, plannedAtMs: null }
 }
 
-/** What is due now, and when to look again. */
+/** Decides what is due now, and when to wake for the next round. */
 export function planRound(
-  before: DaemonState,
-  standing: Standing,
+  before: ScheduleState,
+  conditions: Conditions,
   nowMs: number,
   local: LocalTime,
   discoverAtMinutes: number,
 ): Round {
   const state = { ...afterSetBack(before, nowMs), plannedAtMs: nowMs }
   const isDue: Record<Action, boolean> = {
-    heartbeat: isHeartbeatDue(state.heardAtMs, nowMs),
-    publish: standing.canPublish && isPublishDue(state, standing, nowMs),
+    heartbeat: isHeartbeatDue(state.lastSeenAtMs, nowMs),
+    publish: conditions.canPublish && isPublishDue(state, conditions, nowMs),
     discovery:
-      standing.canMatch &&
-      standing.isListed &&
+      conditions.canMatch &&
+      conditions.isListed &&
       state.isListed !== false &&
       isDiscoveryDue(state.discoveredOn, local, discoverAtMinutes),
   }
-  const due = Action.options.filter((action) => isDue[action] && (state.failed[action]?.untilMs ?? 0) <= nowMs)
-  const retries = Object.values(state.failed).map(({ untilMs }) => untilMs)
-  const wakeAtMs = Math.min(nowMs + tickMs, ...retries.filter((untilMs) => untilMs > nowMs))
+  const due = Action.options.filter((action) => isDue[action] && (state.retries[action]?.dueAtMs ?? 0) <= nowMs)
+  const retriesAtMs = Object.values(state.retries).map(({ dueAtMs }) => dueAtMs)
+  const wakeAtMs = Math.min(nowMs + tickMs, ...retriesAtMs.filter((dueAtMs) => dueAtMs > nowMs))
   return { state, due, wakeAtMs }
 }
 
-/** A time ahead of the clock says nothing, neither when the agent was last heard of nor when to try again. */
-function afterSetBack(state: DaemonState, nowMs: number): DaemonState {
-  if (state.plannedAtMs === null || nowMs >= state.plannedAtMs - setBackMs) return state
-  return { ...state, heardAtMs: null, failed: {} }
+/** After the clock was set back, times ahead of it do not say when the agent was last seen or when to retry. */
+function afterSetBack(state: ScheduleState, nowMs: number): ScheduleState {
+  if (state.plannedAtMs === null || nowMs >= state.plannedAtMs - maxCorrectionMs) return state
+  return { ...state, lastSeenAtMs: null, retries: {} }
 }
 
 /**
- * On each new UTC day, which is what the directory keeps. Its day may begin hours before or after that of a clock that is
- * wrong, so that twice as often makes sure of each.
+ * The directory stores the UTC day of the last heartbeat. If this machine's clock is wrong, the directory's day begins
+ * at another time; a heartbeat every twelve hours reaches each of its days anyway.
  */
-function isHeartbeatDue(heardAtMs: number | null, nowMs: number): boolean {
-  return heardAtMs === null || utcDay(heardAtMs) !== utcDay(nowMs) || nowMs - heardAtMs >= day / 2
+function isHeartbeatDue(lastSeenAtMs: number | null, nowMs: number): boolean {
+  return lastSeenAtMs === null || utcDay(lastSeenAtMs) !== utcDay(nowMs) || nowMs - lastSeenAtMs >= day / 2
 }
 
-function isPublishDue(state: DaemonState, standing: Standing, nowMs: number): boolean {
-  const { isChanged, isListed, withheldAtMs } = standing
-  // What was withheld may have been allowed on the settings page since: asked once a day.
+function isPublishDue(state: ScheduleState, conditions: Conditions, nowMs: number): boolean {
+  const { isChanged, isListed, withheldAtMs } = conditions
+  // The operator may have allowed a withheld channel on the settings page. Publishing once a day finds out.
   if (withheldAtMs !== null && utcDay(state.publishedAtMs ?? withheldAtMs) !== utcDay(nowMs)) return true
-  const isWithheldWhole = withheldAtMs !== null && !isListed
-  return isChanged || (state.isListed === false && !isWithheldWhole)
+  const isAllWithheld = withheldAtMs !== null && !isListed
+  return isChanged || (state.isListed === false && !isAllWithheld)
 }
 
 /**
- * Once a local date, from the given time on, and as soon as possible where that time was slept over. A date that is one
- * ahead counts, as after a flight to the west; one further ahead was a clock that was wrong.
+ * Once each local date, from the given time on, or as soon as possible if the machine slept through that time. A
+ * discovery dated tomorrow counts, as after a flight to the west; a later date came from a wrong clock.
  */
 function isDiscoveryDue(discoveredOn: readonly string[], { date, minutes }: LocalTime, atMinutes: number): boolean {
   const tomorrow = shiftDate(date, 1)
@@ -122,34 +123,34 @@ function isDiscoveryDue(discoveredOn: readonly string[], { date, minutes }: Loca
   return last < (minutes >= atMinutes ? date : shiftDate(date, -1))
 }
 
-export function afterHeartbeat(state: DaemonState, isListed: boolean, nowMs: number): DaemonState {
-  return { ...succeeded(state, 'heartbeat'), heardAtMs: nowMs, isListed }
+export function afterHeartbeat(state: ScheduleState, isListed: boolean, nowMs: number): ScheduleState {
+  return { ...succeeded(state, 'heartbeat'), lastSeenAtMs: nowMs, isListed }
 }
 
-/** A publish counts as being seen. */
-export function afterPublish(state: DaemonState, isListed: boolean, nowMs: number): DaemonState {
-  return { ...succeeded(state, 'publish'), heardAtMs: nowMs, publishedAtMs: nowMs, isListed }
+/** The directory counts a publish as a heartbeat. */
+export function afterPublish(state: ScheduleState, isListed: boolean, nowMs: number): ScheduleState {
+  return { ...succeeded(state, 'publish'), lastSeenAtMs: nowMs, publishedAtMs: nowMs, isListed }
 }
 
-export function afterDiscovery(state: DaemonState, { date }: LocalTime): DaemonState {
-  return { ...succeeded(state, 'discovery'), discoveredOn: [...state.discoveredOn, date].slice(-keptDates) }
+export function afterDiscovery(state: ScheduleState, { date }: LocalTime): ScheduleState {
+  return { ...succeeded(state, 'discovery'), discoveredOn: [...state.discoveredOn, date].slice(-maxDates) }
 }
 
-function succeeded(state: DaemonState, action: Action): DaemonState {
-  const { [action]: _failed, ...failed } = state.failed
-  return { ...state, failed }
+function succeeded(state: ScheduleState, action: Action): ScheduleState {
+  const { [action]: _succeeded, ...retries } = state.retries
+  return { ...state, retries }
 }
 
-/** `retryAfterMs` is what the directory asked to wait, if it did. */
-export function afterFailure(state: DaemonState, action: Action, retryAfterMs: number, nowMs: number): DaemonState {
-  const times = (state.failed[action]?.times ?? 0) + 1
-  const backoffMs = Math.min(leastBackoffMs * 2 ** (times - 1), mostBackoffMs)
-  const untilMs = nowMs + Math.max(backoffMs, retryAfterMs)
-  return { ...state, failed: { ...state.failed, [action]: { times, untilMs } } }
+/** `retryAfterMs` is how long the directory asked to wait, or 0. */
+export function afterFailure(state: ScheduleState, action: Action, retryAfterMs: number, nowMs: number): ScheduleState {
+  const failures = (state.retries[action]?.failures ?? 0) + 1
+  const backoffMs = Math.min(minBackoffMs * 2 ** (failures - 1), maxBackoffMs)
+  const dueAtMs = nowMs + Math.max(backoffMs, retryAfterMs)
+  return { ...state, retries: { ...state.retries, [action]: { failures, dueAtMs } } }
 }
 
-/** Tells the time on the wall of `timeZone`, or of this machine. */
-export function createLocalClock(timeZone?: string): (ms: number) => LocalTime {
+/** The local time in `timeZone`, or in this machine's time zone. */
+export function createLocalClock(timeZone?: string): LocalClock {
   const format = new Intl.DateTimeFormat('en-GB', {
     ...(timeZone === undefined ? {} : { timeZone }),
     calendar: 'iso8601',
@@ -171,6 +172,11 @@ export function createLocalClock(timeZone?: string): (ms: number) => LocalTime {
       time: `${part('hour')}:${part('minute')}:${part('second')}`,
     }
   }
+}
+
+/** Such as `2026-11-21 09:00:07`. */
+export function formatLocalTime({ date, time }: LocalTime): string {
+  return `${date} ${time}`
 }
 
 function shiftDate(date: string, days: number): string {

@@ -1,0 +1,369 @@
+import { DirectoryError, rooms } from '@koko/contract'
+import { isDeepStrictEqual } from 'node:util'
+import { publish } from '../commands/publish.ts'
+import type { Context } from '../context.ts'
+import {
+  adviceOf,
+  codeOf,
+  directoryOf,
+  openDirectory,
+  retryAfterSecondsOf,
+  type Directory,
+} from '../directory/session.ts'
+import { Advice } from '../errors.ts'
+import {
+  Action,
+  agentFile,
+  daemonFile,
+  handlesFile,
+  profileFile,
+  publishedFile,
+  type Agent,
+  type Daemon,
+} from '../home/files.ts'
+import type { HomeFile } from '../home/home.ts'
+import { inWords } from '../labels.ts'
+import { discover } from '../operations/discover.ts'
+import { planPublish } from '../operations/publish-plan.ts'
+import type { Log } from './log.ts'
+import {
+  afterDiscovery,
+  afterFailure,
+  afterHeartbeat,
+  afterPublish,
+  formatLocalTime,
+  initialState,
+  planRound,
+  tickMs,
+  type Conditions,
+  type LocalClock,
+  type Round,
+  type ScheduleState,
+} from './schedule.ts'
+
+export interface DutiesOptions {
+  discoverAtMinutes: number
+  once: boolean
+  localTime: LocalClock
+}
+
+export interface DutiesRun {
+  agentId: string
+  heartbeats: number
+  publishes: number
+  discoveries: number
+  /** The actions that were failing at the end. */
+  failures: Daemon['failures']
+}
+
+/** Everything that the duties remember between rounds. */
+interface Duties {
+  readonly context: Context
+  readonly log: Log
+  readonly options: DutiesOptions
+  directory: Directory
+  schedule: ScheduleState
+  /** What daemon.json should hold. */
+  record: Daemon
+  /** The record that was written last. */
+  saved: Daemon
+  counts: Record<Action, number>
+  /** The last round found no agent in the home. */
+  isAgentMissing: boolean
+  /** The directory refused the credential, and has accepted it in no action since. */
+  isRefused: boolean
+}
+
+/** What an action that succeeded changes, and its line in the log. */
+interface Success {
+  schedule: ScheduleState
+  record: Partial<Daemon>
+  line: string
+}
+
+const actions: Record<Action, (duties: Duties) => Promise<Success>> = {
+  heartbeat: sendHeartbeat,
+  publish: publishChanges,
+  discovery: discoverPeers,
+}
+
+/** No pause is shorter, whatever the clock does. */
+const minPauseMs = 1_000
+
+/**
+ * Keeps this home's agent online, publishes changes that the operator agreed to, and looks for peers each day, until
+ * the signal aborts. Throws `Advice` once the agent is gone from the home or the directory no longer accepts it.
+ */
+export async function runDuties(context: Context, log: Log, options: DutiesOptions): Promise<DutiesRun> {
+  const duties = await startDuties(context, log, options)
+  const isDone = () => options.once || context.signal.aborted
+  for (;;) {
+    const wakeAtMs = await runRound(duties)
+    if (isDone()) break
+    const pauseMs = Math.min(tickMs, Math.max(minPauseMs, wakeAtMs - context.nowMs()))
+    await context.pause(pauseMs).catch((error: unknown) => {
+      if (!isDone()) throw error
+    })
+    if (isDone()) break
+  }
+  await save(duties)
+  const { record, counts } = duties
+  return {
+    agentId: record.agentId,
+    heartbeats: counts.heartbeat,
+    publishes: counts.publish,
+    discoveries: counts.discovery,
+    failures: record.failures,
+  }
+}
+
+async function startDuties(context: Context, log: Log, options: DutiesOptions): Promise<Duties> {
+  const directory = await openDirectory(context)
+  const { agentId, origin } = directory.agent
+  const kept = await read({ context, log }, daemonFile)
+  const record = kept?.agentId === agentId ? kept : emptyRecord(directory.agent)
+  log.line(`Runs as process ${process.pid} for agent ${agentId} in ${origin}.`)
+  return {
+    context,
+    log,
+    options,
+    directory,
+    schedule: initialState(record.discoveredOn),
+    record,
+    saved: record,
+    counts: { heartbeat: 0, publish: 0, discovery: 0 },
+    isAgentMissing: false,
+    isRefused: false,
+  }
+}
+
+/** Does what is due. Returns when to wake for the next round. */
+async function runRound(duties: Duties): Promise<number> {
+  const wasRefused = duties.isRefused
+  if (await followAgent(duties)) {
+    for (const action of Action.options) {
+      // Each action can make the next one possible.
+      const { due } = await plan(duties)
+      if (!due.includes(action)) continue
+      await attempt(duties, action, wasRefused)
+      await save(duties)
+      if (duties.context.signal.aborted) break
+    }
+    await save(duties)
+  }
+  return (await plan(duties)).wakeAtMs
+}
+
+async function plan(duties: Duties): Promise<Round> {
+  const conditions = await readConditions(duties)
+  const { localTime, discoverAtMinutes } = duties.options
+  const nowMs = duties.context.nowMs()
+  const round = planRound(duties.schedule, conditions, nowMs, localTime(nowMs), discoverAtMinutes)
+  duties.schedule = round.state
+  return round
+}
+
+/** Switches to the credential that `koko restore` or `koko rotate` wrote. False while the home holds no agent. */
+async function followAgent(duties: Duties): Promise<boolean> {
+  const { context, log, options, directory } = duties
+  // A damaged file does not end the session.
+  const agent = await read(duties, agentFile, directory.agent)
+  if (agent === undefined) {
+    // `koko init --again` removes the agent for a moment.
+    if (duties.isAgentMissing || options.once) {
+      throw new Advice(
+        `The agent of ${context.home.path} is gone.`,
+        'Run `koko init` or `koko restore`, then `koko run`.',
+      )
+    }
+    duties.isAgentMissing = true
+    return false
+  }
+  duties.isAgentMissing = false
+  if (isDeepStrictEqual(agent, directory.agent)) return true
+  duties.directory = directoryOf(context, agent)
+  duties.isRefused = false
+  duties.schedule = { ...duties.schedule, retries: {} }
+  if (agent.agentId !== duties.record.agentId) {
+    duties.record = emptyRecord(agent)
+    duties.schedule = initialState([])
+  }
+  log.line(`Continues for agent ${agent.agentId} in ${agent.origin}, with the new credential in this home.`)
+  return true
+}
+
+async function readConditions(duties: Duties): Promise<Conditions> {
+  const profile = await read(duties, profileFile)
+  const handles = await read(duties, handlesFile)
+  const published = await read(duties, publishedFile)
+  const isListed = published !== undefined && published.listing !== null
+  const canMatch = profile !== undefined
+  if (profile === undefined || handles === undefined) {
+    return { canPublish: false, isChanged: false, isListed, withheldAtMs: null, canMatch }
+  }
+  const known = { listing: published?.listing, unlinked: published?.withheld ?? [] }
+  const kept = { profile: profile.profile, handles }
+  const { input, newHandles, takesAway, withheld, isUnchanged } = planPublish(kept, known, {})
+  if (newHandles.length === 0) duties.log.end('agreement')
+  else {
+    const waits = newHandles.length === 1 ? 'waits' : 'wait'
+    duties.log.begin('agreement', `${inWords(newHandles)} ${waits} for your yes: run \`koko publish\`.`)
+  }
+  const isAskedFor = withheld.some(
+    ({ channel, because }) => because === 'unlinked' && input?.channels[channel] !== undefined,
+  )
+  return {
+    canPublish: input !== null && takesAway.length === 0,
+    isChanged: !isUnchanged,
+    isListed,
+    withheldAtMs: isAskedFor && published !== undefined ? published.publishedAtMs : null,
+    canMatch,
+  }
+}
+
+async function attempt(duties: Duties, action: Action, wasRefused: boolean): Promise<void> {
+  const { context, log, options } = duties
+  let success: Success
+  try {
+    success = await actions[action](duties)
+  } catch (error) {
+    if (context.signal.aborted) return
+    if (codeOf(error) === 'unauthenticated') {
+      // The directory may have ended the session only, and a new secret may be written here before the next round.
+      if (wasRefused || options.once) {
+        const { message, next } = failureOf(error)
+        throw new Advice(message, next, { cause: error })
+      }
+      duties.isRefused = true
+      duties.directory = directoryOf(context, duties.directory.agent)
+    }
+    fail(duties, action, error)
+    return
+  }
+  duties.isRefused = false
+  duties.counts[action] += 1
+  duties.schedule = success.schedule
+  duties.record = { ...duties.record, ...success.record, failures: otherFailures(duties, action) }
+  log.end(action)
+  log.line(success.line)
+}
+
+function fail(duties: Duties, action: Action, error: unknown): void {
+  const nowMs = duties.context.nowMs()
+  const { message, next, retryAfterMs } = failureOf(error)
+  duties.schedule = afterFailure(duties.schedule, action, retryAfterMs, nowMs)
+  const failures = [...otherFailures(duties, action), { action, atMs: nowMs, message, next }]
+  duties.record = { ...duties.record, failures }
+  // What to do about a failure of the directory is to try again, which the daemon does.
+  const hint = error instanceof DirectoryError ? '' : ` ${next}`
+  duties.log.begin(action, `The ${action} failed and will be retried: ${message}${hint}`, message)
+}
+
+function otherFailures({ record }: Duties, action: Action): Daemon['failures'] {
+  return record.failures.filter((failure) => failure.action !== action)
+}
+
+async function sendHeartbeat({ context, options, directory, schedule }: Duties): Promise<Success> {
+  const onlineUntilMs = await directory.client.call('heartbeat', {}).then(
+    (answer) => answer.onlineUntilMs,
+    (error: unknown) => {
+      if (codeOf(error) === 'failed-precondition') return null
+      throw error
+    },
+  )
+  return {
+    schedule: afterHeartbeat(schedule, onlineUntilMs !== null, context.nowMs()),
+    record: { onlineUntilMs },
+    line:
+      onlineUntilMs === null
+        ? 'Not listed: peers cannot find this agent.'
+        : `Online until ${formatLocalTime(options.localTime(onlineUntilMs))}.`,
+  }
+}
+
+async function publishChanges({ context, directory, schedule }: Duties): Promise<Success> {
+  const publication = await publish(context, { agree: () => Promise.resolve(false) })
+  if (publication.state !== 'published') {
+    throw new Advice(`Publishing ${inWords(publication.channels)} waits for your yes.`, 'Run `koko publish`.')
+  }
+  const { listing, withheld } = publication
+  const lastSeenAtMs = listing?.presence.lastSeenAtMs
+  const onlineUntilMs = lastSeenAtMs === undefined ? null : lastSeenAtMs + rooms[directory.agent.room].onlineWindowMs
+  const unlinked = withheld.flatMap(({ channel, because }) => (because === 'unlinked' ? [channel] : []))
+  const line = listing === null ? 'Nothing is listed.' : 'Published.'
+  return {
+    schedule: afterPublish(schedule, listing !== null, context.nowMs()),
+    record: { onlineUntilMs },
+    line: unlinked.length === 0 ? line : `${line} ${inWords(unlinked)} is withheld because you unlinked it.`,
+  }
+}
+
+async function discoverPeers({ context, options, schedule }: Duties): Promise<Success> {
+  const { home, nowMs } = context
+  const startedAt = options.localTime(nowMs())
+  // A discovery uses up the day's budget, so its results must be kept.
+  await home.assertWritable()
+  const maxDistanceKm = (await home.read(profileFile))?.profile.maxDistanceKm ?? null
+  const { looked, matches } = await discover(context, { nearMe: maxDistanceKm !== null })
+  const state = afterDiscovery(schedule, startedAt)
+  const found = `${matches.length} ${matches.length === 1 ? 'match' : 'matches'}`
+  const newCount = matches.filter(({ isNew }) => isNew).length
+  return {
+    schedule: state,
+    record: { discoveredAtMs: nowMs(), discoveredOn: [...state.discoveredOn] },
+    line: `Looked at ${looked} ${looked === 1 ? 'listing' : 'listings'}: ${found}, ${newCount} new.`,
+  }
+}
+
+/** A file of the home. Where it cannot be read, logs that once and returns `otherwise`. */
+async function read<T extends object>(
+  { context, log }: Pick<Duties, 'context' | 'log'>,
+  file: HomeFile<T>,
+  otherwise?: T,
+): Promise<T | undefined> {
+  try {
+    const value = await context.home.read(file)
+    log.end(file.name)
+    return value
+  } catch (error) {
+    const { message, next } = failureOf(error)
+    log.begin(file.name, `${message} ${next}`, message)
+    return otherwise
+  }
+}
+
+/** Writes the record if it changed. Where that fails, the daemon continues and tries again after the next round. */
+async function save(duties: Duties): Promise<void> {
+  const { context, log, record } = duties
+  if (record === duties.saved) return
+  try {
+    await context.home.change(async (files) => {
+      // `koko doctor` handles a damaged record, and an agent that is gone has none.
+      await files.read(daemonFile)
+      if ((await files.read(agentFile))?.agentId === record.agentId) await files.write(daemonFile, record)
+    })
+    duties.saved = record
+    log.end(daemonFile.name)
+  } catch (error) {
+    const { message, next } = failureOf(error)
+    log.begin(daemonFile.name, `${message} ${next} Until then the daemon's record is not saved.`, message)
+  }
+}
+
+function emptyRecord({ agentId }: Agent): Daemon {
+  return { agentId, onlineUntilMs: null, discoveredAtMs: null, discoveredOn: [], failures: [] }
+}
+
+/** `retryAfterMs` is how long the directory asks to wait, or 0. */
+function failureOf(error: unknown): { message: string; next: string; retryAfterMs: number } {
+  const cause = error instanceof Advice ? error.cause : error
+  const retryAfterMs = cause instanceof DirectoryError ? (retryAfterSecondsOf(cause) ?? 0) * 1_000 : 0
+  const advice = error instanceof DirectoryError ? adviceOf(error) : error
+  if (advice instanceof Advice) return { message: advice.message, next: advice.next, retryAfterMs }
+  const name = error instanceof Error ? error.name : 'Error'
+  return {
+    message: `koko failed unexpectedly (${name}).`,
+    next: 'Run `koko doctor`. If it fails again, report it.',
+    retryAfterMs,
+  }
+}
