@@ -5,14 +5,14 @@ import type { Style } from './commands/define-command.ts'
 import type { Ask, Choice, Context, Progress, TextQuestion } from './context.ts'
 import { plain } from './output.ts'
 
-/** What shows how far something is. */
+/** Shows progress. */
 export interface Reporter {
   report: Context['report']
-  /** Takes the line of progress away, so that something else can be written. */
+  /** Removes the progress line, so that something else can be written. */
   clear: () => void
 }
 
-/** On a terminal one line that changes; elsewhere, a line for each step. */
+/** On a terminal, one line that is rewritten; elsewhere, a line for each step. */
 export function createReporter(stream: Writable & { isTTY?: boolean; columns?: number }, style: Style): Reporter {
   const isLive = stream.isTTY === true
   let last = ''
@@ -49,7 +49,7 @@ function bar(done: number): string {
   return `${'█'.repeat(full)}${'░'.repeat(barLength - full)} ${Math.round(done * 100)} %`
 }
 
-/** Questions in the terminal. The library that asks is loaded with the first question. */
+/** Asks questions in the terminal. The prompt library is loaded with the first question. */
 export function createAsk(streams: { input: Readable; output: Writable; signal: AbortSignal }, clear: () => void): Ask {
   async function answered<T>(question: (prompts: typeof Prompts) => Promise<T>): Promise<Exclude<T, symbol>> {
     clear()

@@ -9,28 +9,28 @@ import { openLocks, type Lock } from './lock.ts'
 export interface HomeFile<T extends object> {
   name: string
   schema: z.ZodType<T>
-  /** Each takes the fields of its version, the first those of version 1, and gives those of the next. */
+  /** Each turns the fields of one version into those of the next; the first starts from version 1. */
   migrations: readonly ((fields: Record<string, unknown>) => Record<string, unknown>)[]
 }
 
 /**
- * What changes one thing at a time: `files` what is on disk, held for moments; `listing` what is published, held while
- * the directory is asked; `daemon` as long as a daemon runs.
+ * What each lock protects: `files` the files on disk, held briefly; `listing` the published listing, held during a
+ * request to the directory; `daemon` a running daemon, held until it ends.
  */
 export type LockName = 'files' | 'listing' | 'daemon'
 
-/** The folder in which everything of an agent is kept: for its owner only, each file whole or not at all. */
+/** The folder with all of an agent's files. Only its owner can read it. Each file is written completely or not at all. */
 export interface Home {
   path: string
-  /** Undefined where the file was never written. Throws `Advice` where it cannot be read as what it should be. */
+  /** Undefined if the file does not exist. Throws `Advice` if it cannot be read or is damaged. */
   read: <T extends object>(file: HomeFile<T>) => Promise<T | undefined>
-  /** Reads, then writes, with nobody else writing meanwhile. Keep what takes long outside. */
+  /** Reads and writes while no other process writes. Do slow work outside. */
   change: <T>(work: (files: Files) => Promise<T>) => Promise<T>
-  /** Does `work` holding a lock; throws `Advice` where another process holds it for longer than `waitMs`. */
+  /** Does `work` while holding a lock. Throws `Advice` if another process holds it for longer than `waitMs`. */
   locked: <T>(name: LockName, waitMs: number, work: () => Promise<T>) => Promise<T>
   /** The id of the process that holds a lock. */
   lockedBy: (name: LockName) => Promise<number | undefined>
-  /** Throws `Advice` where nothing can be written. */
+  /** Throws `Advice` if nothing can be written. */
   assertWritable: () => Promise<void>
 }
 
@@ -40,13 +40,13 @@ export interface Files {
   remove: (file: { name: string }) => Promise<void>
 }
 
-/** Other writers hold the files for moments. */
+/** How long to wait for other writers, which hold the lock briefly. */
 const patienceMs = 10_000
-/** How often those who wait for a lock look, on average; at random moments, so that none is always too late. */
+/** The average pause between tries to take a lock. It is random, so that no process is too late every time. */
 const lockPollMs = 15
-/** As much as a home's files take: a full disk shows at once, and not when there is something to lose. */
+/** As large as a home's usual files, so that a full disk shows before there is something to lose. */
 const probeBytes = 65_536
-/** Of the files the peers are the largest, with some megabytes at most. */
+/** The largest file, peers.json, has a few megabytes at most. */
 const mostBytes = 64 * 1024 * 1024
 const lockFolder = 'locks'
 
@@ -57,7 +57,7 @@ export function openHome(path: string): Home {
     const filePath = join(path, file.name)
     let text: string
     try {
-      // Reading from what is no file can wait for ever.
+      // Reading from a pipe or a device can block forever.
       const found = await stat(filePath)
       if (!found.isFile() && !found.isDirectory()) throw damaged(filePath, 'it is no file')
       if (found.size > mostBytes) throw damaged(filePath, 'it is larger than koko writes any')
@@ -117,11 +117,11 @@ export function openHome(path: string): Home {
   }
 }
 
-/** Makes the folder, and closes one that others may look into, as a restored backup can be. */
+/** Creates the folder. If others may read an existing one, as after restoring a backup, makes it private. */
 async function makeFolder(path: string): Promise<void> {
   try {
     await makeFolders(path)
-    // Windows has no such modes; a folder there is as private as the user's own.
+    // Windows has no such modes; there, the folder is as private as the user's own.
     if (process.platform === 'win32' || ((await stat(path)).mode & 0o077) === 0) return
     const names = await readdir(path)
     if (!names.includes(lockFolder) && !names.every((name) => name.startsWith('.') || name.endsWith('.json'))) {
@@ -133,7 +133,7 @@ async function makeFolder(path: string): Promise<void> {
   }
 }
 
-/** Node's own way to make the folders above too takes a read-only disk for a missing folder. */
+/** Creates parent folders too. Node's recursive `mkdir` reports a read-only disk as a missing folder. */
 async function makeFolders(path: string): Promise<void> {
   const make = () =>
     mkdir(path, 0o700).catch(async (error: unknown) => {
@@ -175,12 +175,12 @@ function parseFile<T extends object>(path: string, file: HomeFile<T>, text: stri
   throw damaged(path, `${where === '' ? 'the file' : where} ${ruleOf(issue)}`)
 }
 
-/** What would pass. The value that did not stays out of it, and so does a field's unknown name, which can be anything. */
+/** The rule that was broken, without the value that broke it or the name of an unknown field, which can be anything. */
 function ruleOf(issue: z.core.$ZodIssue | undefined): string {
   return issue === undefined || issue.code === 'unrecognized_keys' ? 'must hold no other fields' : issue.message
 }
 
-/** Undefined where it is no JSON; why not is untold, since such errors quote the text. */
+/** Undefined if the text is not JSON. The error is dropped, because it quotes the text. */
 function jsonOf(text: string): unknown {
   try {
     return JSON.parse(text)
@@ -193,7 +193,7 @@ function damaged(path: string, why: string): Advice {
   return new Advice(`${path} is damaged: ${why}.`, 'Run `koko doctor`.')
 }
 
-/** The old file stays until the new one is on the disk; a crash leaves one of them, and at worst a draft beside it. */
+/** The old file stays until the new one is on disk. A crash leaves one of them, and at worst a draft beside it. */
 async function writeWhole(folder: string, name: string, text: string): Promise<void> {
   const draft = draftPath(folder, name)
   try {
@@ -206,7 +206,7 @@ async function writeWhole(folder: string, name: string, text: string): Promise<v
   }
 }
 
-/** Throws where a file of the usual size cannot be written. */
+/** Throws if a file of the usual size cannot be written. */
 async function probe(folder: string): Promise<void> {
   const draft = draftPath(folder, 'probe')
   try {
@@ -241,7 +241,7 @@ async function removeFile(folder: string, name: string): Promise<void> {
   }
 }
 
-/** What crashes left behind. Nobody else writes meanwhile. */
+/** Removes what crashes left. The caller holds the lock on the files, so no draft is in use. */
 async function removeDrafts(folder: string): Promise<void> {
   try {
     const drafts = (await readdir(folder)).filter((name) => name.startsWith('.') && name.endsWith('.draft'))
@@ -252,11 +252,11 @@ async function removeDrafts(folder: string): Promise<void> {
 }
 
 async function syncFolder(folder: string): Promise<void> {
-  // Windows opens no folders.
+  // Windows cannot open folders.
   if (process.platform === 'win32') return
   const handle = await open(folder, 'r')
   try {
-    // Some file systems of networks sync no folders.
+    // Some network file systems cannot sync folders.
     await handle.sync().catch((error: unknown) => {
       if (codeOf(error) !== 'EINVAL') throw error
     })

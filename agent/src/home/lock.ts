@@ -6,37 +6,39 @@ import { promisify } from 'node:util'
 import * as z from 'zod'
 
 /**
- * Locks that a crash does not leave behind, among the processes of one machine. Who wants a lock claims the next number,
- * by a hard link, which exactly one can make. The highest claim has the lock, unless it was given back or its process is
- * gone: then the next number is free to claim. A highest claim is never removed, only outnumbered, and whoever claimed
- * looks again: a number that was given out, removed and so free once more is seen to be below another.
+ * Locks between the processes of one machine. A crash releases them.
+ *
+ * A process claims a lock by creating a hard link named with the next number; only one process can create it. The
+ * highest claim holds the lock, unless it was released or its process has ended: then the next number can be claimed.
+ * The highest claim is never removed. A lower number can be removed and claimed again by a process that listed the claims
+ * long ago, so each process lists them again after its claim and gives up a claim that is not the highest.
  */
 export interface Locks {
-  /** The lock, or the id of the process that has it. */
+  /** The lock, or the id of the process that holds it. */
   take: (name: string) => Promise<Lock | { heldBy: number }>
-  /** The id of the process that has a lock. Writes nothing. */
+  /** The id of the process that holds a lock. Writes nothing. */
   holder: (name: string) => Promise<number | undefined>
 }
 
 export interface Lock extends AsyncDisposable {
-  /** Never fails: where the disk takes no more, the lock is free to this process at once, to others once it is gone. */
+  /** Never fails. If the disk refuses the write, this process can take the lock again at once, others after it ends. */
   release: () => Promise<void>
 }
 
-/** Who claims, in a file that is empty once the claim is given back. */
+/** The content of a claim file, which is emptied on release. */
 const Claim = z.strictObject({
   id: z.uuid(),
   pid: z.int32().positive(),
-  /** The boot of the machine, and when the process began: they tell it apart from a later one with the same id. */
+  /** The boot of the machine and the start of the process: they distinguish it from a later one with the same id. */
   boot: z.string(),
   began: z.string(),
-  /** The device and inode of the claim's own file, so that it holds nothing in a copy of the folder. */
+  /** The device and inode of the claim file itself: a copy of the file is no claim. */
   file: z.string(),
 })
 type Claim = z.infer<typeof Claim>
 
 export function openLocks(folder: string): Locks {
-  /** Claims of this process that the disk did not let it give back. */
+  /** Claims of this process whose release could not be written. */
   const lapsed = new Set<string>()
 
   async function claimant(name: string, number: number | undefined): Promise<Claim | undefined> {
@@ -76,9 +78,9 @@ function claimPath(folder: string, name: string, number: number): string {
   return join(folder, `${name}.${number}`)
 }
 
-/** The numbers claimed, the highest last. */
+/** The claimed numbers, in ascending order. */
 async function claimsOf(folder: string, name: string): Promise<number[]> {
-  // So few names come in one call to the system, during which none is made or removed.
+  // So few names are read in one system call, during which none is created or removed.
   const files = await readdir(folder).catch(unless('ENOENT', []))
   return files
     .filter((file) => file.startsWith(`${name}.`))
@@ -88,7 +90,7 @@ async function claimsOf(folder: string, name: string): Promise<number[]> {
     .sort((a, b) => a - b)
 }
 
-/** Claims by linking a file that is whole already. Undefined where another was first, else the claim's id. */
+/** Links a draft that is already complete. Returns the claim's id, or undefined if another process was first. */
 async function claim(folder: string, path: string): Promise<string | undefined> {
   const id = randomUUID()
   const draft = join(folder, `.${process.pid}.${id}`)
@@ -113,7 +115,7 @@ async function claim(folder: string, path: string): Promise<string | undefined> 
   }
 }
 
-/** Undefined where there is no claim, where it was given back, and where it was copied from elsewhere. */
+/** Undefined if there is no claim, if it was released, and if the file is a copy. */
 async function readClaim(path: string): Promise<Claim | undefined> {
   const handle = await open(path, 'r').catch(unless('ENOENT', undefined))
   if (handle === undefined) return undefined
@@ -125,7 +127,7 @@ async function readClaim(path: string): Promise<Claim | undefined> {
   }
 }
 
-/** Removes the claims below the highest, and the drafts of processes that died before they linked them. */
+/** Removes the claims below the highest, and the drafts of processes that ended before they linked them. */
 async function tidy(folder: string, name: string, claims: readonly number[]): Promise<void> {
   const outnumbered = claims.slice(0, -1).map((number) => claimPath(folder, name, number))
   const drafts = (await readdir(folder)).filter((file) => {
@@ -139,28 +141,28 @@ async function tidy(folder: string, name: string, claims: readonly number[]): Pr
 async function isRunning({ pid, boot, began }: Claim): Promise<boolean> {
   if (boot !== (await bootId())) return false
   const told = await beganAt(pid)
-  // Where the system does not tell, one with that id is taken for the same.
+  // Where the system does not say when it started, assume that a process with this id is the same one.
   return told !== undefined && (told === began || told === '' || began === '')
 }
 
-/** Empty where the system has no such thing. */
+/** Empty on systems without one. */
 async function bootId(): Promise<string> {
   if (process.platform !== 'linux') return ''
   return (await readFile('/proc/sys/kernel/random/boot_id', 'utf8').catch(() => '')).trim()
 }
 
-/** When a process began, as its system tells it; empty where it does not; undefined where there is no such process. */
+/** When a process started, as the system writes it; empty if it does not say; undefined if there is no such process. */
 async function beganAt(pid: number): Promise<string | undefined> {
   if (!exists(pid)) return undefined
   if (process.platform === 'linux') {
     // proc_pid_stat(5): field 3 is the state, and field 22 the clock ticks from boot to the start.
     const stat = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => undefined)
     const fields = stat?.slice(stat.lastIndexOf(')') + 2).split(' ')
-    // A zombie is over, though nobody has asked how it ended.
+    // A zombie has ended; its parent has not collected its exit code yet.
     return fields?.[0] === 'Z' || fields?.[0] === 'X' ? undefined : (fields?.[19] ?? '')
   }
   if (process.platform === 'win32') return ''
-  // The same words whatever language and zone the terminal has.
+  // The same text whatever the terminal's language and time zone.
   const env = { LC_ALL: 'C', TZ: 'UTC' }
   const ps = promisify(execFile)('/bin/ps', ['-o', 'stat=', '-o', 'lstart=', '-p', String(pid)], { env })
   const [state, ...start] = (await ps.catch(() => ({ stdout: '' }))).stdout.trim().split(/\s+/)
