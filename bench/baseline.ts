@@ -14,10 +14,10 @@ import {
 import { Firestore, type Query } from '@google-cloud/firestore'
 import { http } from '@google-cloud/functions-framework'
 import * as z from 'zod'
-import { createSignIns } from '../functions/src/adapters/firebase-auth.ts'
+import { createSignIns, loadAuth } from '../functions/src/adapters/firebase-auth.ts'
 import { createFirestoreStore } from '../functions/src/adapters/firestore.ts'
 import { codec, createVault } from '../functions/src/adapters/node.ts'
-import { keepBodiesRaw } from '../functions/src/adapters/raw-body.ts'
+import { keepBodiesRaw } from '../functions/src/adapters/firebase-http.ts'
 import { parseBody } from '../functions/src/body.ts'
 import { budgetLeft, budgetSpent, chargeBudget } from '../functions/src/discovery/budgets.ts'
 import { paths } from '../functions/src/documents.ts'
@@ -52,13 +52,7 @@ function getBaseline(): Baseline {
   return (made.baseline ??= {
     firestore,
     store: createFirestoreStore(firestore),
-    signIns: createSignIns(async () => {
-      const [{ getApps, initializeApp }, { getAuth }] = await Promise.all([
-        import('firebase-admin/app'),
-        import('firebase-admin/auth'),
-      ])
-      return getAuth(getApps()[0] ?? initializeApp({ projectId }))
-    }),
+    signIns: createSignIns(() => loadAuth(projectId)),
     vault: createVault(process.env.KOKO_SECRET ?? ''),
   })
 }

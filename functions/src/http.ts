@@ -129,9 +129,6 @@ function jsonBody({ body, contentType }: HttpRequest): unknown {
   return parseBody(body)
 }
 
-/** Shorter answers are sent as they are. */
-export const compressedFromBytes = 1_000
-
 /** Whether a caller takes gzip (RFC 9110, section 12.5.3). */
 export function acceptsGzip(acceptEncoding: string | undefined): boolean {
   const weights = new Map(

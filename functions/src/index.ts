@@ -1,17 +1,19 @@
-import { callables, DirectoryError, invalidArgument, region, type CallableName } from '@koko/contract'
+import { callables, region, type CallableName } from '@koko/contract'
 import * as logger from 'firebase-functions/logger'
 import { defineInt, defineSecret, defineString } from 'firebase-functions/params'
 import { setGlobalOptions } from 'firebase-functions/v2'
-import { HttpsError, onCall, onRequest, type CallableFunction, type Request } from 'firebase-functions/v2/https'
+import { onRequest } from 'firebase-functions/v2/https'
 import { onSchedule } from 'firebase-functions/v2/scheduler'
-import { codec, compress, createVault, deriveKey } from './adapters/node.ts'
-import { keepBodiesRaw, sentContentType } from './adapters/raw-body.ts'
+import { createCallable } from './adapters/firebase-callable.ts'
+import { keepBodiesRaw, readRequest, writeJson } from './adapters/firebase-http.ts'
+import { logFault } from './adapters/firebase-logger.ts'
+import { codec, createVault, deriveKey } from './adapters/node.ts'
 import { parseCallableBody } from './body.ts'
 import { runCallable } from './calls.ts'
-import { createDiscoveryView } from './discovery/view.ts'
-import { acceptsGzip, compressedFromBytes, handleHttp, type Api } from './http.ts'
-import type { Ports } from './ports.ts'
 import { republishDiscovery as runRepublish } from './discovery/republish.ts'
+import { createDiscoveryView } from './discovery/view.ts'
+import { acceptsGzip, handleHttp, type Api } from './http.ts'
+import type { Ports } from './ports.ts'
 import { claimsOf } from './sessions.ts'
 
 const secret = defineSecret('KOKO_SECRET')
@@ -30,14 +32,14 @@ const projectId = process.env.GCLOUD_PROJECT ?? ''
 setGlobalOptions({
   region,
   secrets: [secret],
-  // The account that `npm run deploy` makes: it may do less than the platform's default one.
+  // The account that `npm run deploy` makes. It has fewer rights than the platform's default one.
   serviceAccount: `koko-runtime@${projectId}.iam.gserviceaccount.com`,
   memory: '512MiB',
   timeoutSeconds: 30,
   maxInstances: 20,
   concurrency: 40,
 })
-// The scheduler's own requests are the platform's to parse.
+// The platform parses the scheduler's requests itself.
 if (process.env.FUNCTION_TARGET !== 'republishDiscovery') keepBodiesRaw()
 
 const isEmulated = process.env.FUNCTIONS_EMULATOR === 'true'
@@ -46,7 +48,7 @@ const allowedOrigins = [process.env.WEB_ORIGIN ?? '', ...hostingOrigins].filter(
 
 const getApi = once(async (): Promise<Api> => {
   if (secret.value().length < 32) throw new Error('KOKO_SECRET must have at least 32 characters')
-  const [{ createFirestoreStore }, { Firestore }, { createSignIns }, { createProofs }] = await Promise.all([
+  const [{ createFirestoreStore }, { Firestore }, { createSignIns, loadAuth }, { createProofs }] = await Promise.all([
     import('./adapters/firestore.ts'),
     import('@google-cloud/firestore'),
     import('./adapters/firebase-auth.ts'),
@@ -55,10 +57,10 @@ const getApi = once(async (): Promise<Api> => {
   const key = (purpose: string) => deriveKey(secret.value(), purpose).toString('hex')
   const ports: Ports = {
     store: createFirestoreStore(new Firestore({ projectId, ignoreUndefinedProperties: true })),
-    signIns: createSignIns(once(loadAuth)),
+    signIns: createSignIns(once(() => loadAuth(projectId))),
     proofs: createProofs(
       { signature: key('challenge'), solution: key('solution') },
-      // Under the emulators a proof is a formality.
+      // Under the emulators a proof takes little work.
       Math.ceil(registrationCost.value() / (isEmulated ? 20 : 1)),
     ),
     vault: createVault(secret.value()),
@@ -81,37 +83,10 @@ const getApi = once(async (): Promise<Api> => {
   }
 })
 
-async function loadAuth() {
-  const [{ getApps, initializeApp }, { getAuth }] = await Promise.all([
-    import('firebase-admin/app'),
-    import('firebase-admin/auth'),
-  ])
-  return getAuth(getApps()[0] ?? initializeApp({ projectId }))
-}
-
 /** The HTTP API, behind Hosting's rewrite of `/api/v1`. */
 export const api = onRequest({ invoker: 'public' }, async (request, response) => {
-  const answer = await handleHttp(
-    await getApi(),
-    {
-      method: request.method,
-      url: request.originalUrl,
-      authorization: request.header('authorization'),
-      contentType: sentContentType(request),
-      body: bytesOf(request),
-    },
-    new Date(),
-  )
-  const headers = { ...answer.headers, 'content-type': 'application/json; charset=utf-8', vary: 'accept-encoding' }
-  const text = JSON.stringify(answer.body)
-  if (text.length < compressedFromBytes || !acceptsGzip(request.header('accept-encoding'))) {
-    response.writeHead(answer.status, { ...headers, 'content-length': Buffer.byteLength(text) }).end(text)
-    return
-  }
-  const packed = await compress(text)
-  response
-    .writeHead(answer.status, { ...headers, 'content-encoding': 'gzip', 'content-length': packed.length })
-    .end(packed)
+  const answer = await handleHttp(await getApi(), readRequest(request), new Date())
+  await writeJson(response, answer, acceptsGzip(request.header('accept-encoding')))
 })
 
 export const createRegistrationChallenge = callable('createRegistrationChallenge')
@@ -127,7 +102,7 @@ export const exportAgent = callable('exportAgent')
 export const createSettingsLink = callable('createSettingsLink')
 export const redeemSettingsLink = callable('redeemSettingsLink')
 
-/** Every minute; a run that is cut off is taken up by the next. */
+/** Runs every minute. The next run continues one that was cut off. */
 export const republishDiscovery = onSchedule(
   { schedule: 'every 1 minutes', timeoutSeconds: 120, maxInstances: 1, retryCount: 0 },
   async () => {
@@ -136,90 +111,24 @@ export const republishDiscovery = onSchedule(
       logger.info('republished', { ...(await runRepublish(ports, () => new Date(), undefined, logFault)) })
     } catch (error) {
       logFault(error)
-      // The platform logs the message of what is thrown, so that it must be ours.
+      // The platform logs the message of a thrown error, so it must not quote data.
       throw new Error('The republish failed; the next run takes it up.', { cause: error })
     }
   },
 )
 
-/**
- * A callable whose body is checked as bytes before the platform's own parser sees any of it, and its token by us: the
- * platform would log parts of one it refuses, refuse every one when it has no keys, and none under the emulators.
- */
-function callable(name: CallableName): CallableFunction<unknown, Promise<unknown>> {
-  const arrivals = new WeakMap<Request, { authorization?: string | undefined; refusal?: DirectoryError }>()
-  const onParsed = onCall({ cors: allowedOrigins, invoker: 'public' }, async ({ data, rawRequest }) => {
-    try {
-      const { authorization, refusal } = arrivals.get(rawRequest) ?? {}
-      if (refusal !== undefined) throw refusal
+function callable(name: CallableName) {
+  return createCallable({
+    allowedOrigins,
+    read: readRequest,
+    parse: parseCallableBody,
+    async run(data, authorization) {
       const { ports } = await getApi()
       const claims = callables[name].caller === 'anyone' ? null : await claimsOf(ports, authorization)
-      return await runCallable(ports, name, claims, data, new Date())
-    } catch (error) {
-      throw httpsErrorOf(error)
-    }
+      return runCallable(ports, name, claims, data, new Date())
+    },
+    onFault: logFault,
   })
-  const onBytes = (request: Request, response: Parameters<typeof onParsed>[1]) => {
-    if (request.method !== 'OPTIONS') {
-      const { authorization } = request.headers
-      delete request.headers.authorization
-      delete request.headers['x-firebase-appcheck']
-      request.headers['content-type'] = 'application/json'
-      request.body = { data: null }
-      try {
-        request.body = { data: parseCall(request) }
-        arrivals.set(request, { authorization })
-      } catch (error) {
-        if (!(error instanceof DirectoryError)) throw error
-        arrivals.set(request, { refusal: error })
-      }
-      // The platform's own refusal of another method has no details.
-      request.method = 'POST'
-    }
-    return onParsed(request, response)
-  }
-  return Object.defineProperties(onBytes, Object.getOwnPropertyDescriptors(onParsed)) as typeof onParsed
-}
-
-function parseCall(request: Request): unknown {
-  if (request.method !== 'POST') throw invalidArgument([{ path: '', message: 'must be sent by POST' }])
-  const data = parseCallableBody(bytesOf(request))
-  if (!/^application\/json(;|$)/i.test(sentContentType(request) ?? '')) {
-    throw invalidArgument([{ path: '', message: 'must be sent as application/json' }])
-  }
-  return data
-}
-
-function httpsErrorOf(error: unknown): HttpsError {
-  if (error instanceof DirectoryError && error.code !== 'internal') {
-    if (error.code === 'unavailable') logFault(error)
-    return new HttpsError(error.code, error.message, error.details)
-  }
-  logFault(error)
-  return new HttpsError('internal', 'Something went wrong on our side. Try again later.')
-}
-
-/** What went wrong and where in the code; never the message, which can quote what somebody sent or stored. */
-function logFault(error: unknown): void {
-  const cause = error instanceof DirectoryError && error.cause instanceof Error ? error.cause : error
-  const { name, code, stack } = (cause instanceof Error ? cause : {}) as {
-    name?: string
-    code?: unknown
-    stack?: string
-  }
-  logger.error('fault', {
-    name,
-    code: typeof code === 'string' || typeof code === 'number' ? code : undefined,
-    at: stack
-      ?.split('\n')
-      .filter((line) => /^\s+at /.test(line))
-      .slice(0, 8),
-  })
-}
-
-/** The body as it was sent; the platform sets none for a request without one. */
-function bytesOf(request: { rawBody?: Uint8Array }): Uint8Array {
-  return request.rawBody ?? new Uint8Array()
 }
 
 function addressOf(hostAndPort: string | undefined): { host: string; port: number } {

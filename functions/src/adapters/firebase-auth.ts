@@ -2,7 +2,16 @@ import { DirectoryError } from '@koko/contract'
 import type { Auth } from 'firebase-admin/auth'
 import type { SignIns } from '../ports.ts'
 
-/** Sign-ins on Firebase Authentication. `auth` is asked for at the first use: it is slow to load. */
+/** The SDK takes long to load: load it on first use. */
+export async function loadAuth(projectId: string): Promise<Auth> {
+  const [{ getApps, initializeApp }, { getAuth }] = await Promise.all([
+    import('firebase-admin/app'),
+    import('firebase-admin/auth'),
+  ])
+  return getAuth(getApps()[0] ?? initializeApp({ projectId }))
+}
+
+/** Sign-ins on Firebase Authentication. `auth` is called on first use. */
 export function createSignIns(auth: () => Promise<Auth>): SignIns {
   return {
     mint: async (agentId, claims) => (await auth()).createCustomToken(agentId, claims),

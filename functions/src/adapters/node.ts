@@ -8,8 +8,7 @@ import {
   randomBytes,
   randomUUID,
 } from 'node:crypto'
-import { promisify } from 'node:util'
-import { gunzipSync, gzip, gzipSync } from 'node:zlib'
+import { gunzipSync, gzipSync } from 'node:zlib'
 import type { Codec, Vault } from '../ports.ts'
 
 const ivBytes = 12
@@ -59,13 +58,6 @@ export function createVault(secrets: string): Vault {
       }
     },
   }
-}
-
-const gzipInPool = promisify(gzip)
-
-/** An answer as it travels, at the level that packs a page of listings to a sixth, off the thread that serves. */
-export function compress(text: string): Promise<Uint8Array> {
-  return gzipInPool(text, { level: 4 })
 }
 
 /** Gzip at a level that packs a thousand listings to a fifth in a few milliseconds. */
