@@ -26,10 +26,16 @@ const directlyIn = (folder: string) => (path: string) => posix.dirname(path) ===
 const isPackage = (specifier: string, name: string) => specifier === name || specifier.startsWith(`${name}/`)
 const isContract = (specifier: string) => isPackage(specifier, '@koko/contract')
 const index = 'functions/src/index.ts'
+/** The files that put the wings of the cloud together: the callables and the HTTP API. */
+const isComposition = (file: string) => ['functions/src/calls.ts', 'functions/src/http.ts'].includes(file)
+const isShared = (file: string) => directlyIn('functions/src')(file) && file !== index && !isComposition(file)
+const isInWing = (...wings: string[]) => {
+  const folders = wings.map((wing) => under(`functions/src/${wing}`))
+  return (file: string) => folders.some((holds) => holds(file))
+}
 const isCore = (file: string) =>
-  (directlyIn('functions/src')(file) && file !== index) ||
-  under('functions/src/directory')(file) ||
-  under('functions/src/discovery')(file)
+  isShared(file) || isComposition(file) || isInWing('directory', 'discovery', 'identity')(file)
+const isContractOrZod = (specifier: string) => isContract(specifier) || isPackage(specifier, 'zod')
 
 const Packages = z.record(z.string(), z.string()).default({})
 const Manifest = z.looseObject({ dependencies: Packages, devDependencies: Packages })
@@ -49,9 +55,30 @@ const places: Record<string, Place> = {
     mayBeEmpty: false,
   },
   'functions/src': {
-    holds: isCore,
-    allows: (specifier) => isCore(specifier) || isContract(specifier) || isPackage(specifier, 'zod'),
+    holds: isShared,
+    allows: (specifier) => isShared(specifier) || isContractOrZod(specifier),
     mayBeEmpty: false,
+  },
+  'functions/src/{calls,http}.ts': {
+    holds: isComposition,
+    allows: (specifier) => isCore(specifier) || isContractOrZod(specifier),
+    mayBeEmpty: false,
+  },
+  'functions/src/directory': {
+    holds: isInWing('directory'),
+    allows: (specifier) => isShared(specifier) || isInWing('directory')(specifier) || isContractOrZod(specifier),
+    mayBeEmpty: false,
+  },
+  'functions/src/discovery': {
+    holds: isInWing('discovery'),
+    allows: (specifier) =>
+      isShared(specifier) || isInWing('directory', 'discovery')(specifier) || isContractOrZod(specifier),
+    mayBeEmpty: false,
+  },
+  'functions/src/identity': {
+    holds: isInWing('identity'),
+    allows: (specifier) => isShared(specifier) || isInWing('identity')(specifier) || isContractOrZod(specifier),
+    mayBeEmpty: true,
   },
   'functions/src/adapters': {
     holds: under('functions/src/adapters'),
@@ -160,7 +187,15 @@ describe('the table refuses', () => {
     ['functions/src/discovery/discover.ts', "import { api } from '../index.ts'"],
     ['functions/src/discovery/discover.ts', "import { Channels } from '../../../contract/src/channels.ts'"],
     ['functions/src/discovery/discover.ts', "import { createWorld } from '../../../testing/world.ts'"],
+    ['functions/src/discovery/discover.ts', "import { runCallable } from '../calls.ts'"],
+    ['functions/src/directory/retention.ts', "import { republishDiscovery } from '../discovery/republish.ts'"],
+    ['functions/src/directory/retention.ts', "import type { View } from '../discovery/view.ts'"],
+    ['functions/src/identity/passports.ts', "import { writeListing } from '../directory/listing-change.ts'"],
+    ['functions/src/identity/passports.ts', "import { discover } from '../discovery/discover.ts'"],
+    ['functions/src/sessions.ts', "import { heartbeat } from './directory/presence.ts'"],
+    ['functions/src/sessions.ts', "import { handleHttp } from './http.ts'"],
     ['functions/src/adapters/firestore.ts', "import { createVault } from './node.ts'"],
+    ['functions/src/adapters/firebase-callable.ts', "import { runCallable } from '../calls.ts'"],
     ['functions/src/adapters/firestore.ts', "import { discover } from '../discovery/discover.ts'"],
     ['functions/src/adapters/firestore.ts', "import { api } from '../index.ts'"],
     ['contract/src/listing.ts', "import { readFileSync } from 'node:fs'"],
@@ -192,6 +227,9 @@ describe('the table refuses', () => {
         'functions/src/discovery/discover.ts',
         "import { Listing } from '@koko/contract'\nimport type { Ports } from '../ports.ts'",
       ],
+      ['functions/src/discovery/republish.ts', "import { removeInactiveAgents } from '../directory/retention.ts'"],
+      ['functions/src/calls.ts', "import './directory/presence.ts'\nimport './discovery/export.ts'"],
+      ['functions/src/identity/passports.ts', "import { paths } from '../documents.ts'\nimport './whois.ts'"],
       [
         'functions/src/adapters/node.ts',
         "import 'node:crypto'\nimport 'node:zlib'\nimport type { Vault } from '../ports.ts'",
@@ -211,8 +249,7 @@ describe('the table refuses', () => {
 })
 
 describe('nothing is ambient in the contract and the core', () => {
-  const isPure = (file: string) => Object.entries(places).some(([name, { holds }]) => pure.has(name) && holds(file))
-  const pure = new Set(['contract/src', 'functions/src'])
+  const isPure = (file: string) => under('contract/src')(file) || isCore(file)
 
   /** Where a file reads the clock, randomness or the process for itself. */
   function ambient(file: string, text: string): string[] {
