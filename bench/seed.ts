@@ -4,7 +4,7 @@ import type { Account, Entry, Manifest, Shard } from '../functions/src/documents
 import { paths } from '../functions/src/documents.ts'
 import { republishLimits } from '../functions/src/limits.ts'
 import type { Fields } from '../functions/src/ports.ts'
-import { entryKey, packStretch, seenBetween, type PackedShard } from '../functions/src/discovery/shards.ts'
+import { entryKey, packShards, seenRange, type PackedShard } from '../functions/src/discovery/shards.ts'
 import { generateRoom, type Agent } from './room.ts'
 
 const documentsAtOnce = 400
@@ -43,14 +43,14 @@ export function planRoom(size: number, nowMs: number): SeededRoom & { packed: Pa
     .map((entry) => ({ key: entryKey(entry), entry }))
     .sort((a, b) => (a.key < b.key ? -1 : 1))
     .map(({ entry }) => entry)
-  const packed = packStretch(codec, '', entries, republishLimits)
+  const packed = packShards(codec, '', entries, republishLimits)
   const shards = packed.map(({ start, entries: held, bytes }, index) => ({
     id: `1-${index + 1}`,
     start,
     revision: 1,
     agents: held.length,
     bytes: bytes.length,
-    ...seenBetween(held),
+    ...seenRange(held),
   }))
   return { agents, manifest: { revision: 1, shards }, packed }
 }

@@ -14,6 +14,7 @@ import {
   takeDownHandle,
   takeDownListing,
 } from '../functions/src/directory/takedown.ts'
+import { goneWithinMs, second } from '../functions/src/limits.ts'
 import { environment, ports, project as localProject, root } from './stack/addresses.ts'
 import { Failure, reportFailure } from './failure.ts'
 import { isTaken } from './stack/ports.ts'
@@ -69,7 +70,7 @@ export async function runTakedown(options: Options, readHandle: () => Promise<st
   return [
     `${count(listings, 'listing')} changed; the handle is refused from now on.`,
     ...(listings === 0 ? ['No listing held it: compare it with the report, digit by digit.'] : []),
-    'It is out of every answer that begins more than 10 s from now.',
+    `It is out of every answer that begins more than ${goneWithinMs / second} s from now.`,
   ].join('\n')
 }
 

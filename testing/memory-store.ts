@@ -1,5 +1,6 @@
 import { DirectoryError } from '@koko/contract'
-import type { Fields, Query, Store, Stored, Stretch, Transaction } from '../functions/src/ports.ts'
+import { idOf } from '../functions/src/documents.ts'
+import type { Fields, Query, Store, Stored, TextRange, Transaction } from '../functions/src/ports.ts'
 
 /** How often a transaction begins anew before it gives up, as Firestore's client does by default. */
 const attempts = 5
@@ -63,7 +64,7 @@ export function createMemoryStore(
         const fields = read(path)
         return fields === null ? [] : [{ path, fields }]
       })
-      const found = between === undefined ? all : inStretch(all, between)
+      const found = between === undefined ? all : inRange(all, between)
       const matching =
         where === undefined
           ? found
@@ -153,14 +154,12 @@ function isWithin(value: unknown, where: NonNullable<Query['where']>): boolean {
   return value instanceof Date && value <= atMost
 }
 
-function inStretch(stored: readonly Stored[], { field, from, to }: Stretch): Stored[] {
+function inRange(stored: readonly Stored[], { field, from, to }: TextRange): Stored[] {
   const placed = stored.flatMap(({ path, fields }) => {
     const text = at(fields, field)
-    return typeof text === 'string'
-      ? [{ text, id: path.slice(path.lastIndexOf('/') + 1), stored: { path, fields } }]
-      : []
+    return typeof text === 'string' ? [{ text, id: idOf(path), stored: { path, fields } }] : []
   })
-  const isBefore = (a: Stretch['from'], b: Stretch['from']) => a.text < b.text || (a.text === b.text && a.id < b.id)
+  const isBefore = (a: TextRange['from'], b: TextRange['from']) => a.text < b.text || (a.text === b.text && a.id < b.id)
   return placed
     .filter((each) => !isBefore(each, from) && (to === null || isBefore(each, to)))
     .sort((a, b) => (isBefore(a, b) ? -1 : 1))

@@ -4,7 +4,7 @@ import { codec, createVault } from '../functions/src/adapters/node.ts'
 import { runCallable } from '../functions/src/calls.ts'
 import { createDiscoveryView, type DiscoveryView } from '../functions/src/discovery/view.ts'
 import { discover } from '../functions/src/discovery/discover.ts'
-import type { RemovalLimits } from '../functions/src/limits.ts'
+import { customTokenLifetimeMs, type RemovalLimits } from '../functions/src/limits.ts'
 import type { Fields, Ports, SignIns } from '../functions/src/ports.ts'
 import { sessionOf } from '../functions/src/sessions.ts'
 import { createMemoryStore, type MemoryStore, type OnAwait } from './memory-store.ts'
@@ -18,8 +18,6 @@ export interface TestSignIns extends SignIns {
   exchange: (token: string) => Claims
   existing: Set<string>
 }
-
-const customTokenLifetimeMs = 3_600_000
 
 function createTestSignIns(realMs: () => number, initial: Iterable<string>): TestSignIns {
   const existing = new Set(initial)

@@ -10,9 +10,9 @@ import {
   type Unlinks,
 } from '@koko/contract'
 import * as z from 'zod'
-import type { Fields, Reader } from './ports.ts'
+import type { Fields, Query, Reader, Store, Stored } from './ports.ts'
 
-/** The paths of every kind of document there is. */
+/** The path of every kind of document. */
 export const paths = {
   badge: (agentId: string) => `agents/${agentId}`,
   listing: (room: RoomName, agentId: string) => `${paths.listings(room)}/${agentId}`,
@@ -32,56 +32,73 @@ export const paths = {
   removalNumbers: 'runs/removals',
 }
 
-// Server-only documents are read without regard to fields that another version of the server may have added.
+/** The last part of a path: the document's id. */
+export function idOf(path: string): string {
+  return path.slice(path.lastIndexOf('/') + 1)
+}
 
-/** `accounts/{agentId}`: what the server alone knows of an agent. */
+/** Every document of a collection in the order of ids, in pages of at most `limit`. No page is empty. */
+export async function* pagesOf(
+  store: Pick<Store, 'query'>,
+  query: Pick<Query, 'collection' | 'idsOnly' | 'limit'>,
+): AsyncGenerator<Stored[]> {
+  let page = await store.query(query)
+  for (let last = page.at(-1); last !== undefined; last = page.at(-1)) {
+    yield page
+    page = await store.query({ ...query, afterId: idOf(last.path) })
+  }
+}
+
+// Server-only documents are parsed leniently: another version of the server may have added fields.
+
+/** `accounts/{agentId}`: what only the server knows about an agent. */
 export const Account = z.object({
   /** SHA-256 of the secret. */
   secretHash: z.string(),
-  /** Raised when the secret changes; a session carries the one it began under. */
+  /** Incremented when the secret changes. A session carries the generation it began with. */
   generation: z.int(),
-  /** Raised by each change of the listing, so that a shard's entry can be told from a newer one. */
+  /** Incremented by each change of the listing, to order the entries of an agent. */
   revision: z.int(),
-  /** When the publishing allowance will be whole again (generic cell rate algorithm, ATM Forum TM 4.0). */
+  /** When the publishing allowance will be full again (generic cell rate algorithm, ATM Forum TM 4.0). */
   publishAllowanceFullAtMs: Milliseconds,
   /** The UTC day that the counts belong to, and the listings and ids served on it. */
   budget: z.object({ dayMs: Milliseconds, discovered: z.int(), fetched: z.int() }),
-  /** The settings link that is open, by the hash of its code. */
+  /** The hash of the open settings link's code. */
   settingsLinkHash: z.string().nullable(),
-  /** Since which UTC day the agent has no listing; null while it has one. */
+  /** The UTC day since which the agent has had no listing; null while it has one. */
   unlistedSinceMs: Milliseconds.nullable(),
   /** The area of the agent's listing; null where it has none. */
   area: Area.nullable().default(null),
 })
 export type Account = z.infer<typeof Account>
 
-/** `changes/{agentId}`: the republish owes this agent a visit. */
+/** `changes/{agentId}`: the agent's listing changed, and the republish has not applied it to the shards yet. */
 export const Change = z.object({
   room: RoomName,
   revision: z.int(),
-  /** The area that the agent has in a shard; null for none. */
+  /** The area under which the shards hold the agent; null for none. */
   from: Area.nullable(),
   /** The area that the agent has now; null for none. */
   to: Area.nullable(),
-  /** An unlink waits for its `goneAtMs`. */
+  /** The republish must still write an unlink's `goneAtMs`. */
   unlinked: z.boolean(),
 })
 export type Change = z.infer<typeof Change>
 
-/** In the stead of a removal's number until it gets one: above every number. */
-export const unnumbered = Number.MAX_SAFE_INTEGER
+/** The sequence number of a removal that has none yet. It sorts above every assigned one. */
+export const unassignedNumber = Number.MAX_SAFE_INTEGER
 
-/** `removals/{agentId}`: entries of shards below `revision` must not show these channels. */
+/** `removals/{agentId}`: a tombstone. Entries of shards below `revision` must not show these channels. */
 export const Removal = z.object({
   room: RoomName,
   revision: z.int(),
   channels: z.array(Channel),
-  /** By which an instance finds those that are new to it, where there are many. */
-  number: z.int().default(unnumbered),
+  /** The sequence number by which an instance finds new removals when there are many. */
+  number: z.int().default(unassignedNumber),
 })
 export type Removal = z.infer<typeof Removal>
 
-/** `runs/removals`: the last number that a removal was given. */
+/** `runs/removals`: the last sequence number that was assigned. */
 export const RemovalNumbers = z.object({ last: z.int() })
 export type RemovalNumbers = z.infer<typeof RemovalNumbers>
 
@@ -89,15 +106,15 @@ export type RemovalNumbers = z.infer<typeof RemovalNumbers>
 export const SettingsLink = z.object({ agentId: AgentId, expiresAt: z.date() })
 export type SettingsLink = z.infer<typeof SettingsLink>
 
-/** `departures/{random id}`: a removed agent whose sign-in is deleted again when its last token has run out. */
+/** `departures/{random id}`: a removed agent whose sign-in is deleted again when its last token has expired. */
 export const Departure = z.object({ sealedAgentId: z.string(), dueAtMs: Milliseconds })
 export type Departure = z.infer<typeof Departure>
 
-/** `takedowns/{keyed hash of a handle}`: since which UTC day nobody may publish that handle. */
+/** `takedowns/{keyed hash of a handle}`: the UTC day since which nobody may publish that handle. */
 export const Takedown = z.object({ sinceMs: Milliseconds })
 export type Takedown = z.infer<typeof Takedown>
 
-/** `discovery/{room}`: the shards, in the order of their keys. Each holds the keys from its start to the next one's. */
+/** `discovery/{room}`: the shards in key order. Each holds the keys from its `start` to the next shard's. */
 export const Manifest = z.object({
   revision: z.int(),
   shards: z.array(
@@ -110,7 +127,7 @@ export const Manifest = z.object({
       /** The oldest and the newest `lastSeenAtMs` of its entries; null for none. */
       oldestSeenAtMs: Milliseconds.nullable(),
       newestSeenAtMs: Milliseconds.nullable(),
-      /** There is no such document any more: what was in it is yet to be taken from the listings. */
+      /** The document is missing or damaged. Its entries have to be rebuilt from the listings. */
       isLost: z.literal(true).optional(),
     }),
   ),
@@ -126,7 +143,7 @@ export type Shard = z.infer<typeof Shard>
 
 export const Entry = z.object({
   revision: z.int(),
-  /** The manifest's revision since which the agent is at this place in the shards. */
+  /** The manifest's revision since which the agent has this key. */
   placedAt: z.int().default(0),
   listing: Listing,
 })
@@ -136,7 +153,7 @@ export type Entry = z.infer<typeof Entry>
 export const Run = z.object({ finishedAtMs: Milliseconds })
 export type Run = z.infer<typeof Run>
 
-/** Reads one document; null where there is none. A document of a shape that is not ours is `internal`. */
+/** Reads one document; null if it does not exist. Throws `internal` for an unknown shape. */
 export async function readDocument<T>(reader: Reader, path: string, schema: z.ZodType<T>): Promise<T | null> {
   const [fields] = await reader.get([path])
   return parseStored(schema, fields ?? null)
@@ -149,7 +166,7 @@ export function parseStored<T>(schema: z.ZodType<T>, fields: Fields | null): T |
   throw new DirectoryError('internal', 'A stored document does not have the shape that this version writes.')
 }
 
-/** The unlinks as they are stored. What is there in some other form is an unlink all the same, of this moment. */
+/** The stored unlinks. A value of an unknown shape counts as an unlink made now, so that it hides the channel. */
 export function unlinksOf(fields: Fields | null | undefined, now: Date): Unlinks {
   const unlinks: Unlinks = {}
   for (const channel of Channel.options) {

@@ -10,30 +10,30 @@ export interface Stored {
 
 export interface Query {
   collection: string
-  /** Only documents whose field, by its dotted path, is at most, or above, this; smallest first. */
+  /** Only documents whose field (a dotted path) is at most, or above, this value; smallest first. */
   where?: { field: string; atMost: number | Date } | { field: string; above: number }
-  /** Only documents whose field is text in this stretch, in the order of the text, then of ids. */
-  between?: Stretch
+  /** Only documents whose field is text in this range, in the order of the text, then of ids. */
+  between?: TextRange
   /** Only documents after this id; in the order of ids unless `where` orders them. */
   afterId?: string
-  /** Documents without their fields. */
+  /** Leaves out the fields. */
   idsOnly?: boolean
   limit: number
 }
 
-/** Texts of a field, and below a text the ids: `from` is in the stretch, `to` is not; null is the end. */
-export interface Stretch {
+/** A range over a field's texts, then over ids. `from` is included, `to` is not; null means no end. */
+export interface TextRange {
   field: string
   from: { text: string; id: string }
   to: { text: string; id: string } | null
 }
 
 export interface Reader {
-  /** The documents at these paths, in this order; null where there is none. */
+  /** The documents at these paths, in this order; null for one that does not exist. */
   get: (paths: readonly string[]) => Promise<(Fields | null)[]>
 }
 
-/** Reads first, then writes; all of it takes place, or none. */
+/** Reads first, then writes. All writes take place, or none. */
 export interface Transaction extends Reader {
   /** Creates or replaces. */
   set: (path: string, fields: Fields) => void
@@ -45,23 +45,23 @@ export interface Store extends Reader {
   /** How many documents a collection has. */
   count: (collection: string) => Promise<number>
   /**
-   * Runs `work` in a serializable transaction, again when it lost a race; throws `aborted` when it lost too often.
-   * What `work` returns or throws is passed on; a throw writes nothing.
+   * Runs `work` in a serializable transaction. Retries it when it loses a race, and throws `aborted` after too many
+   * attempts. Passes on what `work` returns or throws; a throw writes nothing.
    */
   transaction: <T>(work: (transaction: Transaction) => Promise<T>) => Promise<T>
 }
 
 /** Firebase Authentication. */
 export interface SignIns {
-  /** A custom token for the agent with these claims, good for an hour. */
+  /** A custom token for the agent with these claims, valid for an hour. */
   mint: (agentId: string, claims: Record<string, unknown>) => Promise<string>
   /** The claims of a valid ID token; null for any other. */
   verify: (idToken: string) => Promise<Record<string, unknown> | null>
-  /** The sign-in record as it is kept; empty where there is none. */
+  /** The stored sign-in record; empty if there is none. */
   record: (agentId: string) => Promise<Fields>
-  /** Ends the refresh tokens of the agent. */
+  /** Revokes the agent's refresh tokens. */
   revoke: (agentId: string) => Promise<void>
-  /** Deletes the sign-in; fine where there is none. */
+  /** Deletes the sign-in, if there is one. */
   remove: (agentId: string) => Promise<void>
 }
 
@@ -80,15 +80,15 @@ export interface Vault {
   uuid: () => string
   /** 32 random bytes as 43 characters of base64url. */
   code: () => string
-  /** SHA-256 in base64url, for what is itself random. */
+  /** SHA-256 in base64url, for values that are random. */
   hash: (text: string) => string
-  /** HMAC-SHA-256 in hex, for what could be guessed: under the server's key, then under each former one. */
+  /** HMAC-SHA-256 in hex, for values that can be guessed: under the server's key, then under each former one. */
   keyedHashes: (purpose: string, text: string) => [current: string, ...former: string[]]
-  /** A number of at least 0 and below 1, by a keyed hash. */
+  /** A number from 0 up to, not including, 1, from a keyed hash. */
   fraction: (purpose: string, text: string) => number
-  /** Encrypts and authenticates under the server's key. */
+  /** Encrypts and authenticates a text under the server's key. */
   seal: (purpose: string, text: string) => string
-  /** What was sealed for this purpose; null for anything else. */
+  /** The text that was sealed for this purpose; null for anything else. */
   open: (purpose: string, sealed: string) => string | null
 }
 
@@ -103,7 +103,7 @@ export interface Ports {
   proofs: Proofs
   vault: Vault
   codec: Codec
-  /** Milliseconds that pass at the rate of real time and never jump. */
+  /** Milliseconds of a clock that never jumps. */
   monotonicMs: () => number
   /** Where the web pages are, such as `https://example-project.web.app`. */
   webOrigin: string

@@ -3,10 +3,10 @@ import * as z from 'zod'
 import { Account, parseStored, paths } from './documents.ts'
 import type { Fields, Ports, Reader } from './ports.ts'
 
-/** Who calls, as a valid ID token says. */
+/** The caller, according to a valid ID token. */
 export interface Session {
   agentId: string
-  /** Of the secret that the session began under; 0 where the token does not say. */
+  /** The generation of the secret that the session began with; 0 if the token has none. */
   generation: number
   /** When a settings session ends; null for an agent's own session. */
   settingsUntilMs: number | null
@@ -14,7 +14,7 @@ export interface Session {
 
 const Claims = z.object({
   uid: AgentId,
-  // A password or an email address can be linked to a user by any session of it; its tokens carry none of our claims.
+  // Any session of a user can link a password or an email address. Tokens of such a sign-in lack our claims.
   firebase: z.object({ sign_in_provider: z.literal('custom') }),
   generation: z.int().default(0),
   settings: z.boolean().default(false),
@@ -27,7 +27,7 @@ export async function claimsOf({ signIns }: Ports, authorization: string | undef
   return idToken === undefined ? null : signIns.verify(idToken)
 }
 
-/** The session that a token's claims stand for; null where they stand for none. */
+/** The session of a token's claims; null if they are not a session's. */
 export function sessionOf(claims: unknown): Session | null {
   const result = Claims.safeParse(claims)
   if (!result.success) return null
@@ -39,7 +39,7 @@ export function unauthenticated(): DirectoryError {
   return new DirectoryError('unauthenticated', 'Sign in as a registered agent: signInAgent gives a token.')
 }
 
-/** Refuses a session that may not make this call, whatever is stored. */
+/** Throws `permission-denied` if this kind of session may not make the call. */
 export function assertMayCall(session: Session, caller: Caller, now: Date): void {
   if (session.settingsUntilMs === null) {
     if (caller !== 'settings') return
@@ -58,13 +58,13 @@ export interface Owner {
   account: Account
 }
 
-/** The agent of this session, or null where it is removed or the session ended with an older secret. */
+/** The agent of this session; null if it was removed, or if a new secret ended the session. */
 export async function findOwner(reader: Reader, session: Session): Promise<Owner | null> {
   const [badge, account] = await reader.get(ownerPaths(session))
   return ownerOf(session, badge, account)
 }
 
-/** What `ownerOf` is told from. */
+/** The documents that `ownerOf` needs. */
 export function ownerPaths({ agentId }: Session): [badge: string, account: string] {
   return [paths.badge(agentId), paths.account(agentId)]
 }

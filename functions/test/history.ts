@@ -32,7 +32,7 @@ import { call, codeOf, createWorld, look, profileIn, register, type Claims, type
 const limits = { shardAgents: 3, shardBytes: 100_000, mergeAgents: 2, batchAgents: 2, batchShards: 2 }
 
 /** So few that an instance asks for new removals only, by their numbers. */
-const fewAtOnce = { few: 1, page: 2, mostUnnumbered: 20, numberedFrom: 1, numberedAtOnce: 2, most: 100 }
+const fewAtOnce = { readWholeBelow: 1, pageSize: 2, maxNewPerRead: 20, minBacklog: 1, numberBatch: 2, maxTotal: 100 }
 
 const second = 1_000
 const minute = 60 * second

@@ -4,8 +4,8 @@ import { deriveKey } from 'altcha-lib/algorithms/pbkdf2'
 import type { Proofs } from '../ports.ts'
 
 /**
- * The solver tries the counters from 1; which one it is, is known to the server alone. Every one is as likely: a range
- * that began further on would spare the attempts before it to those who know.
+ * The solver tries the counters from 1; only the server knows which is right. Each is equally likely: in a range that
+ * started higher, a solver could skip the attempts below it.
  */
 const lastCounter = 512
 
@@ -38,7 +38,7 @@ export function createProofs(keys: { signature: string; solution: string }, cost
         hmacSignatureSecret: keys.signature,
         hmacKeySignatureSecret: keys.solution,
       })
-      // Expiry is looked at before the signature: it says nothing about whose challenge it is.
+      // The library checks expiry first, so `expired` does not mean that the signature is valid.
       if (expired) return 'expired'
       return verified ? { expiresAtMs: parameters.data.expiresAt * 1_000 } : 'invalid'
     },

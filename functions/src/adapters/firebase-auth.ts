@@ -22,8 +22,7 @@ export function createSignIns(auth: () => Promise<Auth>): SignIns {
       try {
         return await (await auth()).verifyIdToken(idToken)
       } catch (error) {
-        // Only the Auth emulator looks the user up, once the token is found valid; whether the agent is removed is
-        // for its badge to say.
+        // Only the Auth emulator looks up the user, of a valid token. The badge says whether the agent was removed.
         if (codeOf(error) === 'auth/user-not-found') return { ...claims, uid: claims.sub }
         if (isRefusal(error)) return null
         throw new DirectoryError('unavailable', 'Tokens cannot be checked now. Try again later.', { cause: error })
@@ -50,7 +49,7 @@ export function createSignIns(auth: () => Promise<Auth>): SignIns {
   }
 }
 
-/** The claims of a token as yet unverified; null where it has none, on which the SDK fails as if by its own fault. */
+/** A token's unverified claims; null if it has none, because the SDK then fails with an internal error. */
 function readClaims(idToken: string): Record<string, unknown> | null {
   try {
     const claims: unknown = JSON.parse(Buffer.from(idToken.split('.')[1] ?? '', 'base64url').toString())
@@ -60,7 +59,7 @@ function readClaims(idToken: string): Record<string, unknown> | null {
   }
 }
 
-/** True where the token itself is at fault, not the way to check it: only then does an argument error name the token. */
+/** Whether the token is invalid, rather than the check failing. Only then does an argument error name the token. */
 function isRefusal(error: unknown): boolean {
   const code = codeOf(error) ?? ''
   if (code === 'auth/argument-error') return error instanceof Error && error.message.includes('ID token')

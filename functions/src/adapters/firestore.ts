@@ -1,7 +1,7 @@
 import { DirectoryError } from '@koko/contract'
 import type { Firestore } from '@google-cloud/firestore'
 import { FieldPath, Timestamp, type DocumentSnapshot } from '@google-cloud/firestore'
-import type { Fields, Query, Store, Stretch, Transaction } from '../ports.ts'
+import type { Fields, Query, Store, TextRange, Transaction } from '../ports.ts'
 
 /** The store on Cloud Firestore. */
 export function createFirestoreStore(firestore: Firestore): Store {
@@ -52,8 +52,8 @@ export function createFirestoreStore(firestore: Firestore): Store {
   }
 }
 
-/** An id that is empty is no id to Firestore. */
-function placeOf({ text, id }: Stretch['from']): string[] {
+/** Firestore refuses an empty id. */
+function placeOf({ text, id }: TextRange['from']): string[] {
   return id === '' ? [text] : [text, id]
 }
 
@@ -82,7 +82,7 @@ const invalidArgument = 3
 const aborted = 10
 const unavailable = [4, 8, 14]
 
-/** Firestore's errors by the contract's names: their own messages name documents. */
+/** Firestore's errors with the contract's codes. Their own messages name documents. */
 async function named<T>(work: () => Promise<T>): Promise<T> {
   try {
     return await work()

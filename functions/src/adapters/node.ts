@@ -22,7 +22,7 @@ export function deriveKey(secret: string, purpose: string): Buffer {
 /** Randomness, SHA-256, HMAC and AES-256-GCM by Node's own crypto. */
 export function createVault(secrets: string): Vault {
   const [secret = '', ...former] = secrets.split('\n').filter((line) => line !== '')
-  // Made into a key once: each page has a token.
+  // Derived once, because each page has a token.
   const sealKey = createSecretKey(deriveKey(secret, 'seal'))
   const fractionKey = deriveKey(secret, 'fraction')
   const hashKey = deriveKey(secret, 'keyed hash')
@@ -60,7 +60,7 @@ export function createVault(secrets: string): Vault {
   }
 }
 
-/** Gzip at a level that packs a thousand listings to a fifth in a few milliseconds. */
+/** Gzip at a level that compresses a thousand listings to a fifth in a few milliseconds. */
 export const codec: Codec = {
   pack: (text) => gzipSync(text, { level: 4 }),
   unpack: (bytes) => gunzipSync(bytes).toString('utf8'),

@@ -11,17 +11,17 @@ export async function signInAgent(
   const [badgeFields, accountFields] = await store.get([paths.badge(agentId), paths.account(agentId)])
   const badge = parseStored(Badge, badgeFields ?? null)
   const account = parseStored(Account, accountFields ?? null)
-  // Comparing hashes of random secrets tells a clock nothing about a secret.
+  // The time that comparing hashes of random secrets takes reveals nothing about a secret.
   if (badge === null || account?.secretHash !== vault.hash(secret)) {
     throw new DirectoryError('unauthenticated', 'There is no agent with this id and secret.')
   }
   return { token: await signIns.mint(agentId, { generation: account.generation }) }
 }
 
-/** A new secret. Sessions begun under the old one, and the open settings link, end. */
+/** Replaces the secret. Ends all sessions that began with the old one, and voids the open settings link. */
 export async function rotateSecret({ store, signIns, vault }: Ports, session: Session) {
   const secret = vault.code()
-  // First: after the transaction a failure would lose the only copy of the new secret. The generation ends sessions.
+  // First, because a failure after the transaction would lose the only copy of the secret.
   await signIns.revoke(session.agentId)
   await store.transaction(async (transaction) => {
     const { account } = await requireOwner(transaction, session)

@@ -1,7 +1,7 @@
 import { Area, Channel, Listing, type AgentId, type RoomName } from '@koko/contract'
 import * as z from 'zod'
 import type { Account } from '../documents.ts'
-import { Change, paths, Removal, unnumbered } from '../documents.ts'
+import { Change, paths, Removal, unassignedNumber } from '../documents.ts'
 import { day } from '../limits.ts'
 import type { Fields, Transaction } from '../ports.ts'
 
@@ -9,9 +9,9 @@ import type { Fields, Transaction } from '../ports.ts'
 export interface ListingState {
   agentId: AgentId
   room: RoomName
-  /** Null where there is none. A stored listing that does not parse is `'unreadable'`, and can only be replaced. */
+  /** Null if there is none; `'unreadable'` if it does not parse. */
   listing: Listing | 'unreadable' | null
-  /** The area of the listing, even of one that is unreadable otherwise. */
+  /** The area of the listing, even of one that is otherwise unreadable. */
   area: Area | null
   change: Change | null
   removal: Removal | null
@@ -33,18 +33,18 @@ export async function readListingState(
     room,
     listing: (listing ?? null) === null ? null : parsed.success ? parsed.data : 'unreadable',
     area: areaOf(listing),
-    // Neither may stand in the way of taking back; what they said is said again by the write.
+    // Neither may prevent an unlink. `writeListing` writes both again.
     change: Change.safeParse(change).data ?? null,
     removal: Removal.safeParse(removal).data ?? null,
   }
 }
 
-/** The area of stored fields of a listing, whatever else they are. */
+/** The area in a stored listing's fields, whatever the other fields are. */
 export function areaOf(listing: Fields | null | undefined): Area | null {
   return z.object({ profile: z.object({ area: Area }) }).safeParse(listing).data?.profile.area ?? null
 }
 
-/** The channels whose handle is in `before` and no longer in `after`. */
+/** The channels whose handle is in `before` but not in `after`. */
 function removedChannels(before: ListingState['listing'], after: Listing | null): Channel[] {
   if (before === null) return []
   if (before === 'unreadable') return [...Channel.options]
@@ -54,9 +54,9 @@ function removedChannels(before: ListingState['listing'], after: Listing | null)
 }
 
 /**
- * Writes a listing (null deletes it), the change that the republish will find, and, where a handle went, the removal
- * that every instance honours until then. Returns the account as it is to be stored, with a revision above every
- * earlier one. Where the agent's entry is in the shards follows from the account, not from the listing.
+ * Writes a listing (null deletes it), the change that the republish will find, and, if a handle was removed, a removal
+ * that every instance obeys until then. Returns the account to store, with a revision above every earlier one. The
+ * account, not the listing, says under which area the shards hold the agent's entry.
  */
 export function writeListing(
   transaction: Transaction,
@@ -77,22 +77,22 @@ export function writeListing(
     transaction.set(paths.change(agentId), { room, revision, from, to, unlinked: waiting } satisfies Change)
   }
 
-  // What is taken back is hidden by name, even if somebody changed the stored listing by hand.
+  // An unlinked channel is hidden by name, even if somebody edited the stored listing by hand.
   const isGone = after === null && (before !== null || from !== null)
   const removed = isGone ? Channel.options : [...removedChannels(before, after), ...(unlinked ? [unlinked] : [])]
   if (removed.length > 0) {
     const channels = Channel.options.filter(
       (channel) => removed.includes(channel) || removal?.channels.includes(channel),
     )
-    transaction.set(paths.removal(agentId), { room, revision, channels, number: unnumbered } satisfies Removal)
+    transaction.set(paths.removal(agentId), { room, revision, channels, number: unassignedNumber } satisfies Removal)
   }
   const unlistedSinceMs = after !== null ? null : (account.unlistedSinceMs ?? utcDay(now))
   return { ...account, revision, area: to, unlistedSinceMs }
 }
 
 /**
- * Writes a listing that was seen, and is otherwise as it was, and its change. It shows what it showed, so that its
- * revision stays, and the account as it is: a write less for each agent and day. The account must know the area.
+ * Writes a listing of which only `lastSeenAtMs` changed, and its change. The revision stays, so the account needs no
+ * write, which saves one for each agent and day. The account must have the listing's area.
  */
 export function writePresence(transaction: Transaction, seen: Listing, change: Change | null, account: Account): void {
   const { agentId, category: room, profile } = seen
@@ -107,7 +107,7 @@ export function writePresence(transaction: Transaction, seen: Listing, change: C
   } satisfies Change)
 }
 
-/** The beginning of the UTC day, in milliseconds since the epoch. */
+/** The start of the UTC day, in milliseconds since the epoch. */
 export function utcDay(now: Date): number {
   return Math.floor(now.getTime() / day) * day
 }

@@ -4,7 +4,7 @@ import { readListingState, utcDay, writeListing, writePresence } from './listing
 import type { Ports } from '../ports.ts'
 import { requireOwner, type Session } from '../sessions.ts'
 
-/** Keeps the agent's listing online; writes on the first call of a UTC day only. */
+/** Keeps the agent's listing online. Only the first call of a UTC day writes. */
 export async function heartbeat({ store }: Ports, session: Session, now: Date) {
   return store.transaction(async (transaction) => {
     const { badge, account } = await requireOwner(transaction, session)
@@ -14,7 +14,7 @@ export async function heartbeat({ store }: Ports, session: Session, now: Date) {
     if (listing === undefined) {
       throw new DirectoryError('failed-precondition', 'There is no listing to keep online: publish a profile first.')
     }
-    // A clock that went back must not take an agent offline.
+    // If the clock went back, the agent must stay online.
     const lastSeenAtMs = Math.max(utcDay(now), listing.presence.lastSeenAtMs)
     if (lastSeenAtMs > listing.presence.lastSeenAtMs) {
       const seen: Listing = { ...listing, presence: { ...listing.presence, lastSeenAtMs } }

@@ -10,7 +10,7 @@ export async function createRegistrationChallenge({ proofs }: Ports, now: Date) 
   return { challenge: await proofs.create(now.getTime() + challengeLifetimeMs) }
 }
 
-/** Throws `failed-precondition` for a missing consent or a proof that is wrong, late or used; then nothing is stored. */
+/** Throws `failed-precondition`, and stores nothing, for a missing consent or a proof that is wrong, late or used. */
 export async function registerAgent(
   { store, signIns, proofs, vault }: Ports,
   { category, consents, proof }: z.output<(typeof callables)['registerAgent']['input']>,

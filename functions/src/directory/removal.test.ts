@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals'
 import { callables, type CallableName } from '@koko/contract'
-import { departureMs } from '../limits.ts'
+import { departureDelayMs } from '../limits.ts'
 import { republishDiscovery } from '../discovery/republish.ts'
 import { killAt } from '../../test/interleave.ts'
 import { call, createWorld, openSettings, profileIn, refusalOf, register, type World } from '../../../testing/world.ts'
@@ -82,7 +82,7 @@ describe('unregistering', () => {
       await call({ ...world, ports: world.through(onAwait) }, 'unregisterAgent', agent.claims).catch(() => null)
       const isRemoved = !world.store.all().has(`agents/${agent.agentId}`)
       if (isRemoved) {
-        world.clock.advance(departureMs)
+        world.clock.advance(departureDelayMs)
         await republishDiscovery(world.ports, world.clock.now)
         expect(world.signIns.existing.size).toBe(0)
         expect(JSON.stringify([...world.store.all()])).not.toContain(agent.agentId)

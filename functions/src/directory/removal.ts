@@ -1,14 +1,14 @@
 import { Badge, type RoomName } from '@koko/contract'
 import type { Departure } from '../documents.ts'
 import { Account, paths } from '../documents.ts'
-import { departureMs } from '../limits.ts'
+import { departureDelayMs } from '../limits.ts'
 import { readListingState, writeListing } from './listing-change.ts'
 import type { Ports, Transaction } from '../ports.ts'
 import { findOwner, unauthenticated, type Session } from '../sessions.ts'
 
 /**
  * Deletes the agent: listing, badge, credential, unlinks and settings link in one transaction, then the sign-in. A
- * token of a removed agent gets the same answer, and whatever sign-in it recreated is deleted again.
+ * removed agent's token gets the same answer, and a sign-in that it recreated is deleted again.
  */
 export async function unregisterAgent(ports: Ports, session: Session, now: Date) {
   const { agentId } = session
@@ -23,8 +23,8 @@ export async function unregisterAgent(ports: Ports, session: Session, now: Date)
 }
 
 /**
- * Removes an agent if `stillDue` says so inside the transaction; the sign-in is the caller's to delete. A listing whose
- * badge is missing is removed from `room`.
+ * Removes an agent if `stillDue` returns true inside the transaction. The caller deletes the sign-in. If the badge is
+ * missing, removes the listing of `room`.
  */
 export async function removeAgent(
   { store, vault }: Pick<Ports, 'store' | 'vault'>,
@@ -35,7 +35,7 @@ export async function removeAgent(
 ): Promise<boolean> {
   const departure: Departure = {
     sealedAgentId: vault.seal('departure', agentId),
-    dueAtMs: now.getTime() + departureMs,
+    dueAtMs: now.getTime() + departureDelayMs,
   }
   const departurePath = paths.departure(vault.uuid())
   return store.transaction(async (transaction) => {
@@ -45,7 +45,7 @@ export async function removeAgent(
       paths.account(agentId),
       paths.unlinks(agentId),
     ])
-    // Whatever form they are in, they go.
+    // Documents of an unknown shape are deleted too.
     const category = Badge.safeParse(badgeFields).data?.category ?? room
     if (category === undefined) return false
     const account = Account.safeParse(accountFields).data

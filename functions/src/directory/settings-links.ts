@@ -1,10 +1,10 @@
 import { DirectoryError } from '@koko/contract'
-import { Account, parseStored, paths, readDocument, SettingsLink } from '../documents.ts'
+import { Account, paths, readDocument, SettingsLink } from '../documents.ts'
 import { settingsLinkLifetimeMs, settingsSessionMs } from '../limits.ts'
 import type { Ports } from '../ports.ts'
 import { requireOwner, type Session } from '../sessions.ts'
 
-/** A one-time link to the settings page; it voids the last. The code is in the fragment and is stored as a hash. */
+/** A one-time link to the settings page; it voids the last. The code is in the fragment; only its hash is stored. */
 export async function createSettingsLink({ store, vault, webOrigin }: Ports, session: Session, now: Date) {
   const code = vault.code()
   const codeHash = vault.hash(code)
@@ -18,15 +18,14 @@ export async function createSettingsLink({ store, vault, webOrigin }: Ports, ses
   return { url: `${webOrigin}/settings#code=${code}`, expiresAtMs }
 }
 
-/** Uses up a code for the token of a settings session. An unknown, used, void or expired one is `not-found`. */
+/** Exchanges a code for the token of a settings session. An unknown, used, void or expired code is `not-found`. */
 export async function redeemSettingsLink({ store, signIns, vault }: Ports, { code }: { code: string }, now: Date) {
   const linkPath = paths.settingsLink(vault.hash(code))
   const link = await readDocument(store, linkPath, SettingsLink)
   if (link === null) throw unknownLink()
-  const [accountFields] = await store.get([paths.account(link.agentId)])
-  const seen = parseStored(Account, accountFields ?? null)
+  const seen = await readDocument(store, paths.account(link.agentId), Account)
   if (seen === null) throw unknownLink()
-  // Minted before the code is used up: a failure here costs the operator no link.
+  // Before the code is used: a failure here leaves the link valid.
   const token = await signIns.mint(link.agentId, {
     settings: true,
     untilMs: now.getTime() + settingsSessionMs,
@@ -45,5 +44,8 @@ export async function redeemSettingsLink({ store, signIns, vault }: Ports, { cod
 }
 
 function unknownLink(): DirectoryError {
-  return new DirectoryError('not-found', 'This link is not open: it was used, replaced or too old. Ask for a new one.')
+  return new DirectoryError(
+    'not-found',
+    'This link is no longer valid: it was used, replaced, or has expired. Ask for a new one.',
+  )
 }

@@ -8,13 +8,13 @@ import {
   type Channels,
 } from '@koko/contract'
 import * as z from 'zod'
-import { Account, parseStored, paths, Takedown } from '../documents.ts'
+import { Account, idOf, pagesOf, parseStored, paths, Takedown } from '../documents.ts'
 import { readListingState, utcDay, writeListing } from './listing-change.ts'
 import type { Fields, Ports, Reader, Transaction, Vault } from '../ports.ts'
 import { removeAgent } from './removal.ts'
 import { withoutChannel } from './unlinking.ts'
 
-/** A handle in its canonical form, and whose it is among the channels. */
+/** A handle in its canonical form, and its channel. */
 export interface Handle {
   channel: Channel
   handle: string
@@ -25,14 +25,14 @@ type TakedownPorts = Pick<Ports, 'store' | 'vault'>
 /** Listings read at once; each page is one query. */
 const pageSize = 500
 
-/** Every channel whose canonical form the text has; of numbers also those that have ceased to be possible. */
+/** Every channel whose canonical form the text has. Phone numbers that are no longer possible count too. */
 export function channelsOf(text: string): Channel[] {
   return Channel.options.filter((channel) => StoredChannels.safeParse({ [channel]: text }).success)
 }
 
 /**
- * Refuses a handle from now on, however it is spelled, and takes it out of every listing that holds it. The refusal is
- * committed first: a publish that the search cannot see begins, or begins again, after it, and reads it.
+ * Refuses a handle from now on, in every spelling, and removes it from every listing that has it. The refusal is
+ * committed first: a publish that the search misses starts, or retries, after it, and reads it.
  */
 export async function takeDownHandle(ports: TakedownPorts, handle: Handle, now: Date): Promise<{ listings: number }> {
   await ports.store.transaction((transaction) => refuse(transaction, ports.vault, [handle], now))
@@ -51,8 +51,8 @@ export async function liftTakedown({ store, vault }: TakedownPorts, handle: Hand
 }
 
 /**
- * Takes down all handles of an agent, as `takeDownHandle` does each, and then what is left of its listing. The listing
- * goes last: until then a run that was cut off can be taken up by another.
+ * Takes down each handle of an agent, as `takeDownHandle` does, and then its listing. The listing goes last, so that
+ * another run can continue one that was cut off.
  */
 export async function takeDownAgent(
   ports: TakedownPorts,
@@ -74,12 +74,12 @@ export async function takeDownAgent(
   }
 }
 
-/** Takes down an agent's listing alone; the agent may publish again. Returns whether there was one. */
+/** Takes down only an agent's listing; the agent may publish again. Returns whether there was one. */
 export async function takeDownListing(ports: TakedownPorts, agentId: AgentId, now: Date): Promise<boolean> {
   return removeListing(ports, agentId, now, () => Promise.resolve(true))
 }
 
-/** Refuses channels whose handle was taken down, at their places, and says no more than that. Must be a transaction's. */
+/** Throws `invalid-argument` for channels whose handle is taken down, without the reason. Call it in a transaction. */
 export async function assertNotTakenDown(reader: Reader, vault: Vault, channels: Channels): Promise<void> {
   const offered = handlesOf({ channels })
   const refusals = offered.flatMap((handle) => pathsOf(vault, handle).map((path) => ({ ...handle, path })))
@@ -92,7 +92,7 @@ export async function assertNotTakenDown(reader: Reader, vault: Vault, channels:
   )
 }
 
-/** Writes the refusals that are not yet there; those that are keep their day. */
+/** Writes the refusals that do not exist yet; existing ones keep their day. */
 async function refuse(transaction: Transaction, vault: Vault, handles: readonly Handle[], now: Date): Promise<void> {
   const refusals = handles.map((handle) => pathsOf(vault, handle)[0])
   const stored = await transaction.get(refusals)
@@ -103,28 +103,19 @@ async function refuse(transaction: Transaction, vault: Vault, handles: readonly 
 }
 
 /**
- * Takes handles out of every listing but `except`'s, whatever their spelling. It reads all listings: spellings cannot be
- * queried, shards lack who is offline, and no index then tells who has a number.
+ * Removes handles from every listing but `except`'s, in every spelling. Reads all listings: a query cannot match
+ * spellings, shards lack agents that are offline, and an index would reveal who has a handle.
  */
 async function takeOut(ports: TakedownPorts, handles: readonly Handle[], now: Date, except?: AgentId): Promise<number> {
   const taken = new Set(handles.map(keyOf))
   let listings = 0
   for (const room of RoomName.options) {
-    let afterId: string | undefined
-    for (;;) {
-      const page = await ports.store.query({
-        collection: paths.listings(room),
-        limit: pageSize,
-        ...(afterId === undefined ? {} : { afterId }),
-      })
+    for await (const page of pagesOf(ports.store, { collection: paths.listings(room), limit: pageSize })) {
       for (const { path, fields } of page) {
-        const agentId = path.slice(path.lastIndexOf('/') + 1)
+        const agentId = idOf(path)
         if (agentId === except || heldChannels(fields, taken).length === 0) continue
         if (await takeOutOf(ports, room, agentId, taken, now)) listings += 1
       }
-      const last = page.at(-1)
-      if (last === undefined) break
-      afterId = last.path.slice(last.path.lastIndexOf('/') + 1)
     }
   }
   return listings
@@ -156,11 +147,11 @@ async function takeOutOf(
     return 'taken out'
   })
   if (outcome !== 'without account') return outcome === 'taken out'
-  // Nobody speaks for such a listing any more.
+  // Without an account, no agent can publish this listing again.
   return removeAgent(ports, agentId, now, async (transaction) => (await holds(transaction)).length > 0, room)
 }
 
-/** Removes an agent's listing if `mayGo` says so inside the transaction, which may write only when it says no. */
+/** Removes an agent's listing if `mayGo` returns true inside the transaction; it may write only if it returns false. */
 async function removeListing(
   ports: TakedownPorts,
   agentId: AgentId,
@@ -196,7 +187,7 @@ async function findListing(reader: Reader, agentId: AgentId): Promise<{ room: Ro
   return null
 }
 
-/** The channels of a stored listing, whatever else it is, whose handle is one of those taken. */
+/** The channels of a stored listing whose handle is among `taken`, whatever its other fields are. */
 function heldChannels(fields: Fields | null | undefined, taken: ReadonlySet<string>): Channel[] {
   return handlesOf(fields)
     .filter((handle) => taken.has(keyOf(handle)))
@@ -213,12 +204,12 @@ function handlesOf(fields: Fields | null | undefined): Handle[] {
 
 const StoredHandles = z.object({ channels: z.record(z.string(), z.unknown()) })
 
-/** One text for all spellings; the channel keeps a Discord id from being a Slack one. */
+/** One text for all spellings of a handle. The channel keeps a Discord id apart from a Slack one. */
 function keyOf({ channel, handle }: Handle): string {
   return `${channel}\n${handleIdentity(channel, handle)}`
 }
 
-/** Where a handle's refusal is, under the server's key, and where one may be from before that changed. */
+/** The path of a handle's refusal under the server's key, then the paths under former keys. */
 function pathsOf(vault: Vault, handle: Handle): [current: string, ...former: string[]] {
   const [current, ...former] = vault.keyedHashes('takedown', keyOf(handle))
   return [paths.takedown(current), ...former.map(paths.takedown)]

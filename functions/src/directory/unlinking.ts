@@ -6,8 +6,8 @@ import type { Ports } from '../ports.ts'
 import { requireOwner, type Session } from '../sessions.ts'
 
 /**
- * Takes a channel out of the listing and keeps it out. Idempotent: the first unlink's times stay. It has no allowance
- * of its own: taking back is never refused, and a repeated unlink writes nothing.
+ * Removes a channel from the listing and keeps it out. Idempotent: the times of the first unlink stay. There is no rate
+ * limit: an unlink is never refused, and a repeated one writes nothing.
  */
 export async function unlinkChannel(
   { store, monotonicMs }: Ports,
@@ -17,7 +17,7 @@ export async function unlinkChannel(
 ) {
   const beganMs = monotonicMs()
   return store.transaction(async (transaction) => {
-    // At each attempt anew: the times that are promised begin with the one that is committed.
+    // Each attempt has its own time, because the promise counts from the attempt that is committed.
     const now = new Date(askedAt.getTime() + monotonicMs() - beganMs)
     const { badge, account } = await requireOwner(transaction, session)
     const state = await readListingState(transaction, badge.category, badge.agentId)
@@ -33,14 +33,14 @@ export async function unlinkChannel(
   })
 }
 
-/** The listing without one channel; null where nothing is left. A listing that cannot be read is taken out whole. */
+/** The listing without one channel; null if no channel is left or the listing is unreadable. */
 export function withoutChannel(listing: ListingState['listing'], channel: Channel): Listing | null {
   if (listing === null || listing === 'unreadable') return null
   const { [channel]: taken, ...channels } = listing.channels
   return Object.keys(channels).length === 0 ? null : { ...listing, channels }
 }
 
-/** Lifts an unlink. The handle returns with the agent's next publish. */
+/** Lifts an unlink. The agent's next publish shows the handle again. */
 export async function relinkChannel({ store }: Ports, session: Session, { channel }: { channel: Channel }, now: Date) {
   await store.transaction(async (transaction) => {
     await requireOwner(transaction, session)

@@ -19,7 +19,7 @@ export function budgetLeft(
   return total - countsOf(account, now)[counter]
 }
 
-/** Takes from the budget inside a transaction, before anything is served. It fails closed: no write, no answer. */
+/** Charges the budget inside a transaction, before anything is served. It fails closed: no write, no answer. */
 export function chargeBudget(
   transaction: Transaction,
   account: Account,
@@ -36,8 +36,8 @@ export function chargeBudget(
 }
 
 /**
- * What counts today. A clock that went back gives no second budget: a day that was begun goes on. One that is more than
- * a day ahead was begun by a clock that was wrong, and ends with today.
+ * Today's counts. If the clock went back, the later day's counts stay, so that there is no second budget. A day further
+ * ahead than tomorrow comes from a wrong clock: its counts become today's.
  */
 function countsOf({ budget }: Account, now: Date): Account['budget'] {
   const today = utcDay(now)
@@ -47,11 +47,7 @@ function countsOf({ budget }: Account, now: Date): Account['budget'] {
 
 export function budgetSpent(now: Date): DirectoryError {
   const retryAfterSeconds = Math.ceil((utcDay(now) + day - now.getTime()) / second)
-  return new DirectoryError(
-    'resource-exhausted',
-    "Today's budget of this agent is spent. It is whole again at 00:00 UTC.",
-    {
-      details: { retryAfterSeconds },
-    },
-  )
+  return new DirectoryError('resource-exhausted', "This agent has used today's budget. It is renewed at 00:00 UTC.", {
+    details: { retryAfterSeconds },
+  })
 }

@@ -14,35 +14,42 @@ import * as z from 'zod'
 import { budgetLeft, budgetSpent, chargeBudget } from './budgets.ts'
 import { visibleListing, type DiscoveryView, type View } from './view.ts'
 import { paths } from '../documents.ts'
-import { aheadFromPageSize, defaultPageSize, pagesPaidAtOnce, pageTokenLifetimeMs, viewMaxAgeMs } from '../limits.ts'
+import {
+  defaultPageSize,
+  minPrepaidPageSize,
+  minute,
+  pagesPerCharge,
+  pageTokenLifetimeMs,
+  viewMaxAgeMs,
+} from '../limits.ts'
 import { utcDay } from '../directory/listing-change.ts'
 import type { Ports, Reader } from '../ports.ts'
 import { assertMayCall, ownerOf, ownerPaths, unauthenticated, type Owner, type Session } from '../sessions.ts'
 import type { ShardInfo } from './shards.ts'
-import { startOfRound, walkNear, walkRound, type ReadShard, type Walk } from './walks.ts'
+import { NearPosition, RoundPosition, startOfRound, walkNear, walkRound, type ReadShard, type Walk } from './walks.ts'
 
-const RoundPlace = z.strictObject({ start: z.string(), after: z.string().nullable() })
-const NearPlace = z.strictObject({ metres: z.int(), agentId: z.string() })
-type Place = z.infer<typeof RoundPlace> | z.infer<typeof NearPlace>
+type Position = RoundPosition | NearPosition
 
 /**
- * Where a walk goes on. It sees agents where they were at the manifest's `revision` when it began: one that has moved
- * since could come twice.
+ * Where a walk continues. The walk skips agents that got their place after `revision`, the manifest's when it began,
+ * because it may have passed them at their former place.
  */
 const PageToken = z.strictObject({
-  place: z.union([RoundPlace, NearPlace]),
+  place: z.union([RoundPosition, NearPosition]),
   revision: z.int(),
   expiresAtMs: z.int(),
 })
 type PageToken = z.infer<typeof PageToken>
 
-/** How often a page is begun anew because shards were rewritten under it, or its view grew old. */
-const attempts = 5
+const pageTokenMinutes = pageTokenLifetimeMs / minute
+
+/** How often a page is tried, when shards are rewritten meanwhile or its view gets too old. */
+const maxAttempts = 5
 
 /**
- * One page of the room's agents that are online: nearest first, or in an order that differs for caller and day. A page
- * of a walk pays for some of the next, so that those cost no write here. Every page asks whether the caller is still a
- * peer: the tokens of a removed agent open nothing.
+ * One page of the room's agents that are online: nearest first, or in an order that depends on caller and day. A page
+ * also pays for some of the pages after it, so that those cost no write. Every page checks that the caller is still a
+ * peer, because tokens of a removed agent stay valid for up to an hour.
  */
 export async function discover(
   ports: Ports,
@@ -59,18 +66,18 @@ export async function discover(
   const fraction = ports.vault.fraction('walk', `${session.agentId} ${utcDay(now)}`)
   const onlineSinceMs = now.getTime() - rooms[room].onlineWindowMs
 
-  await view.settle(room, now)
+  await view.assignNumbers(room, now)
   let paid = view.prepaid.take(session.agentId, now)
   try {
-    for (let attempt = 0; attempt < attempts; attempt += 1) {
+    for (let attempt = 0; attempt < maxAttempts; attempt += 1) {
       const current = await view.current(room, resumed?.revision)
       if (resumed !== null && current.manifest.revision < resumed.revision) continue
       const revision = resumed?.revision ?? current.manifest.revision
       const read: ReadShard = (shard) => view.entries(room, shard)
       const shards = current.manifest.shards.filter(({ newestSeenAtMs }) => (newestSeenAtMs ?? 0) >= onlineSinceMs)
       const walk = await beginWalk(shards, read, resumed?.place ?? null, near, withinKm, fraction)
-      // Only a page that is yet to be paid for looks for more to pay for.
-      const size = pageSize < aheadFromPageSize || paid >= pageSize ? pageSize : pageSize * pagesPaidAtOnce
+      // A page that is already paid for collects no listings to prepay.
+      const size = pageSize < minPrepaidPageSize || paid >= pageSize ? pageSize : pageSize * pagesPerCharge
       const page = walk === null ? null : await collect(walk, current, revision, size, session, now)
       if (page === null) continue
       paid = await admit(ports, session, room, page.found.length, pageSize, paid, now)
@@ -83,7 +90,7 @@ export async function discover(
         room,
         agents: served.map(({ listing }) => listing),
         nextPageToken:
-          hasMore && last !== undefined ? sealPageToken(ports, purpose, { place: last.place, revision }, now) : null,
+          hasMore && last !== undefined ? sealPageToken(ports, purpose, { place: last.position, revision }, now) : null,
         asOfMs: now.getTime(),
       }
     }
@@ -93,7 +100,7 @@ export async function discover(
   throw new DirectoryError('unavailable', 'Discovery is being rewritten. Try again.')
 }
 
-/** Listings of agents already known, in the order asked; `missing` are absent, offline or of another room. */
+/** Listings of known agents, in the order asked; `missing` are those that are absent, offline or in another room. */
 export async function batchGet(
   ports: Ports,
   session: Session,
@@ -116,7 +123,7 @@ export async function batchGet(
   const agents: Listing[] = []
   const missing: string[] = []
   agentIds.forEach((agentId, index) => {
-    // A listing that cannot be read is not served.
+    // A listing that does not parse is not served.
     const listing = Listing.safeParse(stored[index])
     if (listing.success && isOnline(listing.data, now.getTime())) agents.push(listing.data)
     else missing.push(agentId)
@@ -130,29 +137,31 @@ function roomOf(name: string): RoomName {
   throw new DirectoryError('not-found', `There is no such room. Rooms are ${RoomName.options.join(', ')}.`)
 }
 
-/** Who looks can be seen: the caller must be listed and online in the room itself. */
+/** Only peers discover peers: the caller must be listed and online in the room. */
 async function requirePeer(reader: Reader, session: Session, room: RoomName, now: Date): Promise<Owner> {
   const [badge, account, fields] = await reader.get([...ownerPaths(session), paths.listing(room, session.agentId)])
   const owner = ownerOf(session, badge, account)
   if (owner === null) throw unauthenticated()
   const category: string = owner.badge.category
   if (category !== room) {
-    throw new DirectoryError('permission-denied', "This agent is of another room; it sees its own room's agents only.")
+    throw new DirectoryError(
+      'permission-denied',
+      'This agent is in another room. It can only discover agents of its own room.',
+    )
   }
   const listing = Listing.safeParse(fields)
   if (!listing.success || !isOnline(listing.data, now.getTime())) {
     throw new DirectoryError(
       'failed-precondition',
-      'Only agents that are listed and online discover others: publish a profile, or send a heartbeat.',
+      'Only agents that are listed and online can discover others. Publish a profile, or send a heartbeat.',
     )
   }
   return owner
 }
 
 /**
- * Makes sure that the caller is a peer, and that the page is paid for as far as its budget goes; where it has to pay,
- * it pays for listings found beyond the page too, with at most half of what is left then. Says how many are paid for
- * now. Fails closed: what cannot be written is not served.
+ * Checks that the caller is a peer, and charges its budget for the page, as far as the budget goes. A charge also
+ * prepays listings found beyond the page, with at most half of the rest. Returns how many listings are paid for.
  */
 async function admit(
   { store }: Ports,
@@ -179,41 +188,41 @@ async function admit(
   })
 }
 
-/** A walk from its beginning or from a place in it; null where the view is out of date. */
+/** A walk from its start or from a position; null if the view is out of date. */
 async function beginWalk(
   shards: readonly ShardInfo[],
   read: ReadShard,
-  place: Place | null,
+  position: Position | null,
   near: string | undefined,
   withinKm: number,
   fraction: number,
-): Promise<Walk<Place> | null> {
+): Promise<Walk<Position> | null> {
   if (near !== undefined) {
-    return walkNear(shards, read, near, withinKm, place !== null && 'metres' in place ? place : null)
+    return walkNear(shards, read, near, withinKm, position !== null && 'metres' in position ? position : null)
   }
-  const from = place !== null && 'start' in place ? place : await startOfRound(shards, read, fraction)
+  const from = position !== null && 'start' in position ? position : await startOfRound(shards, read, fraction)
   return from === null ? null : walkRound(shards, read, from)
 }
 
-/** What of a walk comes onto a page, and whether more follows; null if the view is out of date. */
+/** The listings of a page, and whether more follow; null if the view is out of date. */
 async function collect(
-  walk: Walk<Place>,
+  walk: Walk<Position>,
   { removals }: View,
   revision: number,
   size: number,
   session: Session,
   now: Date,
-): Promise<{ found: { listing: Listing; place: Place }[]; hasMore: boolean } | null> {
-  const found: { listing: Listing; place: Place }[] = []
-  for await (const stretch of walk) {
-    if (stretch === null) return null
-    for (const { entry, position } of stretch) {
+): Promise<{ found: { listing: Listing; position: Position }[]; hasMore: boolean } | null> {
+  const found: { listing: Listing; position: Position }[] = []
+  for await (const part of walk) {
+    if (part === null) return null
+    for (const { entry, position } of part) {
       if (entry.listing.agentId === session.agentId) continue
       if (entry.placedAt > revision || !isOnline(entry.listing, now.getTime())) continue
       const listing = visibleListing(entry, removals)
       if (listing === null) continue
       if (found.length === size) return { found, hasMore: true }
-      found.push({ listing, place: position })
+      found.push({ listing, position })
     }
   }
   return { found, hasMore: false }
@@ -226,13 +235,13 @@ function sealPageToken({ vault }: Ports, purpose: string, at: Omit<PageToken, 'e
 
 function openPageToken({ vault }: Ports, purpose: string, pageToken: string, now: Date): PageToken {
   const opened = vault.open(purpose, pageToken)
-  // A token of another version of this server has another shape.
+  // Another version of this server may have issued the token, in another shape.
   const token = PageToken.safeParse(opened === null ? null : JSON.parse(opened))
   if (token.success && token.data.expiresAtMs > now.getTime()) return token.data
   throw invalidArgument([
     {
       path: 'pageToken',
-      message: 'must be the nextPageToken of the page before, from the same caller and query, used within 10 minutes',
+      message: `must be the nextPageToken of the page before, from the same caller and query, used within ${pageTokenMinutes} minutes`,
     },
   ])
 }

@@ -5,8 +5,8 @@ import { requireOwner, type Session } from '../sessions.ts'
 import { emptyManifest, entriesOf, keyOf, shardAt } from './shards.ts'
 
 /**
- * Every document of the agent as it is stored, unparsed, its entry of a discovery shard included (at the shard's path,
- * `#` and its id), and its sign-in record. A Timestamp is an ISO 8601 string.
+ * Every document of the agent as stored, unparsed, and its sign-in record. Its entry in a discovery shard is at the
+ * shard's path, `#` and the agent's id. A Timestamp becomes an ISO 8601 string.
  */
 export async function exportAgent({ store, signIns, codec }: Ports, session: Session) {
   const { agentId } = session
@@ -36,7 +36,7 @@ export async function exportAgent({ store, signIns, codec }: Ports, session: Ses
   for (const shard of new Set([...areas].map((each) => shards[shardAt(shards, keyOf(each, agentId))]))) {
     if (shard === undefined) continue
     const [fields] = await store.get([paths.shard(room, shard.id)])
-    // A shard that cannot be read shows nothing to anybody.
+    // No peer sees a shard that cannot be read.
     for (const entry of entriesOf(codec, shard, fields) ?? []) {
       if (entry.listing.agentId === agentId) documents[`${paths.shard(room, shard.id)}#${agentId}`] = entry
     }

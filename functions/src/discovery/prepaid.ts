@@ -1,14 +1,11 @@
-import { prepaidCallers } from '../limits.ts'
+import { maxPrepaidCallers } from '../limits.ts'
 import { utcDay } from '../directory/listing-change.ts'
 
-/**
- * Listings that callers' budgets have paid for and that this instance has not served yet. What it never serves is lost
- * to its caller for the day; nothing is served that was not paid for.
- */
+/** How many listings each caller has paid for that this instance has not served yet. There is no refund. */
 export interface Prepaid {
-  /** Takes all there is for the caller today, so that no other page can. */
+  /** Takes the caller's whole count of today, so that no other page uses it too. */
   take: (agentId: string, now: Date) => number
-  /** Gives back what a page did not need. */
+  /** Returns what a page did not need. */
   put: (agentId: string, count: number, now: Date) => void
 }
 
@@ -27,7 +24,7 @@ export function createPrepaid(): Prepaid {
       if (count === 0) return
       callers.set(agentId, { dayMs: utcDay(now), count: count + take(agentId, now) })
       for (const oldest of callers.keys()) {
-        if (callers.size <= prepaidCallers) break
+        if (callers.size <= maxPrepaidCallers) break
         callers.delete(oldest)
       }
     },

@@ -1,45 +1,40 @@
 import { isOnline, Listing, type RoomName } from '@koko/contract'
-import { Account, paths, type Entry, type Manifest, type Shard } from '../documents.ts'
-import { minute, shardIdsAtOnce, shardsCheckedPerRun, type RepublishLimits } from '../limits.ts'
-import type { Ports, Stored, Stretch, Transaction } from '../ports.ts'
+import { Account, idOf, pagesOf, paths, type Entry, type Manifest, type Shard } from '../documents.ts'
+import { minute, shardIdsPerQuery, shardsCheckedPerRun, type RepublishLimits } from '../limits.ts'
+import type { Ports, Store, Stored, TextRange, Transaction } from '../ports.ts'
 import {
   entriesOf,
   entryKey,
   infoOf,
   keyOf,
-  lostStretch,
-  manifestOf,
-  packStretch,
+  lostShard,
+  packShards,
+  readManifest,
   startAbove,
   type ShardInfo,
 } from './shards.ts'
 
 /**
- * The ids of shards whose documents are not what the manifest says, as far as it can be told at little cost: a count
- * shows that one is missing, and some are read at each run, in turn. Writes a manifest where there is none that can be
- * read, and deletes the shards that it does not name.
+ * The ids of shards whose documents are not what the manifest says, found with few reads: a count shows that one is
+ * missing, and each run reads some in turn. Writes the manifest if it is missing or damaged, and deletes shards that it
+ * does not name.
  */
 export async function findBroken({ store, codec }: Ports, room: RoomName, now: Date): Promise<Set<string>> {
-  const path = paths.manifest(room)
-  const [fields] = await store.get([path])
-  const manifest = manifestOf(fields, now)
+  const manifest = await readManifest(store, room, now)
   if (manifest.shards[0]?.isLost === true && manifest.shards.length === 1) {
     await store.transaction(async (transaction) => {
-      const [again] = await transaction.get([path])
-      transaction.set(path, manifestOf(again, now))
+      transaction.set(paths.manifest(room), await readManifest(transaction, room, now))
     })
   }
   const shards = manifest.shards.filter(({ isLost }) => isLost !== true)
   const broken = new Set<string>()
   if ((await store.count(paths.shards(room))) !== shards.length) {
-    const stored = await shardIds({ store }, room)
+    const stored = new Set<string>()
+    const query = { collection: paths.shards(room), idsOnly: true, limit: shardIdsPerQuery }
+    for await (const page of pagesOf(store, query)) for (const { path } of page) stored.add(idOf(path))
     for (const { id } of shards) if (!stored.has(id)) broken.add(id)
-    await deleteUnnamed(
-      { store },
-      room,
-      [...stored].filter((id) => shards.every((shard) => shard.id !== id)),
-      now,
-    )
+    for (const { id } of shards) stored.delete(id)
+    await deleteUnnamed(store, room, stored, now)
   }
   const turn = Math.floor(now.getTime() / minute) * shardsCheckedPerRun
   const checked = new Set(
@@ -53,41 +48,24 @@ export async function findBroken({ store, codec }: Ports, room: RoomName, now: D
   return broken
 }
 
-async function shardIds({ store }: Pick<Ports, 'store'>, room: RoomName): Promise<Set<string>> {
-  const ids = new Set<string>()
-  let afterId: string | undefined
-  for (;;) {
-    const after = afterId === undefined ? {} : { afterId }
-    const page = await store.query({ collection: paths.shards(room), idsOnly: true, limit: shardIdsAtOnce, ...after })
-    for (const document of page) ids.add(idOf(document))
-    const last = page.at(-1)
-    if (last === undefined) return ids
-    afterId = idOf(last)
-  }
-}
-
-/** Shards hold handles: what is left over of them must not stay. */
-async function deleteUnnamed(
-  { store }: Pick<Ports, 'store'>,
-  room: RoomName,
-  ids: readonly string[],
-  now: Date,
-): Promise<void> {
-  if (ids.length === 0) return
+/** Deletes those of the shards that no manifest names. They hold handles, so they must not stay. */
+async function deleteUnnamed(store: Store, room: RoomName, ids: ReadonlySet<string>, now: Date): Promise<void> {
+  if (ids.size === 0) return
   await store.transaction(async (transaction) => {
-    const [fields] = await transaction.get([paths.manifest(room)])
-    const named = new Set(manifestOf(fields, now).shards.map(({ id }) => id))
+    const { shards } = await readManifest(transaction, room, now)
+    const named = new Set(shards.map(({ id }) => id))
     for (const id of ids) if (!named.has(id)) transaction.delete(paths.shard(room, id))
   })
 }
 
 /**
- * Writes the next shard of a lost stretch from the listings, and leaves the rest of it lost; null where nothing is lost.
+ * Writes the next shards of a lost range from the listings, and leaves the rest of the range lost. Returns how many it
+ * wrote; null if nothing is lost.
  *
- * The query is outside the transaction, so that what it says may be old: it only names candidates, whose listings and
- * changes are then read inside. Whoever it missed was published after it, and has a change yet to be applied, or one
- * that was applied since: into a lost stretch that writes the manifest, on which this transaction then fails. Who has a
- * change to come is left to it, which alone knows where an entry has to go again.
+ * The query runs outside the transaction and may be stale. It only names candidates, whose listings and changes are
+ * then read inside. An agent that it missed was published after it. Its change is either pending, or was applied
+ * since: in a lost range that writes the manifest, and this transaction fails. Agents with a pending change are left to
+ * that change, which alone knows which entry to replace.
  */
 export async function rebuildStep(
   { store, codec }: Ports,
@@ -96,8 +74,7 @@ export async function rebuildStep(
   now: Date,
   limits: RepublishLimits,
 ): Promise<number | null> {
-  const [fields] = await transaction.get([paths.manifest(room)])
-  const manifest = manifestOf(fields, now)
+  const manifest = await readManifest(transaction, room, now)
   const at = manifest.shards.findIndex(({ isLost }) => isLost === true)
   const lost = manifest.shards[at]
   if (lost === undefined) return null
@@ -112,7 +89,7 @@ export async function rebuildStep(
     limit: limits.shardAgents + 1,
   })
   const candidates = found.slice(0, limits.shardAgents)
-  const ids = candidates.map(idOf)
+  const ids = candidates.map(({ path }) => idOf(path))
   const stored = await transaction.get([
     ...ids.map((id) => paths.listing(room, id)),
     ...ids.map(paths.change),
@@ -129,7 +106,7 @@ export async function rebuildStep(
       const isChanging = stored[ids.length + index] !== null
       if (isChanging || !listing.success || listing.data.agentId !== id) return []
       const account = Account.safeParse(stored[2 * ids.length + index])
-      // Whether an agent was elsewhere in the shards before is not known: no walk that is under way sees it here.
+      // The agent may have had another key before, so walks that have begun do not see it here.
       return [{ revision: account.data?.revision ?? 0, placedAt: revision, listing: listing.data }]
     })
     .filter((entry) => {
@@ -137,29 +114,25 @@ export async function rebuildStep(
       return isOnline(entry.listing, now.getTime()) && key >= lost.start && (until === undefined || key < until)
     })
     .sort((a, b) => (entryKey(a) < entryKey(b) ? -1 : 1))
-  const packed = packStretch(codec, lost.start, entries, limits)
+  const packed = packShards(codec, lost.start, entries, limits)
   const infos = packed.map((shard, index): ShardInfo => {
     const info = infoOf(shard, index === 0 ? lost.id : `${revision}-${index}`, revision)
     transaction.set(paths.shard(room, info.id), { revision, entries: shard.bytes } satisfies Shard)
     return info
   })
-  if (nextStart !== undefined) infos.push(lostStretch(`${revision}-rest`, nextStart, revision))
+  if (nextStart !== undefined) infos.push(lostShard(`${revision}-rest`, nextStart, revision))
   const shards = manifest.shards.toSpliced(at, 1, ...infos)
   transaction.set(paths.manifest(room), { revision, shards } satisfies Manifest)
   return packed.length
 }
 
-/** Where a key is among the listings, which are by area, then by id. */
-function placeOf(key: string): Stretch['from'] {
+/** The place of a key in a query that sorts listings by area, then by id. */
+function placeOf(key: string): TextRange['from'] {
   const [text = '', id = ''] = key.split('/', 2)
   return { text, id }
 }
 
 function placeKey({ path, fields }: Stored): string {
   const profile = fields.profile as { area: string }
-  return keyOf(profile.area, idOf({ path }))
-}
-
-function idOf({ path }: Pick<Stored, 'path'>): string {
-  return path.slice(path.lastIndexOf('/') + 1)
+  return keyOf(profile.area, idOf(path))
 }

@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals'
 import * as fc from 'fast-check'
 import { minute, second } from '../limits.ts'
-import { unnumbered } from '../documents.ts'
+import { unassignedNumber } from '../documents.ts'
 import type { Query, Store } from '../ports.ts'
 import { createRemovalsView } from './removals-view.ts'
 import { republishDiscovery } from './republish.ts'
@@ -18,12 +18,12 @@ import {
   type World,
 } from '../../../testing/world.ts'
 
-const limits = { few: 4, page: 2, mostUnnumbered: 30, numberedFrom: 2, numberedAtOnce: 2, most: 100 }
+const limits = { readWholeBelow: 4, pageSize: 2, maxNewPerRead: 30, minBacklog: 2, numberBatch: 2, maxTotal: 100 }
 const startMs = Date.UTC(2026, 10, 21, 12)
 const now = new Date(startMs)
 
 function removalOf(revision: number) {
-  return { room: 'dating', revision, channels: ['telegram'], number: unnumbered }
+  return { room: 'dating', revision, channels: ['telegram'], number: unassignedNumber }
 }
 
 function revisionsIn(store: MemoryStore): Map<string, number> {
@@ -102,7 +102,7 @@ test('an instance knows every removal that stood when it began to read, whatever
           }
           case 'number':
             // It may lose a race.
-            return views[each.instance]?.number(now).catch(() => undefined)
+            return views[each.instance]?.assignNumbers(now).catch(() => undefined)
           case 'read': {
             // Never two readings of an instance at once.
             if (readBefore.has(each.instance)) return
@@ -144,14 +144,14 @@ test('an instance that starts misses none that is written, and given a number by
     store.put(Array.from({ length: 9 }, (_, id) => [`removals/${id}`, removalOf(1)]))
     const other = createRemovalsView({ store, monotonicMs: () => 0 }, 'dating', limits)
     await other.read()
-    await other.number(now)
+    await other.assignNumbers(now)
     let awaits = 0
     const onAwait = async () => {
       awaits += 1
       if (awaits !== count) return
       store.put(['0', '4', '8'].map((id) => [`removals/${id}`, removalOf(2)]))
       await other.read()
-      await other.number(now)
+      await other.assignNumbers(now)
     }
     const view = createRemovalsView({ store: store.through(onAwait), monotonicMs: () => 0 }, 'dating', limits)
     await view.read()
@@ -168,8 +168,8 @@ describe('of many removals', () => {
     const view = createRemovalsView({ store, monotonicMs: () => 0 }, 'dating', limits)
     memory.put(Array.from({ length: 20 }, (_, id) => [`removals/${id}`, removalOf(1)]))
     expect((await view.read()).removals.size).toBe(20)
-    while ([...memory.all().values()].filter(({ number }) => number === unnumbered).length >= limits.numberedFrom) {
-      await view.number(now)
+    while ([...memory.all().values()].filter(({ number }) => number === unassignedNumber).length >= limits.minBacklog) {
+      await view.assignNumbers(now)
       await view.read()
     }
     const before = store.read()
@@ -188,7 +188,7 @@ describe('of many removals', () => {
     memory.put(Array.from({ length: 60 }, (_, id) => [`removals/${id}`, removalOf(1)]))
     expect((await refusalOf(view.read())).code).toBe('unavailable')
     for (let time = 0; time < 20; time += 1) {
-      await view.number(now)
+      await view.assignNumbers(now)
       await view.read().catch(() => undefined)
     }
     expect((await view.read()).removals.size).toBe(60)
@@ -212,7 +212,7 @@ describe('of many removals', () => {
     for (let round = 1; round <= 3; round += 1) {
       memory.put(Array.from({ length: 6 }, (_, id) => [`removals/${round}${id}`, removalOf(round)]))
       await view.read()
-      await view.number(new Date(startMs + round * second))
+      await view.assignNumbers(new Date(startMs + round * second))
       expect((await view.read()).removals.size).toBe(6 * round)
       memory.put([['runs/removals', null]])
     }

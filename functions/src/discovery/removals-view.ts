@@ -1,30 +1,30 @@
 import { Channel, DirectoryError, type RoomName } from '@koko/contract'
-import { paths, Removal, RemovalNumbers, unnumbered } from '../documents.ts'
+import { idOf, pagesOf, paths, Removal, RemovalNumbers, unassignedNumber } from '../documents.ts'
 import { minute, removalLimits, second, type RemovalLimits } from '../limits.ts'
 import type { Ports, Stored } from '../ports.ts'
 
-/** What must not be shown of a room's agents, as one reading found it. */
+/** The removals of a room, as one read found them. */
 export interface RemovalsRead {
   removals: ReadonlyMap<string, Removal>
-  /** When the reading that made it whole began, on the monotonic clock. */
+  /** When the read that completed the view began, on the monotonic clock. */
   readAtMs: number
 }
 
 /**
- * The removals of a room, as one instance keeps them. Few are read whole. Of many, it asks only for those that are new
- * to it, which their numbers tell: a removal is written without one, which sorts above all, and gets the next when an
- * instance has found too many without (`number`), in a transaction through one counter.
+ * The removals of a room in one instance. While they are few, each read reads all of them. When they are many, it reads
+ * only those above its cursor, a sequence number. A removal is written with `unassignedNumber`, which is above every
+ * cursor. An instance that finds a backlog of those assigns numbers (`assignNumbers`), in transactions on one counter.
  *
- * So at each query: whatever is stored has no number, and is found; or a number above the last one seen, and is found; or
- * one up to that. That was given before the query that saw the last, which found it or had found it before: a removal
- * that is written anew loses its number. No clock is in this. What the republish has settled meanwhile stays in mind,
- * and hides nothing: by then the agent's entry is as new as the removal.
+ * No removal is missed: at each query a stored removal has either no number, or a number above the cursor, or one up to
+ * the cursor. The first two are found. The third was assigned before the query that set the cursor, and that query or
+ * an earlier one found it; a removal that is written again loses its number. This depends on no clock. A removal that
+ * the republish has deleted stays known and hides nothing, because the agent's entry is by then at least as new.
  */
 export interface RemovalsView {
-  /** Never two at once. Throws `unavailable` where more are new than can be read in time. */
+  /** Must not run twice at once. Throws `unavailable` if more removals are new than it can read in time. */
   read: () => Promise<RemovalsRead>
-  /** Numbers removals, if the last reading found too many without, so that the next is short. */
-  number: (now: Date) => Promise<void>
+  /** Assigns sequence numbers if the last read found a backlog, so that the next read is short. */
+  assignNumbers: (now: Date) => Promise<void>
 }
 
 export function createRemovalsView(
@@ -32,10 +32,10 @@ export function createRemovalsView(
   room: RoomName,
   limits: RemovalLimits = removalLimits,
 ): RemovalsView {
-  /** The last number seen, and what is known; null while there are few. */
-  let many: { last: number; known: ReadonlyMap<string, Removal>; countedAtMs: number } | null = null
-  let withoutNumber: string[] = []
-  let isNumbering = false
+  /** What is known up to the cursor; null while each read reads all removals. */
+  let seen: { cursor: number; known: ReadonlyMap<string, Removal>; countedAtMs: number } | null = null
+  let backlog: string[] = []
+  let isAssigning = false
 
   const add = (known: Map<string, Removal>, { path, fields }: Stored) => {
     const removal = Removal.safeParse(fields).data ?? { room, ...everything }
@@ -44,78 +44,72 @@ export function createRemovalsView(
     return removal.number
   }
 
-  async function readFew(): Promise<Map<string, Removal> | null> {
-    const found = await store.query({ collection: 'removals', limit: limits.few })
-    if (found.length >= limits.few) return null
+  /** Reads all removals in one query; null if they are too many for that. */
+  async function readWhole(): Promise<Map<string, Removal> | null> {
+    const found = await store.query({ collection: 'removals', limit: limits.readWholeBelow })
+    if (found.length >= limits.readWholeBelow) return null
     const known = new Map<string, Removal>()
     for (const each of found) add(known, each)
     return known
   }
 
-  /** Reads all there is, in as many queries as it takes. Whatever changes meanwhile is above the number read first. */
-  async function readAll(): Promise<NonNullable<typeof many>> {
+  /** Reads all removals in many queries. What changes meanwhile gets a number above the cursor, which is read first. */
+  async function readInPages(): Promise<NonNullable<typeof seen>> {
     const [fields] = await store.get([paths.removalNumbers])
-    const last = RemovalNumbers.safeParse(fields).data?.last ?? 0
+    const cursor = RemovalNumbers.safeParse(fields).data?.last ?? 0
     const known = new Map<string, Removal>()
-    let afterId: string | undefined
-    for (;;) {
-      const after = afterId === undefined ? {} : { afterId }
-      const page = await store.query({ collection: 'removals', limit: limits.page, ...after })
+    for await (const page of pagesOf(store, { collection: 'removals', limit: limits.pageSize })) {
       for (const each of page) add(known, each)
-      const end = page.at(-1)
-      if (end === undefined) return { last, known, countedAtMs: monotonicMs() }
-      if (known.size > limits.most) throw tooMany()
-      afterId = idOf(end.path)
+      if (known.size > limits.maxTotal) throw tooMany()
     }
+    return { cursor, known, countedAtMs: monotonicMs() }
   }
 
-  /** After a while, what was settled is let go of. */
-  async function trim(): Promise<void> {
-    if (many === null || monotonicMs() - many.countedAtMs < minute) return
+  /** Once a minute, starts again if most known removals have been deleted. */
+  async function forgetDeleted(): Promise<void> {
+    if (seen === null || monotonicMs() - seen.countedAtMs < minute) return
     const count = await store.count('removals')
-    many =
-      count < limits.few / 2 || many.known.size > 2 * count + limits.few
-        ? null
-        : { ...many, countedAtMs: monotonicMs() }
+    const isOutgrown = count < limits.readWholeBelow / 2 || seen.known.size > 2 * count + limits.readWholeBelow
+    seen = isOutgrown ? null : { ...seen, countedAtMs: monotonicMs() }
   }
 
   return {
     async read() {
-      await trim()
+      await forgetDeleted()
       let readAtMs = monotonicMs()
-      if (many === null) {
-        withoutNumber = []
-        const few = await readFew()
-        if (few !== null) return { removals: few, readAtMs }
-        many = await readAll()
+      if (seen === null) {
+        backlog = []
+        const removals = await readWhole()
+        if (removals !== null) return { removals, readAtMs }
+        seen = await readInPages()
       }
       readAtMs = monotonicMs()
-      const where = { field: 'number', above: many.last }
-      const found = await store.query({ collection: 'removals', where, limit: limits.mostUnnumbered })
-      withoutNumber = found.filter(({ fields }) => fields.number === unnumbered).map(({ path }) => idOf(path))
+      const where = { field: 'number', above: seen.cursor }
+      const found = await store.query({ collection: 'removals', where, limit: limits.maxNewPerRead })
+      backlog = found.filter(({ fields }) => fields.number === unassignedNumber).map(({ path }) => idOf(path))
       if (found.length > 0) {
-        const known = new Map(many.known)
-        const numbers = found.map((each) => add(known, each)).filter((number) => number < unnumbered)
-        many = { ...many, known, last: Math.max(many.last, ...numbers) }
+        const known = new Map(seen.known)
+        const numbers = found.map((each) => add(known, each)).filter((number) => number < unassignedNumber)
+        seen = { ...seen, known, cursor: Math.max(seen.cursor, ...numbers) }
       }
-      if (found.length >= limits.mostUnnumbered || many.known.size > limits.most) throw tooMany()
-      return { removals: many.known, readAtMs }
+      if (found.length >= limits.maxNewPerRead || seen.known.size > limits.maxTotal) throw tooMany()
+      return { removals: seen.known, readAtMs }
     },
 
-    async number(now) {
-      if (isNumbering) return
-      isNumbering = true
+    async assignNumbers(now) {
+      if (isAssigning) return
+      isAssigning = true
       const startedMs = monotonicMs()
       try {
-        while (withoutNumber.length >= limits.numberedFrom && monotonicMs() - startedMs < second) {
-          const ids = withoutNumber.splice(0, limits.numberedAtOnce)
+        while (backlog.length >= limits.minBacklog && monotonicMs() - startedMs < second) {
+          const ids = backlog.splice(0, limits.numberBatch)
           await store.transaction(async (transaction) => {
             const [counter, ...stored] = await transaction.get([paths.removalNumbers, ...ids.map(paths.removal)])
-            // Should the counter be lost, it goes on above all that were ever given.
+            // If the counter is lost, the time is above every number assigned so far.
             let last = RemovalNumbers.safeParse(counter).data?.last ?? now.getTime()
             ids.forEach((id, index) => {
               const removal = Removal.safeParse(stored[index])
-              if (!removal.success || removal.data.number !== unnumbered) return
+              if (!removal.success || removal.data.number !== unassignedNumber) return
               last += 1
               transaction.set(paths.removal(id), { ...removal.data, number: last } satisfies Removal)
             })
@@ -123,19 +117,15 @@ export function createRemovalsView(
           })
         }
       } finally {
-        isNumbering = false
+        isAssigning = false
       }
     },
   }
 }
 
-/** A removal in some other form than ours hides all there is of the agent. */
-const everything = { revision: Infinity, channels: [...Channel.options], number: unnumbered }
+/** A removal that does not parse hides the whole agent. */
+const everything = { revision: Infinity, channels: [...Channel.options], number: unassignedNumber }
 
 function tooMany(): DirectoryError {
   return new DirectoryError('unavailable', 'There are more removals than an instance reads.')
-}
-
-function idOf(path: string): string {
-  return path.slice(path.lastIndexOf('/') + 1)
 }

@@ -3,8 +3,9 @@ import type { Listing } from '@koko/contract'
 import type { Change, Entry } from '../documents.ts'
 import { day, hour, minute, republishLimits } from '../limits.ts'
 import type { Fields } from '../ports.ts'
-import { planRoomBatches, planTidying, republishDiscovery } from './republish.ts'
-import { entryKey, keyOf, packStretch, planMerges, shardAt, unpackEntries, type ShardInfo } from './shards.ts'
+import { planBatches, planMerges, planTidying } from './plan-republish.ts'
+import { republishDiscovery } from './republish.ts'
+import { entryKey, keyOf, packShards, shardAt, unpackEntries, type ShardInfo } from './shards.ts'
 import { codec } from '../adapters/node.ts'
 import { interleave, killAt } from '../../test/interleave.ts'
 import { expectConverged, servedListings, storedListings, storedManifest } from '../../test/oracle.ts'
@@ -326,7 +327,7 @@ describe('planning', () => {
 
   test('batches hold every changed agent once, neighbours together, within the limits', () => {
     const changes = [change('1', 'bb'), change('2', 'hh', 'bb'), change('3', 'b0'), change('4', 'dd'), change('5', 'c')]
-    const batches = planRoomBatches('dating', manifest, [...changes, change('6', 'b1'), change('7', '00')], limits)
+    const batches = planBatches('dating', manifest, [...changes, change('6', 'b1'), change('7', '00')], limits)
     expect(batches.map(({ agentIds }) => agentIds)).toEqual([
       ['7', '1'],
       ['2', '3', '5'],
@@ -344,15 +345,15 @@ describe('planning', () => {
 
   test('an agent that touches more shards than a batch may is a batch of its own', () => {
     const narrow = { ...limits, batchShards: 1 }
-    const batches = planRoomBatches('dating', manifest, [change('1', '00', 'bb'), change('2', '00')], narrow)
+    const batches = planBatches('dating', manifest, [change('1', '00', 'bb'), change('2', '00')], narrow)
     expect(batches.map(({ agentIds }) => agentIds)).toEqual([['1'], ['2']])
   })
 
   test('without changes there are no batches, and without shards all is one place', () => {
-    expect(planRoomBatches('dating', manifest, [], limits)).toEqual([])
-    expect(
-      planRoomBatches('dating', { revision: 0, shards: [] }, [change('1', 'b'), change('2', 'h')], limits),
-    ).toEqual([{ room: 'dating', agentIds: ['1', '2'] }])
+    expect(planBatches('dating', manifest, [], limits)).toEqual([])
+    expect(planBatches('dating', { revision: 0, shards: [] }, [change('1', 'b'), change('2', 'h')], limits)).toEqual([
+      { room: 'dating', agentIds: ['1', '2'] },
+    ])
   })
 
   test('small neighbours are merged in pairs, and a shard with somebody offline is written anew', () => {
@@ -376,16 +377,16 @@ describe('planning', () => {
 
   test('a packed stretch keeps its start, its entries and their order, and no part is too large', () => {
     const entries = Array.from({ length: 1_001 }, (_, index) => entryOf(agentIdOf(index), 'gcpv'))
-    const packed = packStretch(codec, 'a', entries, republishLimits)
+    const packed = packShards(codec, 'a', entries, republishLimits)
     expect(packed.map(({ start, entries: { length } }) => [start, length])).toEqual([
       ['a', 500],
       [keyOf('gcpv', agentIdOf(500)).slice(0, -2), 501],
     ])
     expect(packed.flatMap(({ bytes }) => unpackEntries(codec, bytes))).toEqual(entries)
-    const light = packStretch(codec, '', entries.slice(0, 40), { ...republishLimits, shardBytes: 300 })
+    const light = packShards(codec, '', entries.slice(0, 40), { ...republishLimits, shardBytes: 300 })
     expect(light.length).toBeGreaterThan(1)
     expect(light.every(({ bytes, entries: { length } }) => bytes.length <= 300 || length === 1)).toBe(true)
-    expect(packStretch(codec, 'a', [], republishLimits)).toMatchObject([{ start: 'a', entries: [] }])
+    expect(packShards(codec, 'a', [], republishLimits)).toMatchObject([{ start: 'a', entries: [] }])
   })
 
   test('the shard of a key is the last that starts at or before it', () => {

@@ -1,12 +1,12 @@
-import { DirectoryError } from '@koko/contract'
+import { DirectoryError, type RoomName } from '@koko/contract'
 import * as z from 'zod'
-import { Entry, Manifest, Shard } from '../documents.ts'
+import { Entry, Manifest, paths, Shard } from '../documents.ts'
 import type { RepublishLimits } from '../limits.ts'
-import type { Codec, Fields } from '../ports.ts'
+import type { Codec, Fields, Reader } from '../ports.ts'
 
 /**
- * Discovery is one sorted list of entries, by key: the area, then the agent. A shard is a stretch of that list, so that
- * a crowded cell is split on by agent, and near cells are mostly in near shards (geohash is a Z-order curve).
+ * Discovery is one list of entries, sorted by key: the area, then the agent. A shard is a range of that list. A crowded
+ * cell is split by agent, and near cells are mostly in near shards (geohash is a Z-order curve).
  */
 export function keyOf(area: string, agentId: string): string {
   return `${area}/${agentId}`
@@ -18,31 +18,37 @@ export function entryKey({ listing }: Entry): string {
 
 export type ShardInfo = Manifest['shards'][number]
 
-/** How a stretch that was begun is described, once it is packed. */
+/** A packed shard as the manifest describes it. */
 export function infoOf({ start, entries, bytes }: PackedShard, id: string, revision: number): ShardInfo {
-  return { id, start, revision, agents: entries.length, bytes: bytes.length, ...seenBetween(entries) }
+  return { id, start, revision, agents: entries.length, bytes: bytes.length, ...seenRange(entries) }
 }
 
-/** What an instance knows of a room before its first republish. */
+/** The manifest of a room before its first republish. */
 export const emptyManifest: Manifest = { revision: 0, shards: [] }
 
-/** A stretch whose entries are yet to be taken from the listings; nobody is served from it. */
-export function lostStretch(id: string, start: string, revision: number): ShardInfo {
+/** A shard whose entries have yet to be rebuilt from the listings. No answer has entries from it. */
+export function lostShard(id: string, start: string, revision: number): ShardInfo {
   return { id, start, revision, agents: 0, bytes: 0, oldestSeenAtMs: null, newestSeenAtMs: null, isLost: true }
 }
 
+/** The room's manifest, as `manifestOf` reads it. */
+export async function readManifest(reader: Reader, room: RoomName, now: Date): Promise<Manifest> {
+  const [fields] = await reader.get([paths.manifest(room)])
+  return manifestOf(fields, now)
+}
+
 /**
- * The manifest as it is stored. Where there is none, or none that can be read, all of the room is lost; its revision is
- * then above every earlier one, so that nothing an instance has kept is taken for what is written next.
+ * The stored manifest. If it is missing or damaged, the whole room is one lost shard, at a revision above every earlier
+ * one, so that no instance mistakes a cached shard for a rebuilt one.
  */
 export function manifestOf(fields: Fields | null | undefined, now: Date): Manifest {
   const stored = Manifest.safeParse(fields).data
   if (stored?.shards[0]?.start === '') return stored
   const revision = Math.max(stored?.revision ?? 0, now.getTime())
-  return { revision, shards: [lostStretch(`${revision}-0`, '', revision)] }
+  return { revision, shards: [lostShard(`${revision}-0`, '', revision)] }
 }
 
-/** The entries of a shard; null where its document is not the one that the manifest names, or cannot be read whole. */
+/** The entries of a shard; null if its document is missing, damaged, or at another revision than the manifest says. */
 export function entriesOf(codec: Codec, info: ShardInfo, fields: Fields | null | undefined): Entry[] | null {
   const shard = Shard.safeParse(fields).data
   if (shard?.revision !== info.revision || info.isLost === true) return null
@@ -54,7 +60,7 @@ export function entriesOf(codec: Codec, info: ShardInfo, fields: Fields | null |
   }
 }
 
-/** The index of the shard whose stretch holds the key; -1 where there are no shards. */
+/** The index of the shard whose range holds the key; -1 if there are no shards. */
 export function shardAt(shards: readonly ShardInfo[], key: string): number {
   let low = 0
   let high = shards.length
@@ -66,7 +72,7 @@ export function shardAt(shards: readonly ShardInfo[], key: string): number {
   return low - 1
 }
 
-/** The entries of a stored shard. One that cannot be read is not served, and stands in nobody else's way. */
+/** The entries of a stored shard, without those that do not parse. */
 export function unpackEntries(codec: Codec, bytes: Uint8Array): Entry[] {
   let stored: unknown[]
   try {
@@ -77,7 +83,7 @@ export function unpackEntries(codec: Codec, bytes: Uint8Array): Entry[] {
   const presences = new Map<string, Entry['listing']['presence']>()
   const lists = new Map<string, readonly unknown[]>()
   return stored.flatMap((each) => {
-    // What comes from JSON is smaller in memory than zod's copy of it.
+    // The object from JSON.parse takes less memory than zod's copy.
     const entry = isEntry(each) ? each : Entry.safeParse(each).data
     if (entry === undefined) return []
     const { listing } = entry
@@ -93,7 +99,7 @@ function isEntry(value: unknown): value is Entry {
   return typeof value === 'object' && value !== null && 'placedAt' in value && Entry.safeParse(value).success
 }
 
-/** The part that was met first of those that are alike: an instance keeps many listings, and they have few. */
+/** The first of all equal parts. An instance keeps many listings with few distinct parts, so sharing saves memory. */
 function shared<T>(known: Map<string, T>, part: T): T {
   const key = JSON.stringify(part)
   const first = known.get(key) ?? part
@@ -105,15 +111,15 @@ export function packEntries(codec: Codec, entries: readonly Entry[]): Uint8Array
   return codec.pack(JSON.stringify(entries))
 }
 
-/** A stretch to be written: its start, its entries in order, and their bytes. */
+/** A shard to write: its start, its entries in order, and their bytes. */
 export interface PackedShard {
   start: string
   entries: readonly Entry[]
   bytes: Uint8Array
 }
 
-/** Packs one stretch, in halves where it holds too many agents or bytes. */
-export function packStretch(
+/** Packs the entries of one range into a shard, or into several if it has too many agents or bytes. */
+export function packShards(
   codec: Codec,
   start: string,
   entries: readonly Entry[],
@@ -126,20 +132,20 @@ export function packStretch(
     return [{ start, entries, bytes }]
   }
   return [
-    ...packStretch(codec, start, entries.slice(0, entries.length >>> 1), limits),
-    ...packStretch(codec, startAbove(entryKey(before), entryKey(middle)), entries.slice(entries.length >>> 1), limits),
+    ...packShards(codec, start, entries.slice(0, entries.length >>> 1), limits),
+    ...packShards(codec, startAbove(entryKey(before), entryKey(middle)), entries.slice(entries.length >>> 1), limits),
   ]
 }
 
-/** The shortest start of the key that is above the one before. A start outlives the agent it was cut at. */
+/** The shortest prefix of the key that sorts above the key before. It stays a start when the key's agent leaves. */
 export function startAbove(keyBefore: string, key: string): string {
   let length = 1
   while (keyBefore.startsWith(key.slice(0, length))) length += 1
   return key.slice(0, length)
 }
 
-/** When the entries that were seen longest ago and last were seen. */
-export function seenBetween(entries: readonly Entry[]): Pick<ShardInfo, 'oldestSeenAtMs' | 'newestSeenAtMs'> {
+/** The earliest and the latest `lastSeenAtMs` of the entries. */
+export function seenRange(entries: readonly Entry[]): Pick<ShardInfo, 'oldestSeenAtMs' | 'newestSeenAtMs'> {
   let [oldest, newest] = [Infinity, -Infinity]
   for (const { listing } of entries) {
     oldest = Math.min(oldest, listing.presence.lastSeenAtMs)
@@ -148,18 +154,4 @@ export function seenBetween(entries: readonly Entry[]): Pick<ShardInfo, 'oldestS
   return entries.length === 0
     ? { oldestSeenAtMs: null, newestSeenAtMs: null }
     : { oldestSeenAtMs: oldest, newestSeenAtMs: newest }
-}
-
-/** Neighbours that are worth merging: pairs, from the left, that together are small. */
-export function planMerges(shards: readonly ShardInfo[], limits: RepublishLimits): [ShardInfo, ShardInfo][] {
-  const pairs: [ShardInfo, ShardInfo][] = []
-  for (let index = 0; index + 1 < shards.length; index += 1) {
-    const left = shards[index]
-    const right = shards[index + 1]
-    if (left === undefined || right === undefined || left.isLost === true || right.isLost === true) continue
-    if (left.agents + right.agents > limits.mergeAgents || left.bytes + right.bytes > limits.shardBytes / 2) continue
-    pairs.push([left, right])
-    index += 1
-  }
-  return pairs
 }

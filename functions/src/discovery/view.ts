@@ -1,32 +1,29 @@
 import { Channel, DirectoryError, type Listing, type RoomName } from '@koko/contract'
-import { Manifest, paths, readDocument, Shard, type Entry, type Removal } from '../documents.ts'
+import { Manifest, paths, readDocument, Shard, type Entry } from '../documents.ts'
 import { removalLimits, shardCacheBytes, viewMaxAgeMs, viewRefreshAgeMs, type RemovalLimits } from '../limits.ts'
 import type { Ports } from '../ports.ts'
 import { createPrepaid, type Prepaid } from './prepaid.ts'
-import { createRemovalsView, type RemovalsView } from './removals-view.ts'
+import { createRemovalsView, type RemovalsRead, type RemovalsView } from './removals-view.ts'
 import { emptyManifest, unpackEntries, type ShardInfo } from './shards.ts'
 
-/** What an instance knew at one moment: which shards there are, and what must not be shown of them. */
-export interface View {
-  readonly manifest: Manifest
-  readonly removals: ReadonlyMap<string, Removal>
-  /** When the reading of it began, on the monotonic clock. */
-  readonly readAtMs: number
+/** What an instance knew at one moment: the shards, and the removals that hide parts of them. */
+export interface View extends RemovalsRead {
+  manifest: Manifest
 }
 
 /**
- * The shards as one instance keeps them. The removals are read before the manifest, never after: a removal that is no
- * longer recorded is then in a shard that this manifest names at its new revision.
+ * The shards as one instance caches them. It reads the removals before the manifest: the republish deletes a removal in
+ * the transaction that writes the manifest, so this manifest names shards to which a deleted removal was applied.
  */
 export interface DiscoveryView {
-  /** A view that is young enough to begin work on, best at this revision. Throws `unavailable` where it cannot be read. */
+  /** A view recent enough to start with, if possible at this revision. Throws `unavailable` if it cannot be read. */
   current: (room: RoomName, revision?: number) => Promise<View>
-  /** True while an answer may be made from this view (the directory's second promise). */
+  /** Whether an answer may use this view (the directory's second promise). */
   isFresh: (view: View) => boolean
-  /** The entries of a shard as the view names it; null where the view is out of date. */
+  /** The entries of a shard at the view's revision; null if the view is out of date. */
   entries: (room: RoomName, shard: ShardInfo) => Promise<readonly Entry[] | null>
-  /** Does what keeps the reading of removals short, while they are many. Fails silently: a view that is late fails loudly. */
-  settle: (room: RoomName, now: Date) => Promise<void>
+  /** Assigns numbers to a backlog of removals, so that reading them stays short. Never throws. */
+  assignNumbers: (room: RoomName, now: Date) => Promise<void>
   prepaid: Prepaid
 }
 
@@ -42,9 +39,9 @@ export function createDiscoveryView(
 
   async function read(room: RoomName): Promise<View> {
     try {
-      const { removals, readAtMs } = await removalsOf(room).read()
+      const removals = await removalsOf(room).read()
       const manifest = (await readDocument(store, paths.manifest(room), Manifest)) ?? emptyManifest
-      const view: View = { manifest, removals, readAtMs }
+      const view: View = { ...removals, manifest }
       views.set(room, view)
       return view
     } catch (cause) {
@@ -84,10 +81,10 @@ export function createDiscoveryView(
   return {
     prepaid: createPrepaid(),
 
-    async settle(room, now) {
-      // Another instance may be at it.
+    async assignNumbers(room, now) {
+      // It can lose a race with another instance. Should the backlog grow, `current` throws.
       await removalsOf(room)
-        .number(now)
+        .assignNumbers(now)
         .catch(() => undefined)
     },
 
@@ -95,13 +92,13 @@ export function createDiscoveryView(
 
     current(room, revision = 0) {
       const view = views.get(room)
-      const isYoung = view !== undefined && monotonicMs() - view.readAtMs <= viewRefreshAgeMs
-      if (isYoung && view.manifest.revision >= revision) return Promise.resolve(view)
-      const underWay = reading.get(room)
-      if (underWay !== undefined) return underWay
-      const begun = read(room).finally(() => reading.delete(room))
-      reading.set(room, begun)
-      return begun
+      const isRecent = view !== undefined && monotonicMs() - view.readAtMs <= viewRefreshAgeMs
+      if (isRecent && view.manifest.revision >= revision) return Promise.resolve(view)
+      const pending = reading.get(room)
+      if (pending !== undefined) return pending
+      const started = read(room).finally(() => reading.delete(room))
+      reading.set(room, started)
+      return started
     },
 
     async entries(room, info) {
@@ -115,7 +112,7 @@ export function createDiscoveryView(
         throw unavailable(cause)
       })
       if (stored?.revision !== info.revision) {
-        // It was rewritten since the view was read.
+        // The shard was rewritten after the view was read.
         views.delete(room)
         return null
       }
@@ -130,7 +127,7 @@ function unavailable(cause: unknown): DirectoryError {
   return new DirectoryError('unavailable', 'Discovery cannot be brought up to date. Try again.', { cause })
 }
 
-/** What peers may see of an entry; null for nothing. */
+/** The listing as peers may see it; null if they may see none of it. */
 export function visibleListing({ revision, listing }: Entry, removals: View['removals']): Listing | null {
   const removal = removals.get(listing.agentId)
   if (removal === undefined || removal.revision <= revision) return listing

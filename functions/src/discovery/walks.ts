@@ -1,29 +1,28 @@
 import { cellOf, centreOf, distanceKm, edgeDistanceKm, geohashAlphabet, type Point } from '@koko/contract'
+import * as z from 'zod'
 import type { Entry } from '../documents.ts'
 import { entryKey, keyOf, shardAt, type ShardInfo } from './shards.ts'
 
-/** Reads a shard's entries, in the order of their keys; null where the view that named it is out of date. */
+/** Reads a shard's entries in key order; null if the view is out of date. */
 export type ReadShard = (shard: ShardInfo) => Promise<readonly Entry[] | null>
 
-/** An entry at its place in a walk. */
+/** An entry at its position in a walk. */
 export interface Placed<Position> {
   entry: Entry
   position: Position
 }
 
 /**
- * A walk, a stretch at a time: waiting for each entry by itself would be most of the work of a page. `null` in the stead
- * of a stretch: the view is out of date, and the walk ends.
+ * A walk yields entries in parts, because awaiting every entry would be most of the work of a page. It yields null and
+ * ends if the view is out of date.
  */
 export type Walk<Position> = AsyncGenerator<Iterable<Placed<Position>> | null>
 
-/** A place in the round: behind the key `after`, on the way from the key `start` round to it again. */
-export interface RoundPosition {
-  start: string
-  after: string | null
-}
+/** A position in a round from the key `start` to the end, and from the beginning to `start`: behind the key `after`. */
+export const RoundPosition = z.strictObject({ start: z.string(), after: z.string().nullable() })
+export type RoundPosition = z.infer<typeof RoundPosition>
 
-/** Every entry once: from `start` to the end of the list, and from its beginning to `start`. */
+/** Every entry once, in a round from `start`. */
 export async function* walkRound(
   shards: readonly ShardInfo[],
   read: ReadShard,
@@ -55,7 +54,7 @@ export async function* walkRound(
   }
 }
 
-/** The entries of a shard from the first that is not behind, as long as they are not beyond. */
+/** The entries of a shard from the first that is not behind, up to the first that is beyond. */
 function* placeAhead(
   entries: readonly Entry[],
   start: string,
@@ -79,7 +78,7 @@ function* placeAhead(
   }
 }
 
-/** Where a round begins that is to begin at this fraction of all entries; null where the view is out of date. */
+/** The start of a round at this fraction of all entries; null if the view is out of date. */
 export async function startOfRound(
   shards: readonly ShardInfo[],
   read: ReadShard,
@@ -93,25 +92,23 @@ export async function startOfRound(
     }
     const entries = await read(shard)
     if (entries === null) return null
-    // Entries that cannot be read are counted, and are not here.
+    // The manifest counts entries that do not parse.
     const entry = entries[Math.min(skip, entries.length - 1)]
     return { start: entry === undefined ? shard.start : entryKey(entry), after: null }
   }
   return { start: '', after: null }
 }
 
-/** A place in a walk by distance: behind this agent among those in cells whose centres are so many metres away. */
-export interface NearPosition {
-  metres: number
-  agentId: string
-}
+/** A position in a walk by distance: behind this agent, among those of cells whose centres are at this distance. */
+export const NearPosition = z.strictObject({ metres: z.int(), agentId: z.string() })
+export type NearPosition = z.infer<typeof NearPosition>
 
-/** The longest area there is. */
-const deepest = 4
+/** The length of the longest area. */
+const maxAreaLength = 4
 
 /**
- * The entries of cells whose nearest edge is within reach of the middle of `near`, by the distance of the cells' centres
- * in whole metres, then by agent. Reads only shards that can hold such cells, nearest first.
+ * The entries of cells whose nearest edge is at most `withinKm` from the centre of `near`, by the distance of the
+ * cells' centres in whole metres, then by agent. Reads only shards that can hold such cells, nearest first.
  */
 export async function* walkNear(
   shards: readonly ShardInfo[],
@@ -147,11 +144,11 @@ export async function* walkNear(
     yield tied.filter(isAhead).map((entry) => ({ entry, position: { metres, agentId: entry.listing.agentId } }))
   }
 
-  /** Puts what a region holds into the queue: its cells where they are in one shard, else its 32 parts and itself. */
+  /** Queues what a region holds: its cells if one shard holds them all, otherwise its 32 parts and its own cell. */
   async function open({ prefix, isExact }: Region): Promise<true | null> {
     const first = Math.max(0, shardAt(shards, isExact ? keyOf(prefix, '') : prefix))
     const last = shardAt(shards, isExact ? keyOf(prefix, endOfKeys) : prefix + endOfKeys)
-    if (first < last && !isExact && prefix.length < deepest) {
+    if (first < last && !isExact && prefix.length < maxAreaLength) {
       if (prefix !== '') enqueue({ prefix, isExact: true })
       for (const character of geohashAlphabet) enqueue({ prefix: prefix + character, isExact: false })
       return true
@@ -164,7 +161,7 @@ export async function* walkNear(
         const cell = cellOf(area)
         if (edgeDistanceKm(from, cell) > withinKm) continue
         const metres = Math.round(distanceKm(from, centreOf(cell)) * 1_000)
-        // A cell that was left behind whole needs no place in the queue.
+        // The walk has passed the whole cell.
         if (after === null || metres >= after.metres) queue.push(metres + 0.5, { metres, entries: ofArea })
       }
     }
@@ -180,22 +177,22 @@ export async function* walkNear(
   }
 }
 
-/** Part of the earth that is yet to be looked at: all areas that begin so, or the one area that is exactly so. */
+/** Areas to visit: all that start with the prefix, or only the area that equals it. */
 interface Region {
   prefix: string
   isExact: boolean
 }
 
-/** Entries of one cell, so many metres away. */
+/** Entries of one cell at this distance. */
 interface Found {
   metres: number
   entries: readonly Entry[]
 }
 
-/** Above every character of a key. */
+/** Sorts above every character of a key. */
 const endOfKeys = '~'
 
-/** An upper bound of the distance of two places of a cell. */
+/** An upper bound of the distance between two points of a cell. */
 function diameterKm({
   south,
   west,
@@ -214,7 +211,7 @@ function diameterKm({
 
 const areas = new WeakMap<readonly Entry[], Map<string, Entry[]>>()
 
-/** The entries of a shard by their area; worked out once for each copy of a shard. */
+/** The entries of a shard by area, grouped once for each cached shard. */
 function byArea(entries: readonly Entry[]): Map<string, Entry[]> {
   const known = areas.get(entries)
   if (known !== undefined) return known
