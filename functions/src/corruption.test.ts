@@ -14,7 +14,7 @@ async function listed(world: World, area = 'gcpv'): Promise<TestAgent> {
   return agent
 }
 
-/** Two listed agents, in the shards; the first is the one that something happens to. */
+/** Two listed agents, both in the shards; the tests damage documents of the first. */
 async function pair() {
   const world = createWorld(startMs)
   const victim = await listed(world)
@@ -53,7 +53,7 @@ test.each([
   expect((await seen()) ?? {}).not.toHaveProperty('whatsapp')
 })
 
-test('unregistering leaves nothing, though the stored listing cannot be read', async () => {
+test('unregistering deletes everything even if the stored listing cannot be read', async () => {
   const { world, victim, seen } = await pair()
   tamper(world, `mcpDirectory/dating/agents/${victim.agentId}`, (fields) => ({ ...fields, profile: 'gone' }))
   await call(world, 'unregisterAgent', victim.claims)
@@ -63,7 +63,7 @@ test('unregistering leaves nothing, though the stored listing cannot be read', a
   expect(JSON.stringify([...world.store.all().keys()])).not.toContain(victim.agentId)
 })
 
-test('an unlink that is stored in some other form holds its channel back all the same', async () => {
+test('an unlink stored in an unknown shape still withholds its channel', async () => {
   const { world, victim } = await pair()
   await call(world, 'unlinkChannel', victim.claims, { channel: 'whatsapp' })
   tamper(world, `unlinks/${victim.agentId}`, () => ({ whatsapp: 'yes' }))
@@ -71,14 +71,14 @@ test('an unlink that is stored in some other form holds its channel back all the
   expect(published?.channels).toEqual({ telegram: channels.telegram })
 })
 
-test('an account with a field of another version can still be taken back from', async () => {
+test('an account with a field of another version can still unlink and unregister', async () => {
   const { world, victim, seen } = await pair()
   tamper(world, `accounts/${victim.agentId}`, (fields) => ({ ...fields, addedLater: 1 }))
   await call(world, 'unlinkChannel', victim.claims, { channel: 'whatsapp' })
   expect(await seen()).toEqual({ telegram: channels.telegram })
 })
 
-test('a removal in some other form hides its agent, and nobody else', async () => {
+test('a removal of an unknown shape hides its own agent only', async () => {
   const { world, victim, seen } = await pair()
   await listed(world)
   await republishDiscovery(world.ports, world.clock.now)
@@ -86,7 +86,7 @@ test('a removal in some other form hides its agent, and nobody else', async () =
   expect(await seen()).toBeUndefined()
 })
 
-test('an entry that cannot be read is not served, and stands in nobody else’s way', async () => {
+test('an entry that cannot be read is not served, and all others are', async () => {
   const { world, victim, peer } = await pair()
   const third = await listed(world, 'u173')
   await republishDiscovery(world.ports, world.clock.now)
@@ -104,7 +104,7 @@ test('an entry that cannot be read is not served, and stands in nobody else’s 
   expect(await republishDiscovery(world.ports, world.clock.now)).toMatchObject({ finished: true })
 })
 
-test('a change that cannot be applied keeps no other from being applied, and the run says so', async () => {
+test('a change that cannot be applied blocks no other change, and the run reports it', async () => {
   const { world, victim, seen } = await pair()
   const late = await listed(world, 'u173')
   await call(world, 'unlinkChannel', victim.claims, { channel: 'whatsapp' })
@@ -132,7 +132,7 @@ test('a change that cannot be applied keeps no other from being applied, and the
   expect(store.all().has(`changes/${late.agentId}`)).toBe(true)
 })
 
-test('a sign-in service that fails keeps no shard from being rewritten, and is asked again', async () => {
+test('a failing sign-in service blocks no republish, and is asked again', async () => {
   const { world, victim, seen } = await pair()
   await call(world, 'unregisterAgent', victim.claims)
   world.clock.advance(2 * hour)
@@ -146,7 +146,7 @@ test('a sign-in service that fails keeps no shard from being rewritten, and is a
   expect(world.store.all().has(paths(late))).toBe(true)
 })
 
-test('a publish does not wait for a crowd that is due for retention', async () => {
+test('a publish does not wait for many agents that are due for retention', async () => {
   const world = createWorld(startMs)
   for (let count = 0; count < 20; count += 1) await listed(world)
   await republishDiscovery(world.ports, world.clock.now)
@@ -169,7 +169,7 @@ test('a publish does not wait for a crowd that is due for retention', async () =
   expect(report.removedForRetention).toBeLessThan(20)
 })
 
-test('a secret that could not be changed is the old one still', async () => {
+test('a failed change of the secret leaves the old one valid', async () => {
   const { world, victim } = await pair()
   const failing = { ...world.ports, signIns: { ...world.signIns, revoke: () => Promise.reject(new Error('busy')) } }
   await expect(call({ ...world, ports: failing }, 'rotateSecret', victim.claims)).rejects.toThrow('busy')

@@ -2,7 +2,7 @@ import { test } from '@jest/globals'
 import * as fc from 'fast-check'
 import { histories, races, runHistory } from '../test/history.ts'
 
-/** `PROMISES_RUNS=20000` looks longer. */
+/** Set `PROMISES_RUNS=20000` for a longer search. */
 const numRuns = Number(process.env.PROMISES_RUNS ?? 150)
 
 test(
@@ -12,7 +12,7 @@ test(
 )
 
 test(
-  'keeps them while agents take back what others look at, shards are rewritten under both, and answers are slow',
+  'keeps them while agents unlink during discovery, shards are rewritten, and answers are slow',
   () => fc.assert(fc.asyncProperty(races, runHistory), { numRuns }),
   3_000 * numRuns,
 )

@@ -7,7 +7,7 @@ import { call, createWorld, openSettings, refusalOf, register } from '../../../t
 const noon = Date.UTC(2026, 10, 21, 12)
 
 describe('signing in', () => {
-  test('takes the secret, and refuses a wrong one and an unknown agent alike', async () => {
+  test('accepts the secret, and refuses a wrong one and an unknown agent with the same error', async () => {
     const world = createWorld(noon)
     const { agentId, secret } = await register(world)
     const { token } = await call(world, 'signInAgent', undefined, { agentId, secret })
@@ -18,7 +18,7 @@ describe('signing in', () => {
     expect(await refusalOf(call(world, 'signInAgent', undefined, nobody))).toEqual(wrong)
   })
 
-  test('beside a removal leaves no sign-in behind once its token has run out', async () => {
+  test('during a removal leaves no sign-in once its token has expired', async () => {
     let signedIn = 0
     for (let turn = 0; turn < 40; turn += 1) {
       const world = createWorld(noon)
@@ -83,7 +83,7 @@ describe('a new secret', () => {
   })
 })
 
-test('what is no claims of ours is no session', async () => {
+test('claims of an unknown shape are no session', async () => {
   const world = createWorld(noon)
   const { claims, agentId } = await register(world)
   const wrong = [

@@ -5,7 +5,7 @@ import { call, consents, createWorld, refusalOf, register, solution, storedAt } 
 const noon = Date.UTC(2026, 10, 21, 12)
 
 describe('registration', () => {
-  test('stores a badge and an account, and the secret as a hash alone', async () => {
+  test('stores a badge and an account, and only a hash of the secret', async () => {
     const world = createWorld(noon + 5)
     const { agentId, secret, token } = await register(world)
     expect(secret).toMatch(/^[A-Za-z0-9_-]{43}$/)
@@ -36,7 +36,7 @@ describe('registration', () => {
     },
   )
 
-  test('needs a proof that is right, in time and unused, and stores nothing without', async () => {
+  test('needs a correct, timely and unused proof, and stores nothing without one', async () => {
     const world = createWorld(noon)
     const { challenge } = await call(world, 'createRegistrationChallenge')
     const registerWith = (proof: unknown) =>
@@ -53,7 +53,7 @@ describe('registration', () => {
     expect(world.store.all().size).toBe(0)
   })
 
-  test('succeeds once for a proof, however many come with it at once', async () => {
+  test('succeeds once for a proof, however many calls use it at once', async () => {
     const world = createWorld(noon)
     const { challenge } = await call(world, 'createRegistrationChallenge')
     const input = { category: 'dating', consents, proof: { challenge, solution } }

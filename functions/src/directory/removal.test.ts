@@ -49,7 +49,7 @@ describe('unregistering', () => {
     expect([...world.store.all().keys()].filter((path) => path.startsWith('departures/'))).toHaveLength(1)
   })
 
-  test('leaves the agent’s tokens, old and new, to open nothing', async () => {
+  test('makes the agent’s tokens, old and new, useless', async () => {
     const world = createWorld(noon)
     const { agent, settings } = await settled(world)
     await call(world, 'unregisterAgent', agent.claims)
@@ -74,7 +74,7 @@ describe('unregistering', () => {
     expect(world.store.all()).toEqual(before)
   })
 
-  test('is finished by the schedule where it was killed at any await', async () => {
+  test('is completed by the schedule after being killed at any await', async () => {
     for (let count = 1; ; count += 1) {
       const world = createWorld(noon)
       const { agent } = await settled(world)
@@ -120,7 +120,7 @@ describe('an export', () => {
     for (const trace of [...others, 'somebody_else']) expect(shown).not.toContain(trace)
   })
 
-  test('shows an entry that the listing no longer tells of: moved, or taken back', async () => {
+  test('shows an entry that a shard still has after a move or an unlink', async () => {
     const world = createWorld(noon)
     const { claims, agentId } = await register(world)
     await call(world, 'publishProfile', claims, { channels, profile: profileIn('gcpv') })

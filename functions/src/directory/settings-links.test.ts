@@ -48,7 +48,7 @@ describe('a settings link', () => {
     expect([...world.store.all().keys()].filter((path) => path.startsWith('settingsLinks/'))).toEqual([])
   })
 
-  test('opens for exactly one of twelve who come at once', async () => {
+  test('opens for exactly one of twelve concurrent calls', async () => {
     const world = createWorld(noon)
     const { claims } = await register(world)
     const code = codeOf((await call(world, 'createSettingsLink', claims)).url)
@@ -69,7 +69,7 @@ describe('a settings link', () => {
   })
 })
 
-test('a settings session opened after the secret was changed is one of the new secret', async () => {
+test('a settings session opened after the secret changed belongs to the new secret', async () => {
   const world = createWorld(noon)
   const agent = await register(world)
   const { secret } = await call(world, 'rotateSecret', agent.claims)
@@ -113,7 +113,7 @@ describe('a settings session', () => {
     },
   )
 
-  test('without a time to end at is over', async () => {
+  test('without an end time is over', async () => {
     const world = createWorld(noon)
     const { claims } = await register(world)
     const endless = { ...claims, settings: true }

@@ -31,7 +31,7 @@ function listed({ store }: World): unknown[] {
   return [...store.all()].filter(([path]) => path.startsWith('mcpDirectory/')).map(([, { channels }]) => channels)
 }
 
-/** Everything stored, and all that discovery says to somebody who looks, as text. */
+/** Everything stored, and everything that discovery answers, as text. */
 async function everything(world: World, looker: TestAgent): Promise<string> {
   const seen = await walk(world, world.newInstance(), looker.claims, 50)
   const shards = [...world.store.all()].map(([, { entries }]) =>
@@ -41,7 +41,7 @@ async function everything(world: World, looker: TestAgent): Promise<string> {
 }
 
 describe('a handle that is taken down', () => {
-  test('is out of every listing that holds it, in any spelling, and other channels stay', async () => {
+  test('leaves every listing that has it, in any spelling, and other channels stay', async () => {
     const world = createWorld(noon)
     const agents = await Promise.all([1, 2, 3, 4].map(() => register(world)))
     const [first, second, third, fourth] = agents as [TestAgent, TestAgent, TestAgent, TestAgent]
@@ -60,7 +60,7 @@ describe('a handle that is taken down', () => {
     expect(listed(world)).toHaveLength(3)
   })
 
-  test('is out of every answer at once on a fresh instance and nowhere stored after the republish', async () => {
+  test('is in no answer of a new instance, and stored nowhere after the republish', async () => {
     const world = createWorld(noon)
     const [agent, looker] = [await register(world), await register(world)]
     await publish(world, agent, { whatsapp: '+4407700900123', telegram: 'first_one' })
@@ -74,7 +74,7 @@ describe('a handle that is taken down', () => {
     expect(await everything(world, looker)).not.toContain('7700900123')
   })
 
-  test('is refused from then on at its place, in any spelling, without the value and at no cost', async () => {
+  test('is refused in any spelling, at its field, without quoting the value and at no cost', async () => {
     const world = createWorld(noon)
     const agent = await register(world)
     await publish(world, agent, { telegram: 'before_that' })
@@ -99,7 +99,7 @@ describe('a handle that is taken down', () => {
     await publish(world, agent, { whatsapp: '+447700900124', telegram: 'alice_b' })
   })
 
-  test('is kept as a keyed hash and a day, the same however often and however it is taken down', async () => {
+  test('is stored as a keyed hash and a day, whatever its spelling and however often it is taken down', async () => {
     const world = createWorld(noon)
     for (const handle of numberSpellings) {
       await takeDownHandle(world.ports, { channel: 'whatsapp', handle }, world.clock.now())
@@ -113,7 +113,7 @@ describe('a handle that is taken down', () => {
     expect(stored[0]?.[0]).not.toContain(vault.hash('whatsapp\n+447700900123'))
   })
 
-  test('may be published again once that is lifted', async () => {
+  test('may be published again once the takedown is lifted', async () => {
     const world = createWorld(noon)
     const agent = await register(world)
     await takeDownHandle(world.ports, number, world.clock.now())
@@ -122,7 +122,7 @@ describe('a handle that is taken down', () => {
     expect(await publish(world, agent, { whatsapp: '+447700900123' })).toMatchObject({ withheld: [] })
   })
 
-  test('stays refused when the server has a new key in front of the old one, and is lifted under either', async () => {
+  test('stays refused after the server gets a new key, and can be lifted under either key', async () => {
     const world = createWorld(noon)
     const agent = await register(world)
     await takeDownHandle(world.ports, number, world.clock.now())
@@ -207,7 +207,7 @@ describe('a takedown beside publishes', () => {
           ],
           pick,
         )
-        // Where it lost too many races it says so, and is run again.
+        // If it lost too many races, it reports that and is run again.
         if (takedown?.status === 'rejected') await takeDownHandle(world.ports, number, world.clock.now())
         expect(JSON.stringify(listed(world))).not.toContain('7700900123')
         const looker = await register(world)
@@ -219,7 +219,7 @@ describe('a takedown beside publishes', () => {
     )
   }, 60_000)
 
-  test('is taken up by a second run where it was killed at any await', async () => {
+  test('is completed by a second run after being killed at any await', async () => {
     for (let count = 1; ; count += 1) {
       const world = createWorld(noon)
       const [first, second] = [await register(world), await register(world)]
@@ -241,7 +241,7 @@ describe('a takedown beside publishes', () => {
 })
 
 describe('an agent that is taken down', () => {
-  test('loses its listing, and its handles are refused to everybody and gone from every listing', async () => {
+  test('loses its listing, and its handles are refused to everybody and leave every listing', async () => {
     const world = createWorld(noon)
     const [agent, other] = [await register(world), await register(world)]
     await publish(world, agent, { whatsapp: '+447700900123', telegram: 'first_one' })
@@ -254,7 +254,7 @@ describe('an agent that is taken down', () => {
     expect(await takeDownAgent(world.ports, agent.agentId, world.clock.now())).toEqual({ listings: 0, handles: 0 })
   })
 
-  test('may lose its listing alone', async () => {
+  test('can lose only its listing', async () => {
     const world = createWorld(noon)
     const agent = await register(world)
     await publish(world, agent, { whatsapp: '+447700900123' })
@@ -264,7 +264,7 @@ describe('an agent that is taken down', () => {
     await publish(world, agent, { whatsapp: '+447700900123' })
   })
 
-  test('is removed whole where nobody speaks for the listing any more', async () => {
+  test('is removed completely if the listing has no account', async () => {
     const world = createWorld(noon)
     const agent = await register(world)
     await publish(world, agent, { whatsapp: '+447700900123' })
@@ -277,7 +277,7 @@ describe('an agent that is taken down', () => {
   })
 })
 
-test('the channels that a text can be a handle of are told apart, or not', () => {
+test('a text is matched to every channel of which it can be a handle', () => {
   expect(channelsOf('+447700900123')).toEqual(['whatsapp'])
   expect(channelsOf('alice_a')).toEqual(['telegram'])
   expect(channelsOf('100000000000000001')).toEqual(['discord'])

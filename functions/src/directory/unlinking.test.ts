@@ -8,7 +8,7 @@ const profile = profileIn('gcpv')
 const channels = { whatsapp: '+447700900123', telegram: 'alice_a' }
 
 describe('an unlink', () => {
-  test('keeps the times of the first, however often it is repeated, and writes once', async () => {
+  test('keeps the first unlink’s times, however often it is repeated, and writes once', async () => {
     const world = createWorld(noon)
     const { claims, agentId } = await register(world)
     await call(world, 'publishProfile', claims, { channels, profile })
@@ -23,7 +23,7 @@ describe('an unlink', () => {
     expect(storedAt(world, `unlinks/${agentId}`)).toEqual({ whatsapp: { unlinkedAtMs: noon, goneAtMs: null } })
   })
 
-  test('takes the channel out of the listing at once, and with the last channel the listing', async () => {
+  test('removes the channel from the listing at once, and the listing with its last channel', async () => {
     const world = createWorld(noon)
     const { claims, agentId } = await register(world)
     const { published } = await call(world, 'publishProfile', claims, { channels, profile })
@@ -44,7 +44,7 @@ describe('an unlink', () => {
     expect(withheld).toEqual([{ channel: 'telegram', unlinkedAtMs: noon }])
   })
 
-  test('stands beside a publish of the same channel, whichever of them is first at every await', async () => {
+  test('survives a concurrent publish of the same channel, in every order of their awaits', async () => {
     for (let turn = 0; turn < 40; turn += 1) {
       const world = createWorld(noon)
       const { claims, agentId } = await register(world)
@@ -66,7 +66,7 @@ describe('an unlink', () => {
 })
 
 describe('a relink', () => {
-  test('is a settings session’s alone', async () => {
+  test('is allowed to a settings session only', async () => {
     const world = createWorld(noon)
     const agent = await register(world)
     await call(world, 'unlinkChannel', agent.claims, { channel: 'whatsapp' })
@@ -80,7 +80,7 @@ describe('a relink', () => {
     expect(world.store.all().has(`unlinks/${agent.agentId}`)).toBe(false)
   })
 
-  test('lifts one channel, brings no handle back by itself, and is the same with nothing to lift', async () => {
+  test('lifts one channel, publishes no handle by itself, and succeeds with nothing to lift', async () => {
     const world = createWorld(noon)
     const agent = await register(world)
     await call(world, 'publishProfile', agent.claims, { channels, profile })

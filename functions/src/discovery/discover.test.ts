@@ -74,7 +74,7 @@ describe('a walk', () => {
     }
   })
 
-  test('ends with the page that holds the last, and of an empty room at once', async () => {
+  test('ends with the page of the last peer, and at once in an empty room', async () => {
     const { world, agents, caller } = await roomOf(5)
     const page = await look(world, world.newInstance(), caller.claims, { pageSize: 4 })
     expect(page).toMatchObject({ room: 'dating', nextPageToken: null, asOfMs: world.clock.now().getTime() })
@@ -88,7 +88,7 @@ describe('a walk', () => {
     expect(await look(unpublished, unpublished.newInstance(), first.claims)).toMatchObject({ agents: [] })
   })
 
-  test('begins elsewhere for each caller and day, and at the same place on the same day', async () => {
+  test('starts elsewhere for each caller and day, and at the same place on the same day', async () => {
     const { world, agents } = await roomOf(12)
     const firstOf = async (agent: TestAgent) =>
       (await look(world, world.newInstance(), agent.claims, { pageSize: 1 })).agents[0]?.agentId
@@ -102,7 +102,7 @@ describe('a walk', () => {
     expect(moved).toBeGreaterThan(2)
   })
 
-  test('meets nobody twice and misses nobody who stays, while shards split and merge and others move', async () => {
+  test('shows no agent twice and misses none that stays, while shards split and merge and others move', async () => {
     const { world: room, agents, caller } = await roomOf(14)
     const movers = agents.slice(1, 8)
     const turn = fc.record({
@@ -120,7 +120,7 @@ describe('a walk', () => {
       passMs: fc.constantFrom(0, second, 2 * second, 4 * second),
     })
     const turns = fc.array(turn, { minLength: 3, maxLength: 12, size: 'max' })
-    // So many turns pass before the walk begins, so that instances begin it knowing more or less.
+    // The number of turns before the walk starts decides how much each instance knows by then.
     const property = fc.asyncProperty(turns, fc.nat(4), async (schedule, beginsAt) => {
       const world = room.fork()
       const instances = [world.newInstance(), world.newInstance(), world.newInstance()]
@@ -144,7 +144,7 @@ describe('a walk', () => {
         for (const { who, area, leaves } of changes) {
           const agent = agents[who + 1]
           if (agent === undefined || left.has(agent.agentId)) continue
-          // Who stays publishes all the same, in its own area.
+          // Agents that stay publish too, in their own area.
           const isMover = movers.includes(agent)
           if (isMover && leaves) {
             left.add(agent.agentId)
@@ -160,7 +160,7 @@ describe('a walk', () => {
     await fc.assert(property, { numRuns: 150 })
   })
 
-  test('passes over whom it cannot show: offline, or with every handle taken back', async () => {
+  test('skips agents that are offline or have unlinked every channel', async () => {
     const { world, agents, caller } = await roomOf(6)
     const instance = world.newInstance()
     const [, taken, ...rest] = agents as [TestAgent, TestAgent, ...TestAgent[]]
@@ -188,7 +188,7 @@ describe('a page token', () => {
   }
   const wrongToken = { code: 'invalid-argument', details: [{ path: 'pageToken' }] }
 
-  test('is good for ten minutes, on any instance and more than once', async () => {
+  test('is valid for ten minutes, on any instance and more than once', async () => {
     const { world, caller, nextPageToken, next } = await firstPage()
     world.clock.advance(10 * minute - 1)
     const page = await next(nextPageToken)
@@ -204,7 +204,7 @@ describe('a page token', () => {
     expect(await refusalOf(next(nextPageToken, agents[1]?.claims))).toMatchObject(wrongToken)
   })
 
-  test('is refused when one character of it is changed, cut off or added', async () => {
+  test('is refused when one character is changed, removed or added', async () => {
     const { nextPageToken, next } = await firstPage()
     for (let index = 0; index < nextPageToken.length; index += 7) {
       const other = nextPageToken[index] === 'A' ? 'B' : 'A'
@@ -216,7 +216,7 @@ describe('a page token', () => {
     }
   })
 
-  test('of another shape or another use is refused as any wrong one', async () => {
+  test('of another shape or for another purpose is refused like any wrong one', async () => {
     const { world, caller, next } = await firstPage()
     const { vault } = world.ports
     const other = vault.seal(`page of ${caller.agentId} in dating`, JSON.stringify({ start: '', version: 0 }))
@@ -224,7 +224,7 @@ describe('a page token', () => {
     expect(await refusalOf(next(vault.seal('departure', caller.agentId)))).toMatchObject(wrongToken)
   })
 
-  test('tells nothing to who holds it', async () => {
+  test('reveals nothing to its holder', async () => {
     const { agents, nextPageToken } = await firstPage()
     const bytes = Buffer.from(nextPageToken, 'base64url').toString('latin1')
     for (const { agentId } of agents) expect(bytes).not.toContain(agentId.slice(0, 8))
@@ -261,7 +261,7 @@ describe('the budget of discovery', () => {
     expect(idsOf(tomorrow.agents)).toEqual(othersThan(caller, agents))
   })
 
-  test('is spent by listings, not by pages: an empty answer costs nothing', async () => {
+  test('is charged for listings, not for pages: an empty answer costs nothing', async () => {
     const { world, caller } = await roomOf(1)
     setBudget(world, caller, { discovered: 99 })
     for (let times = 0; times < 3; times += 1) {
@@ -283,7 +283,7 @@ describe('the budget of discovery', () => {
     expect(await refusalOf(look_())).toMatchObject({ code: 'resource-exhausted' })
   })
 
-  test('is not exceeded by twenty pages asked for at once', async () => {
+  test('is not exceeded by twenty concurrent pages', async () => {
     const { world, caller } = await roomOf(9)
     setBudget(world, caller, { discovered: 90 })
     const pages = await Promise.allSettled(
@@ -297,11 +297,11 @@ describe('the budget of discovery', () => {
     })
   })
 
-  test('that covers a part of a page covers it although the page is begun anew', async () => {
+  test('that covers part of a page still covers it when the page is retried', async () => {
     const { world, caller } = await roomOf(9)
     setBudget(world, caller, { discovered: 97 })
     let awaits = 0
-    // The first reading is too old by the time it is used.
+    // The first view is too old by the time it is used.
     const slow = world.through(() => {
       awaits += 1
       if (awaits === 4) world.clock.advance(6 * second)
@@ -314,8 +314,8 @@ describe('the budget of discovery', () => {
   })
 })
 
-describe('who discovers', () => {
-  test('is listed and online itself', async () => {
+describe('the caller of discovery', () => {
+  test('must be listed and online', async () => {
     const { world, agents, caller } = await roomOf(3)
     const instance = world.newInstance()
     const unlisted = await register(world)
@@ -330,7 +330,7 @@ describe('who discovers', () => {
     expect(await refusalOf(fetch(world, caller.claims, { agentIds: [agents[1]?.agentId ?? ''] }))).toMatchObject(failed)
   })
 
-  test('is no settings session, no ended session and no removed agent', async () => {
+  test('must not be a settings session, an ended session or a removed agent', async () => {
     const { world, agents, caller } = await roomOf(3)
     const instance = world.newInstance()
     const settings = await openSettings(world, caller)
@@ -345,7 +345,7 @@ describe('who discovers', () => {
     expect(await refusalOf(look(world, instance, gone.claims))).toMatchObject({ code: 'unauthenticated' })
   })
 
-  test('is asked for at every page: no walk goes on for who has left, is unlisted, or has another secret', async () => {
+  test('is checked for every page: a walk ends for an agent that left, is unlisted, or has a new secret', async () => {
     const ends: [
       string,
       'unauthenticated' | 'failed-precondition',
@@ -372,14 +372,14 @@ describe('who discovers', () => {
     }
   })
 
-  test('is told that a room is unknown before anything of an agent', async () => {
+  test('learns that a room is unknown before anything about an agent', async () => {
     const { world, caller } = await roomOf(2)
     expect(await refusalOf(fetch(world, caller.claims, { agentIds: [] }, 'attic'))).toMatchObject({ code: 'not-found' })
   })
 })
 
 describe('an instance', () => {
-  test('that cannot read answers unavailable, whichever read fails, and never from memory', async () => {
+  test('that cannot read answers unavailable, whichever read fails, and never from its cache', async () => {
     const { world: room, agents, caller } = await roomOf(8)
     for (let failing = 1; ; failing += 1) {
       const world = room.fork()
@@ -404,7 +404,7 @@ describe('an instance', () => {
     }
   })
 
-  test('that is slow to read shows nothing that was taken back since it began', async () => {
+  test('that reads slowly shows nothing that was unlinked meanwhile', async () => {
     const { world: room, agents, caller } = await roomOf(4)
     for (let slowAt = 1; slowAt <= 8; slowAt += 1) {
       const world = room.fork()
@@ -420,7 +420,7 @@ describe('an instance', () => {
     }
   })
 
-  test('reads a shard once while it is unchanged, and what was removed before every answer', async () => {
+  test('reads an unchanged shard once, and the removals before every answer', async () => {
     const { world, caller } = await roomOf(8)
     const reads: string[] = []
     const { store } = world.ports
@@ -444,7 +444,7 @@ describe('an instance', () => {
     expect(reads.filter((path) => path.startsWith('discovery/'))).toEqual(['discovery/dating'])
   })
 
-  test('answers many callers from one reading', async () => {
+  test('answers many callers from one view', async () => {
     const { world, agents } = await roomOf(8)
     let queries = 0
     const { store } = world.ports
@@ -465,7 +465,7 @@ function fetch({ ports, clock }: World, claims: Claims, input: BatchGetInput, ro
 }
 
 describe('batchGet', () => {
-  test('gives the listings in the order asked, and names who is missing in that order', async () => {
+  test('returns the listings in the order asked, and the missing ids in that order', async () => {
     const { world, agents, caller } = await roomOf(6)
     const ids = agents.map(({ agentId }) => agentId)
     const unlisted = await register(world)
@@ -490,7 +490,7 @@ describe('batchGet', () => {
     expect(await fetch(world, caller.claims, asked)).toEqual({ agents: [], missing: asked.agentIds })
   })
 
-  test('counts every id asked for, missing or not, and refuses what is above the budget whole', async () => {
+  test('counts every id asked for, missing or not, and refuses a whole call above the budget', async () => {
     const { world, agents, caller } = await roomOf(4)
     setBudget(world, caller, { fetched: 1_997 })
     const agentIds = [agents[1]?.agentId ?? '', world.ports.vault.uuid()]
@@ -506,7 +506,7 @@ describe('batchGet', () => {
     expect(await look(world, world.newInstance(), caller.claims)).toMatchObject({ room: 'dating' })
   })
 
-  test('is not exceeded by calls at once', async () => {
+  test('is not exceeded by concurrent calls', async () => {
     const { world, agents, caller } = await roomOf(3)
     setBudget(world, caller, { fetched: 1_990 })
     const agentIds = agents.map(({ agentId }) => agentId)

@@ -7,7 +7,7 @@ import { call, createWorld, look, profileIn, register, type TestAgent, type Worl
 
 const startMs = Date.UTC(2026, 10, 21, 12)
 
-/** A room of 130 agents, of whom the first looks. */
+/** A room of 130 agents; the first discovers the others. */
 async function crowd(): Promise<{ world: World; caller: TestAgent }> {
   const world = createWorld(startMs)
   let caller: TestAgent | undefined
@@ -28,7 +28,7 @@ describe('the budget of a newcomer, 100 listings a day', () => {
     room = await crowd()
   })
 
-  /** How many listings a caller gets by asking so, until it is refused. */
+  /** How many listings a caller gets in this way until it is refused. */
   async function served(ask: (pageToken: string | undefined) => DiscoverInput, instances = 1): Promise<number> {
     const world = room.world.fork()
     const views = Array.from({ length: instances }, () => world.newInstance())
@@ -51,11 +51,11 @@ describe('the budget of a newcomer, 100 listings a day', () => {
 
   const next = (pageToken: string | undefined) => (pageToken === undefined ? {} : { pageToken })
 
-  test.each([10, 50, 60, 200])('is given out whole by a walk of pages of %d', async (pageSize) => {
+  test.each([10, 50, 60, 200])('is used up completely by a walk of pages of %d', async (pageSize) => {
     expect(await served((pageToken) => ({ pageSize, ...next(pageToken) }))).toBe(100)
   })
 
-  test.each([10, 50, 60, 200])('is given out whole by first pages of %d', async (pageSize) => {
+  test.each([10, 50, 60, 200])('is used up completely by first pages of %d', async (pageSize) => {
     expect(await served(() => ({ pageSize }))).toBe(100)
   })
 
@@ -86,7 +86,7 @@ test('later pages of a walk cost their caller no write', async () => {
   expect(account()).toBe(paid)
 })
 
-test('what was paid for yesterday is gone, and what two pages give back is added', () => {
+test('yesterday’s prepaid listings expire, and what two pages return is added up', () => {
   const prepaid = createPrepaid()
   const today = new Date(startMs)
   prepaid.put('a', 3, today)

@@ -17,7 +17,7 @@ import {
   type World,
 } from '../../../testing/world.ts'
 
-// Every await of every loss is tried, on a machine that may be busy.
+// The tests try every await of every loss, perhaps on a busy machine.
 jest.setTimeout(60_000)
 
 /** Small enough that a dozen agents are in several shards. */
@@ -34,7 +34,7 @@ function run(world: World) {
   return republishDiscovery(world.ports, world.clock.now, small)
 }
 
-/** Nine agents in four areas, one of them crowded, all of them in the shards. */
+/** Nine agents, all in the shards, in four areas, of which one is crowded. */
 async function settledRoom(): Promise<{ world: World; agents: TestAgent[] }> {
   const world = createWorld(startMs)
   const agents: TestAgent[] = []
@@ -56,7 +56,7 @@ function shardPaths({ store }: World): string[] {
   return [...store.all().keys()].filter((path) => path.startsWith(`${manifestPath}/shards/`))
 }
 
-/** What may befall the documents of discovery. */
+/** Ways to lose or damage the documents of discovery. */
 const losses: [string, (world: World) => (readonly [path: string, fields: Fields | null])[]][] = [
   ['a shard is lost', (world) => [[shardPaths(world)[1] ?? '', null]]],
   ['every shard is lost', (world) => shardPaths(world).map((path) => [path, null])],
@@ -87,8 +87,8 @@ function withEntries(world: World, entries: Uint8Array): readonly [string, Field
   return [path, { ...world.store.all().get(path), entries }]
 }
 
-describe.each(losses)('where %s', (_, loss) => {
-  test('one quiet republish later discovery is what the listings say', async () => {
+describe.each(losses)('when %s', (_, loss) => {
+  test('one republish without changes later, discovery shows what the listings say', async () => {
     const { world, agents } = await settledRoom()
     world.store.put(loss(world))
     expect(await run(world)).toMatchObject({ finished: true, failed: 0 })
@@ -98,7 +98,7 @@ describe.each(losses)('where %s', (_, loss) => {
     expect(met).toHaveLength(8)
   })
 
-  test('what changes meanwhile is neither lost nor shown, and an answer is right or none', async () => {
+  test('changes meanwhile are not lost, and every answer is right or an error', async () => {
     const { world, agents } = await settledRoom()
     const [looker, unlinked, gone, moved, changed] = agents as [
       TestAgent,
@@ -136,7 +136,7 @@ describe.each(losses)('where %s', (_, loss) => {
     }
   })
 
-  test('a run that is killed at any await is taken up by the next', async () => {
+  test('the next run continues one that was killed at any await', async () => {
     const { world: room } = await settledRoom()
     room.store.put(loss(room))
     for (let count = 1; ; count += 2) {
@@ -198,7 +198,7 @@ test('two runs side by side rebuild what was lost', async () => {
   }
 })
 
-test('an instance that kept shards from before the manifest was lost never takes them for new ones', async () => {
+test('an instance never mistakes shards cached before the manifest was lost for new ones', async () => {
   const { world, agents } = await settledRoom()
   const [looker, victim] = agents as [TestAgent, TestAgent]
   const instance = world.newInstance()
@@ -213,7 +213,7 @@ test('an instance that kept shards from before the manifest was lost never takes
   }
 })
 
-test('a walk that was under way when the manifest was lost ends or is told to wait, and meets nobody twice', async () => {
+test('a walk that began before the manifest was lost ends or gets unavailable, and shows no agent twice', async () => {
   const { world, agents } = await settledRoom()
   const [looker] = agents as [TestAgent]
   const first = await look(world, world.newInstance(), looker.claims, { pageSize: 3 })
@@ -227,7 +227,7 @@ test('a walk that was under way when the manifest was lost ends or is told to wa
   expect(met.filter(({ agentId }) => known.has(agentId))).toEqual([])
 })
 
-test('a lost shard is rebuilt from the listings of its stretch alone', async () => {
+test('a lost shard is rebuilt from the listings of its range only', async () => {
   const { world } = await settledRoom()
   const before = storedManifest(world).shards
   const [path = ''] = shardPaths(world)
@@ -253,7 +253,7 @@ test('a lost shard is rebuilt from the listings of its stretch alone', async () 
   expect(unchanged).toHaveLength(before.length - 1)
 })
 
-test('an export is given though a shard cannot be read', async () => {
+test('an export succeeds even if a shard cannot be read', async () => {
   const { world, agents } = await settledRoom()
   const [agent] = agents as [TestAgent]
   for (const path of shardPaths(world)) world.store.put([[path, { what: 'is this' }]])

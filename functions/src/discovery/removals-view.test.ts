@@ -51,19 +51,19 @@ function counting(store: Store): Store & { read: () => number } {
 
 type Task =
   | { kind: 'write'; id: number }
-  | { kind: 'settle'; id: number }
+  | { kind: 'delete'; id: number }
   | { kind: 'read' | 'number'; instance: number }
   | { kind: 'wait' }
 
 const task: fc.Arbitrary<Task> = fc.oneof(
   { weight: 4, arbitrary: fc.record({ kind: fc.constant('write' as const), id: fc.nat(9) }) },
-  { weight: 1, arbitrary: fc.record({ kind: fc.constant('settle' as const), id: fc.nat(9) }) },
+  { weight: 1, arbitrary: fc.record({ kind: fc.constant('delete' as const), id: fc.nat(9) }) },
   { weight: 3, arbitrary: fc.record({ kind: fc.constant('read' as const), instance: fc.nat(3) }) },
   { weight: 3, arbitrary: fc.record({ kind: fc.constant('number' as const), instance: fc.nat(1) }) },
   { weight: 1, arbitrary: fc.constant({ kind: 'wait' as const }) },
 )
 
-test('an instance knows every removal that stood when it began to read, whatever goes on beside it', async () => {
+test('an instance knows every removal that existed when it began to read, whatever runs concurrently', async () => {
   const rounds = fc.array(
     fc.tuple(fc.array(task, { minLength: 1, maxLength: 5 }), fc.array(fc.nat(5), { minLength: 1 })),
     {
@@ -75,7 +75,7 @@ test('an instance knows every removal that stood when it began to read, whatever
   await fc.assert(
     fc.asyncProperty(rounds, async (steps) => {
       let [revision, nowMs] = [0, 0]
-      const settling: { id: string; isOver: boolean }[] = []
+      const deletions: { id: string; isOver: boolean }[] = []
       let hook: OnAwait | null = null
       const store = createMemoryStore(() => hook?.() ?? Promise.resolve())
       const ports = { store, monotonicMs: () => nowMs }
@@ -90,30 +90,30 @@ test('an instance knows every removal that stood when it began to read, whatever
               transaction.set(`removals/${each.id}`, removalOf((revision += 1)))
               return Promise.resolve()
             })
-          case 'settle': {
-            const settle = { id: String(each.id), isOver: false }
-            settling.push(settle)
+          case 'delete': {
+            const deletion = { id: String(each.id), isOver: false }
+            deletions.push(deletion)
             await store.transaction((transaction) => {
               transaction.delete(`removals/${each.id}`)
               return Promise.resolve()
             })
-            settle.isOver = true
+            deletion.isOver = true
             return
           }
           case 'number':
             // It may lose a race.
             return views[each.instance]?.assignNumbers(now).catch(() => undefined)
           case 'read': {
-            // Never two readings of an instance at once.
+            // An instance never reads twice at once.
             if (readBefore.has(each.instance)) return
             readBefore.add(each.instance)
             const before = revisionsIn(store)
-            const over = new Set(settling.filter(({ isOver }) => isOver))
-            // Beyond the two that are kept, one that has just started.
+            const over = new Set(deletions.filter(({ isOver }) => isOver))
+            // Numbers above the two long-lived instances stand for a new one.
             const view = views[each.instance] ?? createRemovalsView(ports, 'dating', limits)
             const found = await view.read()
-            // What was settled meanwhile need not be known, though it be written anew.
-            const gone = new Set(settling.filter((each) => !over.has(each)).map(({ id }) => id))
+            // A removal that was deleted meanwhile need not be known, even if it was written again.
+            const gone = new Set(deletions.filter((each) => !over.has(each)).map(({ id }) => id))
             for (const [id, written] of before) {
               if (!gone.has(id)) expect(found.removals.get(id)?.revision ?? 0).toBeGreaterThanOrEqual(written)
             }
@@ -138,7 +138,7 @@ test('an instance knows every removal that stood when it began to read, whatever
   )
 }, 120_000)
 
-test('an instance that starts misses none that is written, and given a number by another, at any of its awaits', async () => {
+test('a new instance misses no removal that is written, and numbered by another instance, at any of its awaits', async () => {
   for (let count = 1; ; count += 1) {
     const store = createMemoryStore()
     store.put(Array.from({ length: 9 }, (_, id) => [`removals/${id}`, removalOf(1)]))
@@ -161,8 +161,8 @@ test('an instance that starts misses none that is written, and given a number by
   }
 })
 
-describe('of many removals', () => {
-  test('an instance reads those that are new to it, once they have numbers', async () => {
+describe('with many removals', () => {
+  test('an instance reads only the new ones, once they have numbers', async () => {
     const memory = createMemoryStore()
     const store = counting(memory)
     const view = createRemovalsView({ store, monotonicMs: () => 0 }, 'dating', limits)
@@ -177,12 +177,12 @@ describe('of many removals', () => {
     const { removals } = await view.read()
     expect([removals.size, removals.get('new')?.revision]).toEqual([21, 7])
     expect(store.read() - before).toBeLessThanOrEqual(2)
-    // One that comes later reads all there is, and then the same.
+    // A later instance reads all of them, with the same result.
     const late = createRemovalsView({ store, monotonicMs: () => 0 }, 'dating', limits)
     expect((await late.read()).removals.size).toBe(21)
   })
 
-  test('more that are new than can be read in time are not guessed: no view, until they have numbers', async () => {
+  test('there is no view while more are new than can be read in time, until they have numbers', async () => {
     const memory = createMemoryStore()
     const view = createRemovalsView({ store: memory, monotonicMs: () => 0 }, 'dating', limits)
     memory.put(Array.from({ length: 60 }, (_, id) => [`removals/${id}`, removalOf(1)]))
@@ -194,7 +194,7 @@ describe('of many removals', () => {
     expect((await view.read()).removals.size).toBe(60)
   })
 
-  test('those that were settled are let go of after a while', async () => {
+  test('deleted ones are forgotten after a minute', async () => {
     const memory = createMemoryStore()
     let nowMs = 0
     const view = createRemovalsView({ store: memory, monotonicMs: () => nowMs }, 'dating', limits)
@@ -206,7 +206,7 @@ describe('of many removals', () => {
     expect((await view.read()).removals.size).toBe(0)
   })
 
-  test('numbers go on above all that were given, though the counter is lost', async () => {
+  test('numbers continue above all assigned ones even if the counter is lost', async () => {
     const memory = createMemoryStore()
     const view = createRemovalsView({ store: memory, monotonicMs: () => 0 }, 'dating', limits)
     for (let round = 1; round <= 3; round += 1) {
@@ -219,7 +219,7 @@ describe('of many removals', () => {
   })
 })
 
-test('what is taken back during a long pause of the republish is out of every answer, however much it is', async () => {
+test('handles unlinked during a long pause of the republish are in no answer, however many they are', async () => {
   const world = createWorld(startMs)
   const listed = async (index: number): Promise<TestAgent> => {
     const agent = await register(world)
@@ -255,7 +255,7 @@ test('what is taken back during a long pause of the republish is out of every an
   expect(new Set(await shown(agents[25])).size).toBe(9)
 })
 
-/** Gives everyone a new budget. */
+/** Gives every agent a new budget. */
 function refill({ store }: World, agents: readonly TestAgent[]): Promise<void> {
   store.put(
     agents.map(({ agentId }) => [

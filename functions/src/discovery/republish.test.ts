@@ -31,7 +31,7 @@ async function publish(world: World, { claims }: TestAgent, index: number, area:
   return call(world, 'publishProfile', claims, { channels, profile: profileIn(area) })
 }
 
-/** A room in which everything that a republish may be owed is owed at once. */
+/** A room with every kind of pending work for a republish. */
 async function busyRoom(): Promise<{ world: World; agents: TestAgent[] }> {
   const world = createWorld(startMs - 31 * day)
   const { ports, clock } = world
@@ -83,8 +83,8 @@ function run(world: World) {
   return republishDiscovery(world.ports, world.clock.now, small)
 }
 
-describe('the republish, in a room where everything is owed at once', () => {
-  test('brings the shards up to the listings, retires, and forgets sign-ins, in one run', async () => {
+describe('the republish, in a room with every kind of pending work', () => {
+  test('updates the shards, removes inactive agents and deletes departed sign-ins in one run', async () => {
     const { world } = await busyRoom()
     const signedIn = world.signIns.existing.size
     expect(await run(world)).toMatchObject({ finished: true, removedForRetention: 2 })
@@ -94,7 +94,7 @@ describe('the republish, in a room where everything is owed at once', () => {
     expect(pathsUnder(world, 'departures/')).toHaveLength(3)
   })
 
-  test('is taken up by the next run after being killed at any await', async () => {
+  test('is continued by the next run after being killed at any await', async () => {
     const { world: room } = await busyRoom()
     for (let count = 1; ; count += 1) {
       const world = room.fork()
@@ -116,7 +116,7 @@ describe('the republish, in a room where everything is owed at once', () => {
     }
   })
 
-  test('serves what is listed beside a second copy, whichever goes first at every await', async () => {
+  test('serves what is listed beside a second run, in every order of their awaits', async () => {
     const { world: room } = await busyRoom()
     for (let switchAt = 0; switchAt < 60; switchAt += 2) {
       for (const stride of [1, 2, 3]) {
@@ -129,7 +129,7 @@ describe('the republish, in a room where everything is owed at once', () => {
             return steps < switchAt ? 0 : Math.floor(steps / stride) % Math.max(1, waiting)
           },
         )
-        // One of them may lose too often; that is a run that was killed.
+        // A run that loses too many races counts as killed.
         expect(runs.some(({ status }) => status === 'fulfilled')).toBe(true)
         if (runs.some(({ status }) => status === 'rejected')) await run(world)
         expectConverged(world, small)
@@ -138,7 +138,7 @@ describe('the republish, in a room where everything is owed at once', () => {
   }, 60_000)
 })
 
-describe('beside changes that come in meanwhile', () => {
+describe('during concurrent changes', () => {
   test('loses no change that is committed at any of its awaits', async () => {
     const room = createWorld(startMs)
     const agents = [await register(room), await register(room), await register(room), await register(room)]
@@ -158,7 +158,7 @@ describe('beside changes that come in meanwhile', () => {
       }
       expect(await republishDiscovery(world.through(onAwait), world.clock.now, small)).toMatchObject({ finished: true })
       if (awaits < count) return
-      // Whatever the run did not yet see is hidden meanwhile.
+      // Removals hide what the run has not applied yet.
       for (const { agentId, channels } of await walk(world, world.newInstance(), dave.claims, 50)) {
         expect(storedListings(world).get(agentId)?.channels).toMatchObject(channels)
       }
@@ -188,7 +188,7 @@ describe('beside changes that come in meanwhile', () => {
     }
   })
 
-  test('stops when its time is over, says so, and the next run goes on', async () => {
+  test('stops when its time is over, reports it, and the next run continues', async () => {
     const world = createWorld(startMs)
     for (let index = 0; index < 6; index += 1)
       await publish(world, await register(world), index, areas[index % 5] ?? '')
@@ -205,7 +205,7 @@ describe('beside changes that come in meanwhile', () => {
     expectConverged(world, small)
   })
 
-  test('writes no shard when nothing is owed', async () => {
+  test('writes no shard when nothing is pending', async () => {
     const { world } = await busyRoom()
     await run(world)
     const before = storedManifest(world)
@@ -220,7 +220,7 @@ describe('beside changes that come in meanwhile', () => {
   })
 })
 
-describe('what time takes away', () => {
+describe('as time passes', () => {
   test('an agent leaves the shards 60 hours after the day it was last seen, and returns with its next heartbeat', async () => {
     const world = createWorld(startMs)
     const [alice, bob] = [await register(world), await register(world)]
@@ -240,7 +240,7 @@ describe('what time takes away', () => {
     expectConverged(world, small)
   })
 
-  test('an agent not seen for 30 days is removed whole, listed or not, and its sign-in with it', async () => {
+  test('an agent not seen for 30 days is removed completely, listed or not, with its sign-in', async () => {
     const world = createWorld(startMs)
     const agents = [await register(world), await register(world), await register(world)]
     const [listed, withdrawn, kept] = agents as [TestAgent, TestAgent, TestAgent]
@@ -259,7 +259,7 @@ describe('what time takes away', () => {
     expectConverged(world, small)
   })
 
-  test('a removed agent may sign in again with an old token, until the token has run out', async () => {
+  test('a removed agent may sign in again with an old token until the token expires', async () => {
     const world = createWorld(startMs)
     const agent = await register(world)
     world.clock.advance(10_000)
@@ -277,7 +277,7 @@ describe('what time takes away', () => {
 })
 
 describe('shards', () => {
-  test('a crowded cell is split on by agent, at the size of production, and merged after most have left', async () => {
+  test('a crowded cell is split by agent, at production size, and merged after most have left', async () => {
     const world = createWorld(startMs)
     const present = seed(world, 1_100, () => 'gcpv')
     expect(await republishDiscovery(world.ports, world.clock.now)).toMatchObject({ agents: 1_100, finished: true })
@@ -297,7 +297,7 @@ describe('shards', () => {
     expect(storedManifest(world).shards).toHaveLength(1)
   })
 
-  test('a run touches no shard that none of its changes is in', async () => {
+  test('a run touches no shard without changes', async () => {
     const world = createWorld(startMs)
     const present = seed(world, 40, (index) => ['9q8y', 'dr5r', 'gcpv', 'u173'][index % 4] ?? '')
     await run(world)
@@ -325,7 +325,7 @@ describe('planning', () => {
   })
   const limits = { ...republishLimits, batchAgents: 3, batchShards: 2 }
 
-  test('batches hold every changed agent once, neighbours together, within the limits', () => {
+  test('batches have every changed agent once, neighbours together, within the limits', () => {
     const changes = [change('1', 'bb'), change('2', 'hh', 'bb'), change('3', 'b0'), change('4', 'dd'), change('5', 'c')]
     const batches = planBatches('dating', manifest, [...changes, change('6', 'b1'), change('7', '00')], limits)
     expect(batches.map(({ agentIds }) => agentIds)).toEqual([
@@ -349,17 +349,17 @@ describe('planning', () => {
     expect(batches.map(({ agentIds }) => agentIds)).toEqual([['1'], ['2']])
   })
 
-  test('without changes there are no batches, and without shards all is one place', () => {
+  test('without changes there are no batches, and without shards one batch', () => {
     expect(planBatches('dating', manifest, [], limits)).toEqual([])
     expect(planBatches('dating', { revision: 0, shards: [] }, [change('1', 'b'), change('2', 'h')], limits)).toEqual([
       { room: 'dating', agentIds: ['1', '2'] },
     ])
   })
 
-  test('small neighbours are merged in pairs, and a shard with somebody offline is written anew', () => {
+  test('small neighbours are merged in pairs, and a shard with an agent offline is rewritten', () => {
     const sizes = [300, 200, 200, 501, 0]
     const sized = shards.map((shard, index) => ({ ...shard, agents: sizes[index] ?? 0, oldestSeenAtMs: 10 * day }))
-    const ids = (due: ShardInfo[][]) => due.map((stretch) => stretch.map(({ id }) => id))
+    const ids = (due: ShardInfo[][]) => due.map((group) => group.map(({ id }) => id))
     expect(ids(planTidying({ revision: 1, shards: sized }, 10 * day, republishLimits))).toEqual([['s0', 's1']])
     expect(ids(planTidying({ revision: 1, shards: sized }, 10 * day + 1, republishLimits))).toEqual([
       ['s0', 's1'],
@@ -369,13 +369,13 @@ describe('planning', () => {
     ])
   })
 
-  test('neighbours whose bytes would soon split them again are left apart', () => {
+  test('neighbours whose bytes would soon split them again are not merged', () => {
     const heavy = shards.slice(0, 2).map((shard) => ({ ...shard, bytes: 100_001 }))
     expect(planMerges(heavy, republishLimits)).toEqual([])
     expect(planMerges(shards.slice(0, 2), republishLimits)).toHaveLength(1)
   })
 
-  test('a packed stretch keeps its start, its entries and their order, and no part is too large', () => {
+  test('a packed range keeps its start, its entries and their order, and no shard is too large', () => {
     const entries = Array.from({ length: 1_001 }, (_, index) => entryOf(agentIdOf(index), 'gcpv'))
     const packed = packShards(codec, 'a', entries, republishLimits)
     expect(packed.map(({ start, entries: { length } }) => [start, length])).toEqual([

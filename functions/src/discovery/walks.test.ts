@@ -7,7 +7,7 @@ import { walkNear, type NearPosition, type Walk } from './walks.ts'
 
 const characters = geohashAlphabet.split('')
 const area = fc.array(fc.constantFrom(...characters), { minLength: 2, maxLength: 4 }).map((picked) => picked.join(''))
-/** Crowds in a few cells, cells around the antimeridian and the poles, coarse cells, and anywhere. */
+/** Crowded cells, cells around the antimeridian and the poles, large cells, and random ones. */
 const crowded = fc.oneof(
   area,
   fc.constantFrom(
@@ -86,7 +86,7 @@ async function* eachOf<Position>(walk: Walk<Position>) {
   }
 }
 
-/** What the contract says, worked out entry by entry. */
+/** What the contract says, computed entry by entry. */
 function expected(entries: readonly Entry[], near: string, withinKm: number) {
   const from = centreOf(cellOf(near))
   return entries
@@ -106,7 +106,7 @@ const rooms = fc.record({
   pageSize: fc.integer({ min: 1, max: 30 }),
 })
 
-test('walks by distance and then by agent, page by page, just those within reach', async () => {
+test('walks by distance and then by agent, page by page, only those within reach', async () => {
   await fc.assert(
     fc.asyncProperty(rooms, async ({ areas, size, near, withinKm, pageSize }) => {
       const entries = areas.map(entryOf)
@@ -126,12 +126,12 @@ test('walks by distance and then by agent, page by page, just those within reach
   )
 })
 
-test('reads a shard only where a cell within reach can be in it', async () => {
+test('reads a shard only if a cell within reach can be in it', async () => {
   await fc.assert(
     fc.asyncProperty(rooms, async ({ areas, size, near, withinKm }) => {
       const { shards, stretches, read, reads } = shardsOf(areas.map(entryOf), size)
       const from = centreOf(cellOf(near))
-      // A shard of one area that is out of reach holds nothing to look for.
+      // A shard with one area, out of reach, need not be read.
       const useless = stretches.flatMap((stretch, index) => {
         const [first] = stretch
         const last = stretch.at(-1)
@@ -148,7 +148,7 @@ test('reads a shard only where a cell within reach can be in it', async () => {
   )
 })
 
-test('reads the nearest shard alone for the first of many', async () => {
+test('reads only the nearest shard for the first of many', async () => {
   const areas = characters.flatMap((a) => characters.map((b) => `gc${a}${b}`))
   const { shards, read, reads } = shardsOf(areas.map(entryOf), 64)
   for await (const placed of eachOf(walkNear(shards, read, 'gcpv', Infinity, null))) {
@@ -158,7 +158,7 @@ test('reads the nearest shard alone for the first of many', async () => {
   expect(reads.size).toBeLessThanOrEqual(2)
 })
 
-test('ends with null where a shard is out of date', async () => {
+test('ends with null if a shard is out of date', async () => {
   const { shards } = shardsOf([entryOf('gcpv', 1)], 10)
   const places = []
   for await (const placed of walkNear(shards, () => Promise.resolve(null), 'gcpv', Infinity, null)) places.push(placed)
