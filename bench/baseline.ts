@@ -1,6 +1,7 @@
 // The obvious implementation, to measure ours against: discovery as a live query over the listings, with the same
 // checks of token, badge, account and listing, the same budgets, and the same platform around it.
 import {
+  defaultPageSize,
   DirectoryError,
   endpoints,
   invalidArgument,
@@ -22,7 +23,7 @@ import { parseBody } from '../functions/src/body.ts'
 import { budgetLeft, budgetSpent, chargeBudget } from '../functions/src/discovery/budgets.ts'
 import { paths } from '../functions/src/documents.ts'
 import { errorResponse } from '../functions/src/http.ts'
-import { defaultPageSize, pageTokenLifetimeMs } from '../functions/src/limits.ts'
+import { pageTokenLifetimeMs } from '../functions/src/limits.ts'
 import { utcDay } from '../functions/src/directory/listing-change.ts'
 import type { SignIns, Store, Vault } from '../functions/src/ports.ts'
 import {

@@ -91,7 +91,7 @@ async function makeHome(path: string): Promise<void> {
       secret: randomUUID().replaceAll('-', '').padEnd(43, '0'),
       termsVersion: null,
     })
-    await write(profileFile, { profile: own.profile, onlyIntents: [] })
+    await write(profileFile, { room: 'dating', profile: own.profile, dealbreakers: { onlyIntents: [] } })
     await write(
       handlesFile,
       Object.fromEntries(

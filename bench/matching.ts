@@ -24,7 +24,8 @@ const me: Me = {
     maxDistanceKm: 20_000,
     intent: 'open',
   },
-  onlyIntents: [],
+  room: 'dating',
+  dealbreakers: { onlyIntents: [] },
   channels: ['whatsapp', 'telegram', 'discord', 'slack'],
 }
 

@@ -113,7 +113,10 @@ export async function runSmoke(
     })
 
     const seen = async () => {
-      const { agents } = await bea.client.request('discover', 'dating', { near: AREA, withinKm: 1 })
+      const { agents } = await bea.client.request('discover', {
+        params: { room: 'dating' },
+        input: { near: AREA, withinKm: 1 },
+      })
       return agents.find(({ agentId }) => agentId === ada.agentId)?.channels
     }
     await step('discover', 'Does the schedule run? npm run schedule -- status', async () => {
@@ -141,7 +144,10 @@ export async function runSmoke(
     })
     await step('unregister', 'May the functions delete sign-ins (roles/firebaseauth.admin)?', async () => {
       await ada.client.call('unregisterAgent', {})
-      const { missing } = await bea.client.request('batchGet', 'dating', { agentIds: [ada.agentId] })
+      const { missing } = await bea.client.request('batchGet', {
+        params: { room: 'dating' },
+        input: { agentIds: [ada.agentId] },
+      })
       if (!missing.includes(ada.agentId)) throw new Error('a listing outlived its agent')
       await bea.client.call('unregisterAgent', {})
       for (const { agentId, secret } of [ada, bea]) await isUnknown(anyone, agentId, secret)

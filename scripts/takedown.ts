@@ -1,4 +1,4 @@
-import { AgentId, Channel, DirectoryError } from '@koko/contract'
+import { goneWithinMs, secondMs, AgentId, Channel, DirectoryError } from '@koko/contract'
 import { Firestore } from '@google-cloud/firestore'
 import { execFile } from 'node:child_process'
 import { readFile } from 'node:fs/promises'
@@ -14,7 +14,6 @@ import {
   takeDownHandle,
   takeDownListing,
 } from '../functions/src/directory/takedown.ts'
-import { goneWithinMs, second } from '../functions/src/limits.ts'
 import { environment, ports, project as localProject, root } from './stack/addresses.ts'
 import { Failure, reportFailure } from './failure.ts'
 import { isTaken } from './stack/ports.ts'
@@ -70,7 +69,7 @@ export async function runTakedown(options: Options, readHandle: () => Promise<st
   return [
     `${count(listings, 'listing')} changed; the handle is refused from now on.`,
     ...(listings === 0 ? ['No listing held it: compare it with the report, digit by digit.'] : []),
-    `It is out of every answer that begins more than ${goneWithinMs / second} s from now.`,
+    `It is out of every answer that begins more than ${goneWithinMs / secondMs} s from now.`,
   ].join('\n')
 }
 

@@ -29,9 +29,14 @@ test.each([false, true])(
     const peer = await directory.addPeer()
     await client.call('publishProfile', { channels: { telegram: 'a_fictional_name' }, profile: profileIn('gcpv') })
     expect(await client.request('health')).toMatchObject({ late: false })
-    expect((await client.request('discover', 'dating', {})).agents).toMatchObject([{ agentId: peer.agentId }])
+    expect((await client.request('discover', { params: { room: 'dating' }, input: {} })).agents).toMatchObject([
+      { agentId: peer.agentId },
+    ])
     await directory.pass(2 * 3_600_000)
-    const { agents } = await client.request('batchGet', 'dating', { agentIds: [peer.agentId] })
+    const { agents } = await client.request('batchGet', {
+      params: { room: 'dating' },
+      input: { agentIds: [peer.agentId] },
+    })
     expect(agents).toMatchObject([{ agentId: peer.agentId }])
     const names = directory.requests.map(({ name }) => name)
     expect(names).toEqual(expect.arrayContaining(['config', 'registerAgent', 'exchange', 'renew', 'discover']))

@@ -69,7 +69,8 @@ export async function registerAgent(): Promise<Agent> {
     async channelsOf(other) {
       let pageToken: string | undefined
       do {
-        const page = await agent.request('discover', 'dating', { pageSize: 200, ...(pageToken ? { pageToken } : {}) })
+        const input = { pageSize: 200, ...(pageToken ? { pageToken } : {}) }
+        const page = await agent.request('discover', { params: { room: 'dating' }, input })
         const found = page.agents.find((each) => each.agentId === other)
         if (found) return found.channels
         pageToken = page.nextPageToken ?? undefined

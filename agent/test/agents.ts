@@ -17,7 +17,9 @@ export async function setUpAgent(
   profile: DatingProfile = profileIn('gcpv'),
 ): Promise<string> {
   const { agentId } = await register(context, directory)
-  await context.home.change((files) => files.write(profileFile, { profile, onlyIntents: [] }))
+  await context.home.change((files) =>
+    files.write(profileFile, { room: 'dating', profile, dealbreakers: { onlyIntents: [] } }),
+  )
   await keepHandles(context, handles)
   return agentId
 }
@@ -38,7 +40,7 @@ export async function createListed(
   const agreedAtMs = context.nowMs()
   const answer = await directoryOf(context, agent).client.call('publishProfile', { channels, profile })
   await context.home.change(async (files) => {
-    await files.write(profileFile, { profile, onlyIntents: [] })
+    await files.write(profileFile, { room: 'dating', profile, dealbreakers: { onlyIntents: [] } })
     await files.write(handlesFile, handlesOf(channels, agreedAtMs))
     await files.write(publishedFile, {
       publishedAtMs: agreedAtMs,

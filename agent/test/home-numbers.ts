@@ -16,7 +16,7 @@ export async function numbersIn(home: Home): Promise<number[]> {
   const daemon = await home.read(daemonFile)
   const numbers = {
     agent: agent?.registeredAtMs,
-    profile: profile?.profile.maxDistanceKm,
+    profile: profile === undefined ? undefined : Number(profile.profile.maxDistanceKm),
     handles: handles?.whatsapp?.agreedAtMs,
     published: published?.publishedAtMs,
     peers: peers?.budget.dayMs,

@@ -33,7 +33,11 @@ export function homeOf(number: number): HomeValue {
       secret: String(number).padStart(43, '0'),
       termsVersion: null,
     },
-    profile: { profile: listing.profile, onlyIntents: number % 2 === 0 ? [] : ['open'] },
+    profile: {
+      room: 'dating',
+      profile: listing.profile,
+      dealbreakers: { onlyIntents: number % 2 === 0 ? [] : ['open'] },
+    },
     handles: { whatsapp: { handle: '+12025550100', agreedAtMs: number } },
     published: { publishedAtMs: number, listing, withheld: [] },
     // Enough of them that they take a while to be written.
@@ -69,11 +73,15 @@ function listingOf(number: number, index: number): Listing {
   }
 }
 
-/** Writes without the files' own schemas, which take longer to load than all the rest; reading goes by them. */
+/** Of the files that are past version 1, how many migrations they have. */
+const migrationCounts: Readonly<Record<string, number>> = { profile: 1 }
+
+/** Writes without the files' own schemas, which take longer to load than all the rest; reading uses them. */
 export async function writeHome(home: Home, value: HomeValue): Promise<void> {
   await home.change(async (files) => {
     for (const [name, part] of Object.entries(value)) {
-      await files.write({ name: `${name}.json`, schema: z.looseObject({}), migrations: [] }, part)
+      const migrations = Array.from({ length: migrationCounts[name] ?? 0 }, () => (fields: object) => ({ ...fields }))
+      await files.write({ name: `${name}.json`, schema: z.looseObject({}), migrations }, part)
     }
   })
 }

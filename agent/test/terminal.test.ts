@@ -72,6 +72,7 @@ test('asks for the profile in words, checks each answer as it is given, and keep
   expect([exitCode, screen]).toEqual([0, expect.stringContaining('Nothing was sent')])
   const home = openHome(join(folder, 'home'))
   expect(await home.read(profileFile)).toEqual({
+    room: 'dating',
     profile: {
       gender: 'woman',
       seeking: ['man'],
@@ -82,7 +83,7 @@ test('asks for the profile in words, checks each answer as it is given, and keep
       maxDistanceKm: null,
       intent: 'long_term',
     },
-    onlyIntents: [],
+    dealbreakers: { onlyIntents: [] },
   })
 })
 

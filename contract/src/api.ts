@@ -1,24 +1,29 @@
 import * as z from 'zod'
 import { Channel, Channels } from './channels.ts'
 import type { ErrorCode } from './errors.ts'
+import {
+  challengeLifetimeMs,
+  codePattern,
+  defaultPageSize,
+  formatDuration,
+  maxPageSize,
+  settingsLinkLifetimeMs,
+  settingsSessionMs,
+} from './limits.ts'
 import { AgentId, Badge, Listing, Milliseconds } from './listing.ts'
-import { Area } from './profile.ts'
-import { RoomName, rooms } from './rooms.ts'
+import { Area, maxDistanceKm, wholeNumber } from './rooms/fields.ts'
+import { RoomName, rooms } from './rooms/rooms.ts'
 import { strictObject } from './strict-object.ts'
 
 export const region = 'us-central1'
 /** The version of the texts that registration asks consent to. */
 export const termsVersion = '2026-11-21'
-/** The most bytes that a request's body may have. */
-export const maxBodyBytes = 64_000
-/** How many agents one `batchGet` or one page of discovery may hold. */
-export const maxPageSize = 200
 
 const Nothing = strictObject({})
 const Token = z.string().describe('A Firebase custom token, good for one hour')
-const Secret = z
+export const Secret = z
   .string('must be a string')
-  .regex(/^[A-Za-z0-9_-]{43}$/, 'must be the 43 characters that registerAgent or rotateSecret gave')
+  .regex(codePattern, 'must be 43 characters of A to Z, a to z, 0 to 9, - and _')
 /** An ALTCHA v2 challenge (https://altcha.org, `altcha-lib` 2), as the server signs it. */
 export const Challenge = z.strictObject({
   parameters: z.looseObject({
@@ -66,7 +71,7 @@ const Proof = objectOrEmpty({
 
 const UnlinkedChannel = z.strictObject({ channel: Channel, unlinkedAtMs: Milliseconds })
 
-/** What `publishProfile` takes in a room. */
+/** The input of `publishProfile` for an agent of this room. */
 export function publishInput(room: RoomName) {
   return strictObject({ channels: Channels, profile: rooms[room].profile })
 }
@@ -82,14 +87,15 @@ export interface Callable {
   readonly caller: Caller
   /** The codes of its own, beside those that any callable of its callers has. */
   readonly errors?: readonly ErrorCode[]
-  readonly input: z.ZodType
+  /** A function where the caller's room decides. */
+  readonly input: z.ZodType | ((room: RoomName) => z.ZodType)
   readonly output: z.ZodType
 }
 
 /** The callable functions, in the Firebase callable protocol, in `region`. */
 export const callables = {
   createRegistrationChallenge: {
-    summary: 'A proof-of-work challenge for registerAgent: signed, single use, good for 10 minutes.',
+    summary: `A proof-of-work challenge for registerAgent: signed, single use, valid for ${formatDuration(challengeLifetimeMs)}.`,
     caller: 'anyone',
     input: Nothing,
     output: z.strictObject({ challenge: Challenge }),
@@ -122,12 +128,12 @@ export const callables = {
     summary: 'Replaces the whole listing. Channels that were unlinked are withheld.',
     caller: 'agent',
     errors: ['resource-exhausted'],
-    input: publishInput('dating'),
+    input: publishInput,
     output: z.strictObject({ published: Listing.nullable(), withheld: z.array(UnlinkedChannel) }),
   },
   unlinkChannel: {
     summary:
-      'Takes a channel back: out of the listing at once, out of every answer by goneByMs. Publishing never lifts it.',
+      'Unlinks a channel: out of the listing at once, out of every answer by goneByMs. Publishing never lifts it.',
     caller: 'agent or settings',
     input: strictObject({ channel: Channel }),
     output: z.strictObject({ ...UnlinkedChannel.shape, goneByMs: Milliseconds }),
@@ -161,13 +167,13 @@ export const callables = {
     }),
   },
   createSettingsLink: {
-    summary: "A one-time link to the operator's settings page, good for 10 minutes. It voids the last.",
+    summary: `A one-time link to the operator's settings page, valid for ${formatDuration(settingsLinkLifetimeMs)}. It voids the last one.`,
     caller: 'agent',
     input: Nothing,
     output: z.strictObject({ url: z.string(), expiresAtMs: Milliseconds }),
   },
   redeemSettingsLink: {
-    summary: 'A token for a settings session of 30 minutes, for the code of a settings link.',
+    summary: `A token for a settings session of ${formatDuration(settingsSessionMs)}, for the code of a settings link.`,
     caller: 'anyone',
     errors: ['not-found'],
     input: strictObject({ code: z.string('must be a string') }),
@@ -180,20 +186,10 @@ export type CallableName = keyof typeof callables
 const PageToken = z.string('must be a string').max(2_000, 'must be the nextPageToken of the page before')
 
 export const DiscoverInput = strictObject({
-  pageSize: z
-    .int(`must be a whole number from 1 to ${maxPageSize}`)
-    .min(1, `must be a whole number from 1 to ${maxPageSize}`)
-    .max(maxPageSize, `must be a whole number from 1 to ${maxPageSize}`)
-    .optional()
-    .describe('How many agents at most; 50 unless given'),
+  pageSize: wholeNumber(1, maxPageSize).optional().describe(`How many agents at most; ${defaultPageSize} unless given`),
   pageToken: PageToken.optional().describe('The nextPageToken of the page before, with the same query'),
   near: Area.optional().describe('Nearest cells first, from this one'),
-  withinKm: z
-    .int('must be a whole number from 1 to 20000')
-    .min(1, 'must be a whole number from 1 to 20000')
-    .max(20_000, 'must be a whole number from 1 to 20000')
-    .optional()
-    .describe('How far from near, in kilometres; only with near'),
+  withinKm: wholeNumber(1, maxDistanceKm).optional().describe('How far from near, in kilometres; only with near'),
 }).refine(({ near, withinKm }) => withinKm === undefined || near !== undefined, {
   path: ['withinKm'],
   error: 'goes with near only',
@@ -255,41 +251,51 @@ export type Health = z.infer<typeof Health>
 
 export interface Endpoint {
   readonly summary: string
-  readonly method: 'GET' | 'POST'
-  /** The path below `/api/v1`; `{room}` stands for a room's name. */
+  readonly method: 'GET' | 'POST' | 'PUT' | 'DELETE'
+  /** The whole path; `{name}` is a path parameter, whose schema is in `params`. */
   readonly path: string
+  /** A path parameter that its schema refuses is `not-found`. */
+  readonly params?: z.ZodObject
+  /** Parameters of the URL, each once; without it the URL takes none. */
+  readonly query?: z.ZodObject
   readonly caller: 'anyone' | 'agent'
+  /** The JSON body. */
   readonly input?: z.ZodType
   readonly output: z.ZodType
+  /** How long any cache may keep an answer, in seconds; nobody may keep one without it. */
+  readonly maxAgeSeconds?: number
 }
 
-/** The HTTP API, under `/api/v1` of the directory's origin. */
+const room = z.strictObject({ room: RoomName })
+
+/** The HTTP API, at the directory's origin. */
 export const endpoints = {
   config: {
     summary: 'What a client needs to start from the origin alone.',
     method: 'GET',
-    path: '/config',
+    path: '/api/v1/config',
     caller: 'anyone',
     output: Config,
   },
   health: {
     summary: 'When discovery was last brought up to date; 503 when that is late.',
     method: 'GET',
-    path: '/health',
+    path: '/api/v1/health',
     caller: 'anyone',
     output: Health,
   },
   openapi: {
     summary: 'This description.',
     method: 'GET',
-    path: '/openapi.json',
+    path: '/api/v1/openapi.json',
     caller: 'anyone',
     output: z.record(z.string(), z.unknown()),
   },
   discover: {
     summary: 'Agents of the room that are online, for a caller that is listed and online itself.',
     method: 'POST',
-    path: '/rooms/{room}/agents:discover',
+    path: '/api/v1/rooms/{room}/agents:discover',
+    params: room,
     caller: 'agent',
     input: DiscoverInput,
     output: DiscoverOutput,
@@ -297,7 +303,8 @@ export const endpoints = {
   batchGet: {
     summary: 'Agents already known, read from the listings themselves.',
     method: 'POST',
-    path: '/rooms/{room}/agents:batchGet',
+    path: '/api/v1/rooms/{room}/agents:batchGet',
+    params: room,
     caller: 'agent',
     input: BatchGetInput,
     output: BatchGetOutput,

@@ -2,13 +2,126 @@ import { isPossiblePhoneNumber, parsePhoneNumberFromString } from 'libphonenumbe
 import * as z from 'zod'
 import { strictObject } from './strict-object.ts'
 
-/** A rule in English and its test. Rules are followed in their order; the first that fails is the one reported. */
+/** A rule in English and its test. Rules are checked in order; the first that fails is the one reported. */
 interface Rule {
   readonly must: string
   readonly passes: RegExp | ((handle: string) => boolean)
 }
 
-function handle(description: string, rules: readonly Rule[]) {
+/** A messaging service on which agents can be reached. */
+interface ChannelDefinition {
+  /** The name that people know, such as `WhatsApp`. */
+  readonly label: string
+  /** Short names that people type. */
+  readonly aliases: readonly string[]
+  /** What a handle is, for JSON Schema and the reference. */
+  readonly description: string
+  /** The rules of the one canonical form of a handle. */
+  readonly rules: readonly Rule[]
+  /** What a handle reveals to whoever reads it. */
+  readonly reveals: string
+  /** Agents that share several channels use the one with the lowest rank: it reveals the least. */
+  readonly privacyRank: number
+  /** One text for all spellings of a handle that reach the same account. */
+  readonly identity: (handle: string) => string
+  /** The web page that opens a conversation; undefined if a handle alone cannot name one. */
+  readonly url: (handle: string) => string | undefined
+}
+
+const maxSnowflake = 2n ** 64n - 1n
+
+const definitions = {
+  whatsapp: {
+    label: 'WhatsApp',
+    aliases: ['wa'],
+    description: 'A phone number in E.164 form, such as +12025550123',
+    // ITU-T E.164 allows 15 digits; libphonenumber knows the country codes and which lengths are possible.
+    rules: [
+      { must: 'must begin with + and the country code, such as +12025550123', passes: /^\+/ },
+      {
+        must: 'must hold only the digits 0 to 9 after the +, without spaces, dashes or brackets',
+        passes: /^\+[0-9]+$/,
+      },
+      { must: 'must begin with a country code, and none begins with 0', passes: /^\+[1-9]/ },
+      { must: 'must have 7 to 15 digits', passes: /^\+[1-9]\d{6,14}$/ },
+      {
+        must: 'must be a possible number: an assigned country code and a length that occurs there',
+        passes: (number) => isPossiblePhoneNumber(number),
+      },
+    ],
+    reveals: 'Reveals your phone number: your country, often your carrier, and what else is registered under it.',
+    privacyRank: 4,
+    identity: numberIdentity,
+    url: (number) => `https://wa.me/${number.slice(1)}`,
+  },
+  telegram: {
+    label: 'Telegram',
+    aliases: ['tg'],
+    description: 'A Telegram username without the @',
+    // https://core.telegram.org/method/account.checkUsername
+    rules: [
+      { must: 'must be written without the @', passes: /^(?!@)/ },
+      { must: 'must hold only the letters a to z, digits and _', passes: /^[A-Za-z0-9_]*$/ },
+      { must: 'must have 5 to 32 characters', passes: /^.{5,32}$/ },
+      { must: 'must begin with a letter', passes: /^[A-Za-z]/ },
+      { must: 'must not hold two _ in a row', passes: /^(?!.*__)/ },
+      { must: 'must not end in _', passes: /[^_]$/ },
+    ],
+    reveals: 'Reveals your username. Your number stays hidden if your Telegram settings hide it.',
+    privacyRank: 1,
+    // Telegram compares usernames without case: https://core.telegram.org/method/contacts.resolveUsername
+    identity: (username) => username.toLowerCase(),
+    url: (username) => `https://t.me/${username}`,
+  },
+  discord: {
+    label: 'Discord',
+    aliases: ['dc'],
+    description: 'A Discord user id (snowflake), as a decimal string',
+    // Unsigned 64-bit integers: https://discord.com/developers/docs/reference#snowflakes
+    rules: [
+      { must: 'must hold only the digits 0 to 9', passes: /^[0-9]*$/ },
+      { must: 'must have 17 to 20 digits', passes: /^.{17,20}$/ },
+      { must: 'must not begin with 0', passes: /^[1-9]/ },
+      { must: `must be at most ${maxSnowflake}`, passes: (id) => BigInt(id) <= maxSnowflake },
+    ],
+    reveals: 'Reveals your user id: your public profile, and the year you joined.',
+    privacyRank: 2,
+    identity: (id) => id,
+    url: (id) => `https://discord.com/users/${id}`,
+  },
+  slack: {
+    label: 'Slack',
+    aliases: [],
+    description: 'A Slack member id, such as U012AB3CD',
+    // https://docs.slack.dev/reference/objects/user-object
+    rules: [
+      { must: 'must begin with U or W', passes: /^[UW]/ },
+      { must: 'must hold only capital letters A to Z and digits', passes: /^[A-Z0-9]*$/ },
+      { must: 'must have 9 to 21 characters', passes: /^[UW][A-Z0-9]{8,20}$/ },
+    ],
+    reveals: 'Reveals your member id. It means something only to members of the same workspace.',
+    privacyRank: 3,
+    identity: (id) => id,
+    // A member belongs to a workspace, which the listing does not name.
+    url: () => undefined,
+  },
+} satisfies Record<string, ChannelDefinition>
+
+export type Channel = keyof typeof definitions
+
+/** Every channel, by its key in a listing's channels map. */
+export const channelDefinitions: Readonly<Record<Channel, ChannelDefinition>> = definitions
+
+const names = Object.keys(definitions) as [Channel, ...Channel[]]
+
+export const Channel = z.enum(names, { error: `must be one of ${names.join(', ')}` })
+
+/** An object with a value for each channel. */
+export function forEachChannel<T>(valueOf: (channel: Channel) => T): Record<Channel, T> {
+  return Object.fromEntries(names.map((channel) => [channel, valueOf(channel)])) as Record<Channel, T>
+}
+
+function handleSchema(description: string, rules: readonly Rule[]) {
   let schema = z.string('must be a string')
   for (const { must, passes } of rules) {
     schema =
@@ -19,115 +132,57 @@ function handle(description: string, rules: readonly Rule[]) {
   return schema.describe(description)
 }
 
-const biggestSnowflake = 2n ** 64n - 1n
+/** A handle in its one canonical form. The server never repairs one. */
+export const handles = forEachChannel((channel) => {
+  const { description, rules } = channelDefinitions[channel]
+  return handleSchema(description, rules)
+})
 
 /**
- * The rules that a handle follows, in their order.
- *
- * Sources: WhatsApp numbers are E.164 (ITU-T E.164, at most 15 digits) and libphonenumber's *possible* numbers; Telegram
- * usernames as https://core.telegram.org/method/account.checkUsername; Discord ids are unsigned 64-bit snowflakes
- * (https://discord.com/developers/docs/reference#snowflakes); Slack member ids begin with U or W
- * (https://docs.slack.dev/reference/objects/user-object).
+ * A handle as it is read back. Which numbers are possible changes with libphonenumber's data: a number that was accepted
+ * once must stay readable, so that it can be unlinked.
  */
-export const handleRules = {
-  whatsapp: [
-    { must: 'must begin with + and the country code, such as +12025550123', passes: /^\+/ },
-    { must: 'must hold only the digits 0 to 9 after the +, without spaces, dashes or brackets', passes: /^\+[0-9]+$/ },
-    { must: 'must begin with a country code, and none begins with 0', passes: /^\+[1-9]/ },
-    { must: 'must have 7 to 15 digits', passes: /^\+[1-9]\d{6,14}$/ },
-    {
-      must: 'must be a possible number: an assigned country code and a length that occurs there',
-      passes: (number) => isPossiblePhoneNumber(number),
-    },
-  ],
-  telegram: [
-    { must: 'must be written without the @', passes: /^(?!@)/ },
-    { must: 'must hold only the letters a to z, digits and _', passes: /^[A-Za-z0-9_]*$/ },
-    { must: 'must have 5 to 32 characters', passes: /^.{5,32}$/ },
-    { must: 'must begin with a letter', passes: /^[A-Za-z]/ },
-    { must: 'must not hold two _ in a row', passes: /^(?!.*__)/ },
-    { must: 'must not end in _', passes: /[^_]$/ },
-  ],
-  discord: [
-    { must: 'must hold only the digits 0 to 9', passes: /^[0-9]*$/ },
-    { must: 'must have 17 to 20 digits', passes: /^.{17,20}$/ },
-    { must: 'must not begin with 0', passes: /^[1-9]/ },
-    { must: 'must be at most 18446744073709551615', passes: (id) => BigInt(id) <= biggestSnowflake },
-  ],
-  slack: [
-    { must: 'must begin with U or W', passes: /^[UW]/ },
-    { must: 'must hold only capital letters A to Z and digits', passes: /^[A-Z0-9]*$/ },
-    { must: 'must have 9 to 21 characters', passes: /^[UW][A-Z0-9]{8,20}$/ },
-  ],
-} satisfies Record<string, readonly Rule[]>
-
-/** A handle in its one canonical form. The server never repairs one. */
-export const handles = {
-  whatsapp: handle('A phone number in E.164 form, such as +12025550123', handleRules.whatsapp),
-  telegram: handle('A Telegram username without the @', handleRules.telegram),
-  discord: handle('A Discord user id (snowflake), as a decimal string', handleRules.discord),
-  slack: handle('A Slack member id, such as U012AB3CD', handleRules.slack),
-}
-
-export const Channel = z.enum(['whatsapp', 'telegram', 'discord', 'slack'], {
-  error: 'must be one of whatsapp, telegram, discord, slack',
+export const storedHandles = forEachChannel((channel) => {
+  const { description, rules } = channelDefinitions[channel]
+  return handleSchema(
+    description,
+    rules.filter(({ passes }) => channel !== 'whatsapp' || passes instanceof RegExp),
+  )
 })
-export type Channel = z.infer<typeof Channel>
 
-function channelsOf<Number extends z.ZodType<string>>(whatsapp: Number) {
-  return strictObject({
-    whatsapp: whatsapp.optional(),
-    telegram: handles.telegram.optional(),
-    discord: handles.discord.optional(),
-    slack: handles.slack.optional(),
-  } satisfies Record<Channel, z.ZodType>)
+function channelsMap(schemas: Record<Channel, z.ZodString>) {
+  return strictObject(forEachChannel((channel) => schemas[channel].optional()))
     .refine((channels) => Object.values(channels).some((handle) => handle !== undefined), {
-      error: 'must hold at least one of whatsapp, telegram, discord, slack',
+      error: `must hold at least one of ${names.join(', ')}`,
     })
     .meta({ minProperties: 1 })
 }
 
-/** The channels of a listing, each with its handle: any of the four, at least one. */
-export const Channels = channelsOf(handles.whatsapp)
+/** The channels of a listing, each with its handle: at least one. */
+export const Channels = channelsMap(handles)
 export type Channels = z.infer<typeof Channels>
 
-/**
- * The channels as they are read back. What numbers are possible changes with libphonenumber's data: a number that was
- * accepted once must stay readable, and so unlinkable.
- */
-export const StoredChannels = channelsOf(
-  handle(
-    'A phone number in E.164 form',
-    handleRules.whatsapp.filter(({ passes }) => passes instanceof RegExp),
-  ),
-)
+/** The channels map as it is read back. */
+export const StoredChannels = channelsMap(storedHandles)
 
-/**
- * One text for all spellings of a handle that reach the same account: a number may carry its country's trunk prefix
- * (+4407700900123 is possible, and is +447700900123) or lack an area code that goes without saying, and Telegram
- * compares usernames without case (https://core.telegram.org/method/contacts.resolveUsername).
- */
+/** One text for all spellings of a handle that reach the same account. */
 export function handleIdentity(channel: Channel, handle: string): string {
-  switch (channel) {
-    case 'whatsapp':
-      return numberIdentity(handle)
-    case 'telegram':
-      return handle.toLowerCase()
-    case 'discord':
-    case 'slack':
-      return handle
-  }
+  return channelDefinitions[channel].identity(handle)
 }
 
-/** libphonenumber takes off one prefix at a time: +4900… is +490…, which is +49…. */
+/** E.164: 15 digits and the plus sign. */
+const maxNumberLength = 16
+
+/**
+ * A number can carry its country's trunk prefix (+4407700900123 is possible, and is +447700900123) or lack an area code
+ * that is implied. libphonenumber removes one prefix at a time: +4900… becomes +490…, then +49….
+ */
 function numberIdentity(number: string): string {
   let identity = number
-  for (let step = 0; step < longestNumber; step += 1) {
+  for (let step = 0; step < maxNumberLength; step += 1) {
     const parsed = parsePhoneNumberFromString(identity)?.number
     if (parsed === undefined || parsed === identity) break
     identity = parsed
   }
   return identity
 }
-
-const longestNumber = 16

@@ -185,10 +185,14 @@ describe('what is sent follows from the table', () => {
   test('discovery and refresh are posted to the room, with a token and nothing in the URL', async () => {
     const page = { room: 'dating', agents: [listing], nextPageToken: null, asOfMs: 1 }
     directory.answers.set(discoverPath, json(200, page))
-    expect(await client.request('discover', 'dating', { near: 'gcpv', withinKm: 50 })).toEqual(page)
+    expect(
+      await client.request('discover', { params: { room: 'dating' }, input: { near: 'gcpv', withinKm: 50 } }),
+    ).toEqual(page)
     const known = { agents: [listing], missing: [] }
     directory.answers.set('/api/v1/rooms/dating/agents:batchGet', json(200, known))
-    expect(await client.request('batchGet', 'dating', { agentIds: [agentId] })).toEqual(known)
+    expect(await client.request('batchGet', { params: { room: 'dating' }, input: { agentIds: [agentId] } })).toEqual(
+      known,
+    )
     const sent = { method: 'POST', authorization: 'Bearer id-token', contentType: 'application/json' }
     expect(directory.seen).toEqual([
       { ...sent, url: discoverPath, body: { near: 'gcpv', withinKm: 50 } },
@@ -206,13 +210,15 @@ describe('what is sent follows from the table', () => {
     expect(directory.seen).toEqual(
       ['health', 'openapi', 'config'].map((name) => ({
         ...sent,
-        url: `/api/v1${endpoints[name as keyof typeof endpoints].path}`,
+        url: endpoints[name as keyof typeof endpoints].path,
       })),
     )
   })
 
   test('a room is one segment of the path, whatever its name', async () => {
-    expect((await failure(client.request('discover', 'a/b?c#d', {}))).code).toBe('not-found')
+    expect((await failure(client.request('discover', { params: { room: 'a/b?c#d' }, input: {} }))).code).toBe(
+      'not-found',
+    )
     expect(directory.seen[0]?.url).toBe('/api/v1/rooms/a%2Fb%3Fc%23d/agents:discover')
   })
 
@@ -276,7 +282,7 @@ describe('an error', () => {
 
   test.each([
     ['a callable', () => client.call('heartbeat', {}), functionPath('heartbeat')],
-    ['the HTTP API', () => client.request('discover', 'dating', {}), discoverPath],
+    ['the HTTP API', () => client.request('discover', { params: { room: 'dating' }, input: {} }), discoverPath],
   ])('of %s arrives with its code, message and details', async (_, call, path) => {
     const details = [{ path: 'channels.whatsapp', message: 'must begin with +' }]
     directory.answers.set(
@@ -299,7 +305,9 @@ describe('an error', () => {
     heartbeatAnswers(json(400, { error }))
     expect((await failure(client.call('heartbeat', {}))).code).toBe('failed-precondition')
     directory.answers.set(discoverPath, json(403, { error: { ...error, code: 403 } }))
-    expect((await failure(client.request('discover', 'dating', {}))).code).toBe('failed-precondition')
+    expect((await failure(client.request('discover', { params: { room: 'dating' }, input: {} }))).code).toBe(
+      'failed-precondition',
+    )
   })
 
   test.each([
@@ -352,7 +360,7 @@ describe('an answer that is not what the table says is internal', () => {
       discoverPath,
       json(200, { room: 'dating', agents: [listing, stranger], nextPageToken: null, asOfMs: 1 }),
     )
-    const error = await failure(client.request('discover', 'dating', {}))
+    const error = await failure(client.request('discover', { params: { room: 'dating' }, input: {} }))
     expect(error.code).toBe('internal')
     expect(error.message).not.toContain('fictional_ada')
   })

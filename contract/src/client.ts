@@ -16,14 +16,26 @@ export interface ClientOptions {
   signal?: AbortSignal
 }
 
-type CallableInput<Name extends CallableName> = z.input<(typeof callables)[Name]['input']>
+type InputOf<Schema> = Schema extends z.ZodType
+  ? z.input<Schema>
+  : Schema extends (room: never) => z.ZodType
+    ? z.input<ReturnType<Schema>>
+    : never
+type CallableInput<Name extends CallableName> = InputOf<(typeof callables)[Name]['input']>
 type CallableOutput<Name extends CallableName> = z.output<(typeof callables)[Name]['output']>
 type EndpointOutput<Name extends EndpointName> = z.output<(typeof endpoints)[Name]['output']>
-type EndpointInput<Name extends EndpointName> = (typeof endpoints)[Name] extends {
-  input: infer Input extends z.ZodType
+type Endpoints = typeof endpoints
+/** The parts of a request that an endpoint takes: path parameters, URL parameters, the JSON body. */
+type EndpointRequest<Name extends EndpointName> = {
+  [
+    Part in 'params' | 'query' | 'input' as Endpoints[Name] extends Record<Part, z.ZodType> ? Part : never
+  ]: Endpoints[Name] extends Record<Part, infer Schema extends z.ZodType>
+    ? Part extends 'params'
+      ? // A directory can have rooms that this client does not know.
+        Record<keyof z.input<Schema>, string>
+      : z.input<Schema>
+    : never
 }
-  ? z.input<Input>
-  : undefined
 
 /** A directory, as its endpoint table describes it. Every call throws `DirectoryError`. */
 export interface Client {
@@ -31,8 +43,16 @@ export interface Client {
   call: <Name extends CallableName>(name: Name, input: CallableInput<Name>) => Promise<CallableOutput<Name>>
   request: <Name extends EndpointName>(
     name: Name,
-    ...input: EndpointInput<Name> extends undefined ? [] : [room: string, input: EndpointInput<Name>]
+    ...request: Endpoints[Name] extends { params: z.ZodType } | { query: z.ZodType } | { input: z.ZodType }
+      ? [request: EndpointRequest<Name>]
+      : []
   ) => Promise<EndpointOutput<Name>>
+}
+
+interface AnyRequest {
+  params?: Record<string, unknown>
+  query?: Record<string, string>
+  input?: unknown
 }
 
 /** A client that starts from the origin alone: where the functions are comes from `/api/v1/config`. */
@@ -70,7 +90,7 @@ export function createClient({
   }
 
   function config(): Promise<Config> {
-    known ??= send(`${base}/api/v1${endpoints.config.path}`, 'GET', undefined, false)
+    known ??= send(`${base}${endpoints.config.path}`, 'GET', undefined, false)
       .then((answer) => read(Config, answer))
       .catch((error: unknown) => {
         known = undefined
@@ -88,10 +108,12 @@ export function createClient({
       const result = typeof answer === 'object' && answer !== null && 'result' in answer ? answer.result : undefined
       return read(output, result) as CallableOutput<typeof name>
     },
-    async request(name, ...[room, input]) {
+    async request(name, ...[request]) {
       const { method, path, caller, output } = endpoints[name]
-      const url = `${base}/api/v1${path.replace('{room}', encodeURIComponent(room ?? ''))}`
-      const answer = await send(url, method, input, caller !== 'anyone')
+      const { params = {}, query, input }: AnyRequest = request ?? {}
+      const filled = path.replace(/\{(\w+)\}/g, (_, param: string) => encodeURIComponent(String(params[param])))
+      const search = query === undefined ? '' : `?${new URLSearchParams(query).toString()}`
+      const answer = await send(`${base}${filled}${search}`, method, input, caller !== 'anyone')
       return read(output, answer) as EndpointOutput<typeof name>
     },
   }

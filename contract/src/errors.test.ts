@@ -2,7 +2,7 @@ import { describe, expect, test } from '@jest/globals'
 import fc from 'fast-check'
 import * as z from 'zod'
 import { invalidFixtures } from '../../fixtures/read.ts'
-import { BatchGetInput, callables, DiscoverInput } from './api.ts'
+import { BatchGetInput, callables, DiscoverInput, publishInput, type Callable } from './api.ts'
 import { Channel } from './channels.ts'
 import { DirectoryError, errorCodes, invalidArgument, parse, type Violation } from './errors.ts'
 
@@ -38,7 +38,7 @@ function violationsOf(schema: z.ZodType, input: unknown): Violation[] {
 }
 
 describe('an invalid argument', () => {
-  const publish = callables.publishProfile.input
+  const publish = publishInput('dating')
 
   test('names every place, each once, in the order of the schema', () => {
     const input = {
@@ -120,7 +120,12 @@ describe('whatever is sent', () => {
     .join(' ')
 
   const inputs = Object.entries<z.ZodType>({
-    ...Object.fromEntries(Object.entries(callables).map(([name, { input }]) => [name, input])),
+    ...Object.fromEntries(
+      Object.entries<Callable>(callables).map(([name, { input }]) => [
+        name,
+        typeof input === 'function' ? input('dating') : input,
+      ]),
+    ),
     discover: DiscoverInput,
     batchGet: BatchGetInput,
   })
@@ -174,7 +179,7 @@ describe('whatever is sent', () => {
     const something = fc.oneof(json, fc.string({ minLength: 4 }), fc.bigInt(), fc.constant(undefined))
     fc.assert(
       fc.property(fc.constantFrom(...places), something, (path, by) => {
-        expectNoEcho(callables.publishProfile.input, replaced(good, path, by))
+        expectNoEcho(publishInput('dating'), replaced(good, path, by))
       }),
       { numRuns: 1_000 },
     )
@@ -186,7 +191,7 @@ describe('whatever is sent', () => {
       fc.property(objects, fc.string({ minLength: 4 }), json, (path, key, value) => {
         const at = path.reduce<unknown>((inner, name) => new Map(Object.entries(inner ?? {})).get(name), good)
         const more = Object.fromEntries([...Object.entries(at ?? {}), [key, value]])
-        expectNoEcho(callables.publishProfile.input, replaced(good, path, more))
+        expectNoEcho(publishInput('dating'), replaced(good, path, more))
       }),
       { numRuns: 1_000 },
     )

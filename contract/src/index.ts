@@ -1,8 +1,6 @@
 export {
   callables,
   endpoints,
-  maxBodyBytes,
-  maxPageSize,
   publishInput,
   region,
   termsVersion,
@@ -13,19 +11,60 @@ export {
   DiscoverInput,
   DiscoverOutput,
   Health,
+  Secret,
   Solution,
 } from './api.ts'
 export type { Callable, CallableName, Caller, Endpoint, EndpointName } from './api.ts'
-export { Channel, Channels, handleIdentity, handles, StoredChannels } from './channels.ts'
+export {
+  Channel,
+  channelDefinitions,
+  Channels,
+  forEachChannel,
+  handleIdentity,
+  handles,
+  StoredChannels,
+  storedHandles,
+} from './channels.ts'
 export { createClient } from './client.ts'
 export type { Client } from './client.ts'
 export { DirectoryError, errorCodes, invalidArgument, parse } from './errors.ts'
 export type { ErrorCode } from './errors.ts'
 export { cellOf, centreOf, distanceKm, edgeDistanceKm, geohashAlphabet, geohashOf, sizeKm } from './geohash.ts'
 export type { Cell, Point } from './geohash.ts'
-export { AgentId, Badge, isOnline, Listing, Milliseconds, Unlink, Unlinks } from './listing.ts'
+export {
+  challengeLifetimeMs,
+  codePattern,
+  dayMs,
+  defaultPageSize,
+  formatDuration,
+  goneWithinMs,
+  hourMs,
+  maxBodyBytes,
+  maxPageSize,
+  minuteMs,
+  secondMs,
+  settingsLinkLifetimeMs,
+  settingsSessionMs,
+} from './limits.ts'
+export {
+  AgentId,
+  Badge,
+  badgePath,
+  isOnline,
+  Listing,
+  listingPath,
+  listingsPath,
+  Milliseconds,
+  Unlink,
+  Unlinks,
+  unlinksPath,
+} from './listing.ts'
 export { openapi } from './openapi.ts'
-export { Area, DatingProfile } from './profile.ts'
+export { Area, areaLengths, formatValue, maxDistanceKm } from './rooms/fields.ts'
+export type { AreaField, Field, FieldValue, NumberField } from './rooms/fields.ts'
+export { DatingProfile } from './rooms/dating.ts'
+export type { Dealbreaker, PrivateDealbreaker, Profile, Room } from './rooms/room.ts'
+export { defaultRoom, forEachRoom, RoomName, rooms } from './rooms/rooms.ts'
+export { createRouter } from './router.ts'
+export type { Route } from './router.ts'
 export { signInWithToken } from './sign-in.ts'
-export { RoomName, rooms } from './rooms.ts'
-export type { Room } from './rooms.ts'

@@ -1,6 +1,6 @@
 import * as z from 'zod'
-import { StoredChannels } from './channels.ts'
-import { rooms, RoomName } from './rooms.ts'
+import { forEachChannel, StoredChannels } from './channels.ts'
+import { forEachRoom, RoomName, rooms } from './rooms/rooms.ts'
 
 /** A UUID v4, minted by the server. */
 export const AgentId = z.uuidv4('must be a UUID v4')
@@ -13,7 +13,7 @@ export const Milliseconds = z.int('must be whole milliseconds since the epoch').
 export const Badge = z.strictObject({ agentId: AgentId, category: RoomName, registeredAtMs: Milliseconds })
 export type Badge = z.infer<typeof Badge>
 
-/** The three times of a listing, floored to the UTC day: presence is no record of when somebody sleeps. */
+/** The three times of a listing, floored to the UTC day: presence must not record when somebody sleeps. */
 export const Presence = z.strictObject({
   registeredAtMs: Milliseconds,
   publishedAtMs: Milliseconds,
@@ -21,34 +21,38 @@ export const Presence = z.strictObject({
 })
 export type Presence = z.infer<typeof Presence>
 
-function listingOf<Name extends RoomName>(name: Name) {
-  return z.strictObject({
+/** The listing of each room. */
+export const listings = forEachRoom((name, { profile }) =>
+  z.strictObject({
     agentId: AgentId,
     category: z.literal(name),
     channels: StoredChannels,
-    profile: rooms[name].profile,
+    profile,
     presence: Presence,
-  })
-}
+  }),
+)
 
 /** `mcpDirectory/{room}/agents/{agentId}`: the listing, as it is stored and as peers receive it. */
-export const Listing = z.discriminatedUnion('category', [listingOf('dating')])
-export type Listing = z.infer<typeof Listing>
+export type Listing = z.infer<(typeof listings)[number]>
+const [first, ...others] = listings
+if (first === undefined) throw new Error('The directory has no room.')
+export const Listing: z.ZodType<Listing> = z.discriminatedUnion('category', [first, ...others])
 
-/** When a channel was taken back, and since when no discovery shard holds its handle. */
+/** Where a room's listings are stored, and one of them. */
+export const listingsPath = (room: RoomName) => `mcpDirectory/${room}/agents`
+export const listingPath = (room: RoomName, agentId: AgentId) => `${listingsPath(room)}/${agentId}`
+export const badgePath = (agentId: AgentId) => `agents/${agentId}`
+export const unlinksPath = (agentId: AgentId) => `unlinks/${agentId}`
+
+/** When a channel was unlinked, and since when no discovery shard holds its handle. */
 export const Unlink = z.strictObject({
   unlinkedAtMs: Milliseconds,
-  /** When no discovery shard held the handle any more; null until then. */
+  /** Null while a discovery shard may still hold the handle. */
   goneAtMs: Milliseconds.nullable(),
 })
 
-/** `unlinks/{agentId}`: the channels that publishing must not bring back. Holds no handle. */
-export const Unlinks = z.strictObject({
-  whatsapp: Unlink.optional(),
-  telegram: Unlink.optional(),
-  discord: Unlink.optional(),
-  slack: Unlink.optional(),
-})
+/** `unlinks/{agentId}`: the channels that a publish must not list again. Holds no handle. */
+export const Unlinks = z.strictObject(forEachChannel(() => Unlink.optional()))
 export type Unlinks = z.infer<typeof Unlinks>
 
 /** True while the agent counts as online in its room at `nowMs`. */

@@ -9,7 +9,6 @@ import {
   DiscoverOutput,
   endpoints,
   Health,
-  maxBodyBytes,
   region,
   Solution,
   type Callable,
@@ -18,9 +17,10 @@ import {
 } from './api.ts'
 import { Channel, Channels, StoredChannels } from './channels.ts'
 import { errorCodes, type ErrorCode } from './errors.ts'
+import { maxBodyBytes } from './limits.ts'
 import { AgentId, Badge, Listing, Milliseconds, Presence } from './listing.ts'
-import { Area } from './profile.ts'
-import { RoomName, rooms } from './rooms.ts'
+import { Area } from './rooms/fields.ts'
+import { RoomName, rooms } from './rooms/rooms.ts'
 
 type Json = z.core.JSONSchema.BaseSchema
 
@@ -42,7 +42,6 @@ const named: Readonly<Record<string, z.ZodType>> = {
   Listing,
   Milliseconds,
   Presence,
-  PublishProfileInput: callables.publishProfile.input,
   RoomName,
   Solution,
   ...Object.fromEntries(Object.entries(rooms).map(([name, { profile }]) => [`${pascalCase(name)}Profile`, profile])),
@@ -120,7 +119,7 @@ function describe(): Record<string, unknown> {
     paths: {
       ...Object.fromEntries(
         Object.entries<Endpoint>(endpoints).map(([name, endpoint]) => [
-          `/api/v1${endpoint.path}`,
+          endpoint.path,
           { [endpoint.method.toLowerCase()]: endpointOperation(name, endpoint, inputs, outputs) },
         ]),
       ),
@@ -225,8 +224,12 @@ interface Schemas {
 function schemasOf(io: 'input' | 'output'): Schemas {
   const registry = z.registry<{ id: string }>()
   for (const [id, schema] of Object.entries(named)) registry.add(schema, { id })
-  const all = Object.entries<Pick<Endpoint, 'input' | 'output'>>({ ...endpoints, ...callables })
-  const schemas = all.flatMap(([name, { [io]: schema }]) => (schema === undefined ? [] : [[name, schema] as const]))
+  const all = Object.entries<Pick<Endpoint, 'output'> & { input?: Callable['input'] }>({ ...endpoints, ...callables })
+  const schemas = all.flatMap(([name, { [io]: schema }]) => {
+    if (schema === undefined) return []
+    const [one, ...others] = typeof schema === 'function' ? RoomName.options.map(schema) : [schema]
+    return one === undefined ? [] : [[name, others.length === 0 ? one : z.union([one, ...others])] as const]
+  })
   registry.add(z.object(Object.fromEntries(schemas)), { id: 'all' })
   const generated = z.toJSONSchema(registry, { io, override: tidy, uri: (id) => `#/components/schemas/${id}` }).schemas
   const { all: { properties: of = {} } = {}, ...rest } = generated

@@ -1,4 +1,4 @@
-import { callables, parse, type CallableName } from '@koko/contract'
+import { callables, parse, type Callable, type CallableName } from '@koko/contract'
 import type * as z from 'zod'
 import { rotateSecret, signInAgent } from './directory/credentials.ts'
 import { exportAgent } from './discovery/export.ts'
@@ -11,7 +11,10 @@ import { assertMayCall, sessionOf, unauthenticated, type Session } from './sessi
 import { createSettingsLink, redeemSettingsLink } from './directory/settings-links.ts'
 import { relinkChannel, unlinkChannel } from './directory/unlinking.ts'
 
-type Input<Name extends CallableName> = z.output<(typeof callables)[Name]['input']>
+/** Where the caller's room decides what an input must be, it is parsed once the room is known. */
+type Input<Name extends CallableName> = (typeof callables)[Name]['input'] extends infer Schema extends z.ZodType
+  ? z.output<Schema>
+  : unknown
 type Output<Name extends CallableName> = z.output<(typeof callables)[Name]['output']>
 
 const open: {
@@ -56,13 +59,17 @@ export async function runCallable(
   const { caller, input } = callables[name]
   if (isOpen(name)) {
     const run: (ports: Ports, input: never, now: Date) => Promise<unknown> = open[name]
-    return run(ports, parse(input, data) as never, now)
+    return run(ports, parsed(input, data), now)
   }
   const session = sessionOf(claims)
   if (session === null) throw unauthenticated()
   assertMayCall(session, caller, now)
   const run: (ports: Ports, session: Session, input: never, now: Date) => Promise<unknown> = owned[name]
-  return run(ports, session, parse(input, data) as never, now)
+  return run(ports, session, parsed(input, data), now)
+}
+
+function parsed(input: Callable['input'], data: unknown): never {
+  return (typeof input === 'function' ? data : parse(input, data)) as never
 }
 
 function isOpen(name: CallableName): name is keyof typeof open {

@@ -1,7 +1,6 @@
 import { expect, test } from '@jest/globals'
-import { DirectoryError } from '@koko/contract'
+import { dayMs, hourMs, minuteMs, secondMs, DirectoryError } from '@koko/contract'
 import { codec } from './adapters/node.ts'
-import { day, hour, minute, second } from './limits.ts'
 import { republishDiscovery } from './discovery/republish.ts'
 import { call, createWorld, look, profileIn, register, type TestAgent, type World } from '../../testing/world.ts'
 
@@ -21,7 +20,7 @@ async function pair() {
   const peer = await listed(world)
   await republishDiscovery(world.ports, world.clock.now)
   const seen = async () => {
-    world.clock.advance(11 * second)
+    world.clock.advance(11 * secondMs)
     const { agents } = await look(world, world.newInstance(), peer.claims)
     return agents.find(({ agentId }) => agentId === victim.agentId)?.channels
   }
@@ -98,7 +97,7 @@ test('an entry that cannot be read is not served, and all others are', async () 
     }
     world.store.put([[path, { ...fields, entries: codec.pack(JSON.stringify(entries)) }]])
   }
-  world.clock.advance(11 * second)
+  world.clock.advance(11 * secondMs)
   const { agents } = await look(world, world.newInstance(), peer.claims)
   expect(agents.map(({ agentId }) => agentId)).toEqual([third.agentId])
   expect(await republishDiscovery(world.ports, world.clock.now)).toMatchObject({ finished: true })
@@ -135,7 +134,7 @@ test('a change that cannot be applied blocks no other change, and the run report
 test('a failing sign-in service blocks no republish, and is asked again', async () => {
   const { world, victim, seen } = await pair()
   await call(world, 'unregisterAgent', victim.claims)
-  world.clock.advance(2 * hour)
+  world.clock.advance(2 * hourMs)
   const late = await listed(world)
   const failing = { ...world.ports, signIns: { ...world.signIns, remove: () => Promise.reject(new Error('busy')) } }
   expect(await republishDiscovery(failing, world.clock.now)).toMatchObject({ agents: 2, finished: true })
@@ -150,7 +149,7 @@ test('a publish does not wait for many agents that are due for retention', async
   const world = createWorld(startMs)
   for (let count = 0; count < 20; count += 1) await listed(world)
   await republishDiscovery(world.ports, world.clock.now)
-  world.clock.advance(31 * day)
+  world.clock.advance(31 * dayMs)
   const peer = await listed(world)
   let isListed = false
   const slow = {
@@ -159,7 +158,7 @@ test('a publish does not wait for many agents that are due for retention', async
       ...world.signIns,
       remove: (agentId: string) => {
         isListed ||= [...world.store.all().keys()].every((path) => !path.startsWith(`changes/${peer.agentId}`))
-        world.clock.advance(minute)
+        world.clock.advance(minuteMs)
         return world.signIns.remove(agentId)
       },
     },

@@ -1,12 +1,16 @@
 import {
   AgentId,
   Area,
+  badgePath,
   Channel,
   DirectoryError,
   Listing,
+  listingPath,
+  listingsPath,
   Milliseconds,
   RoomName,
   Unlink,
+  unlinksPath,
   type Unlinks,
 } from '@koko/contract'
 import * as z from 'zod'
@@ -14,10 +18,10 @@ import type { Fields, Query, Reader, Store, Stored } from './ports.ts'
 
 /** The path of every kind of document. */
 export const paths = {
-  badge: (agentId: string) => `agents/${agentId}`,
-  listing: (room: RoomName, agentId: string) => `${paths.listings(room)}/${agentId}`,
-  listings: (room: RoomName) => `mcpDirectory/${room}/agents`,
-  unlinks: (agentId: string) => `unlinks/${agentId}`,
+  badge: badgePath,
+  listing: listingPath,
+  listings: listingsPath,
+  unlinks: unlinksPath,
   account: (agentId: string) => `accounts/${agentId}`,
   change: (agentId: string) => `changes/${agentId}`,
   removal: (agentId: string) => `removals/${agentId}`,

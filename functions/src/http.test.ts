@@ -1,8 +1,7 @@
 import { describe, expect, test } from '@jest/globals'
-import { Config, Health, maxBodyBytes } from '@koko/contract'
+import { minuteMs, Config, Health, maxBodyBytes } from '@koko/contract'
 import * as z from 'zod'
 import { acceptsGzip, handleHttp, type HttpRequest } from './http.ts'
-import { minute } from './limits.ts'
 import { republishDiscovery } from './discovery/republish.ts'
 import { call, createWorld, profileIn, register, type Claims, type World } from '../../testing/world.ts'
 
@@ -60,7 +59,7 @@ describe('the HTTP API', () => {
     expect(await send('GET', '/api/v1/openapi.json')).toMatchObject({ status: 200, body: { openapi: '3.1.0' } })
     expect(await send('GET', '/api/v1/health')).toMatchObject({ status: 503, body: { lastRepublishAtMs: null } })
     await republishDiscovery(world.ports, world.clock.now)
-    world.clock.advance(3 * minute)
+    world.clock.advance(3 * minuteMs)
     const health = await send('GET', '/api/v1/health')
     expect([health.status, Health.parse(health.body)]).toEqual([200, { lastRepublishAtMs: noon, late: false }])
     world.clock.advance(1)
@@ -111,6 +110,14 @@ describe('the HTTP API', () => {
       const url = `/api/v1/rooms/${room}/agents:discover`
       expect(await sendWrong('POST', url, { claims, json: {} })).toMatchObject({ code: 404, status: 'NOT_FOUND' })
     }
+  })
+
+  test('answers 404 for an unknown room before it looks at the body', async () => {
+    const world = createWorld(noon)
+    const { sendWrong } = createApi(world)
+    const claims = await peer(world, 'alice_a')
+    const url = '/api/v1/rooms/attic/agents:batchGet'
+    expect(await sendWrong('POST', url, { claims, json: { agentIds: [] } })).toMatchObject({ code: 404 })
   })
 
   test('answers 405 with the method to use, and HEAD as GET', async () => {
@@ -198,7 +205,7 @@ describe('the HTTP API', () => {
       code: 403,
       status: 'FAILED_PRECONDITION',
     })
-    const settings = { ...claims, settings: true, untilMs: noon + minute }
+    const settings = { ...claims, settings: true, untilMs: noon + minuteMs }
     expect(await sendWrong('POST', discoverUrl, { claims: settings, json: {} })).toMatchObject({
       code: 403,
       status: 'PERMISSION_DENIED',
@@ -210,7 +217,7 @@ describe('the HTTP API', () => {
     const { sendWrong } = createApi(world)
     const claims = await peer(world, 'alice_a')
     const path = `accounts/${claims.uid}`
-    const budget = { dayMs: noon - 12 * 60 * minute, discovered: 100, fetched: 2_000 }
+    const budget = { dayMs: noon - 12 * 60 * minuteMs, discovered: 100, fetched: 2_000 }
     world.store.put([[path, { ...world.store.all().get(path), budget }]])
     for (const [url, json] of [
       [discoverUrl, {}],

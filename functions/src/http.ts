@@ -1,4 +1,5 @@
 import {
+  createRouter,
   DirectoryError,
   endpoints,
   errorCodes,
@@ -7,8 +8,10 @@ import {
   openapi,
   parse,
   type Config,
+  type Endpoint,
   type EndpointName,
 } from '@koko/contract'
+import type * as z from 'zod'
 import { parseBody } from './body.ts'
 import type { DiscoveryView } from './discovery/view.ts'
 import { batchGet, discover } from './discovery/discover.ts'
@@ -42,7 +45,7 @@ export interface Api {
 
 /** Answers one request of the HTTP API. Never throws. */
 export async function handleHttp(api: Api, request: HttpRequest, now: Date): Promise<HttpResponse> {
-  const answer = await route(api, request, now).catch((error: unknown) => {
+  const answer = await serve(api, request, now).catch((error: unknown) => {
     if (!(error instanceof DirectoryError) || error.code === 'internal' || error.code === 'unavailable') {
       api.onFault(error)
     }
@@ -50,70 +53,80 @@ export async function handleHttp(api: Api, request: HttpRequest, now: Date): Pro
   })
   return {
     ...answer,
-    headers: { ...answer.headers, 'cache-control': 'private, no-store', 'x-content-type-options': 'nosniff' },
+    headers: { 'cache-control': 'private, no-store', ...answer.headers, 'x-content-type-options': 'nosniff' },
   }
 }
 
-async function route(api: Api, request: HttpRequest, now: Date): Promise<HttpResponse> {
-  const [path = '', query] = request.url.split('?', 2)
-  const matches = names.flatMap((name) => {
-    const room = patterns[name].exec(path)
-    return room === null ? [] : [{ name, room: room[1] ?? '' }]
-  })
-  const match = matches[0]
-  if (match === undefined)
+type Endpoints = typeof endpoints
+type Parsed<Name extends EndpointName, Part extends 'params' | 'input'> =
+  Endpoints[Name] extends Record<Part, infer Schema extends z.ZodType> ? z.output<Schema> : undefined
+
+/** A request whose parts were parsed by the schemas of its endpoint. */
+interface Call<Name extends EndpointName> {
+  params: Parsed<Name, 'params'>
+  input: Parsed<Name, 'input'>
+  session: Endpoints[Name]['caller'] extends 'anyone' ? null : Session
+  now: Date
+}
+
+interface Answer<Name extends EndpointName> {
+  /** 200 without it. */
+  status?: number
+  body: z.output<Endpoints[Name]['output']>
+}
+
+const handlers: { [Name in EndpointName]: (api: Api, call: Call<Name>) => Promise<Answer<Name>> | Answer<Name> } = {
+  config: ({ project }) => ({ body: config(project) }),
+  async health({ ports }, { now }) {
+    const body = await health(ports.store, now)
+    return { status: body.late ? 503 : 200, body }
+  },
+  openapi: () => ({ body: openapi() }),
+  discover: async ({ ports, view }, { params, input, session, now }) => ({
+    body: await discover(ports, view, session, params.room, input, now),
+  }),
+  batchGet: async ({ ports }, { params, input, session, now }) => ({
+    body: await batchGet(ports, session, params.room, input, now),
+  }),
+}
+
+const route = createRouter(endpoints)
+
+async function serve(api: Api, request: HttpRequest, now: Date): Promise<HttpResponse> {
+  const found = route(request.method, request.url)
+  if (found.kind === 'unknown path') {
     throw new DirectoryError('not-found', 'There is nothing at this path. See /api/v1/openapi.json.')
-  const { name, room } = match
-  const { method, caller } = endpoints[name]
-  if (request.method !== method && !(request.method === 'HEAD' && method === 'GET')) {
-    return { ...problem(405, 'UNIMPLEMENTED', `Use ${method}.`), headers: { allow: method } }
   }
-  if (query !== undefined) {
+  if (found.kind === 'wrong method') {
+    const allow = found.allow.join(', ')
+    return { ...problem(405, 'UNIMPLEMENTED', `Use ${allow}.`), headers: { allow } }
+  }
+  const endpoint: Endpoint = endpoints[found.name]
+  if (found.query !== undefined) {
     throw invalidArgument([{ path: '', message: 'goes in the JSON body; the URL takes no parameters' }])
   }
   if (request.body.length > maxBodyBytes) {
     return problem(413, 'INVALID_ARGUMENT', `A body is at most ${maxBodyBytes} bytes.`)
   }
-  const session = caller === 'agent' ? await authenticate(api.ports, request) : undefined
-  return { status: 200, headers: {}, ...(await serve(api, name, room, session, request, now)) }
+  const session = endpoint.caller === 'anyone' ? null : await authenticate(api.ports, request)
+  const params = endpoint.params === undefined ? undefined : parseParams(endpoint.params, found.params)
+  const input = endpoint.input === undefined ? undefined : parse(endpoint.input, jsonBody(request))
+  const handle: (api: Api, call: never) => Promise<Answer<EndpointName>> | Answer<EndpointName> = handlers[found.name]
+  const { status = 200, body } = await handle(api, { params, input, session, now } as never)
+  const { maxAgeSeconds } = endpoint
+  return { status, headers: maxAgeSeconds === undefined ? {} : { 'cache-control': `max-age=${maxAgeSeconds}` }, body }
 }
 
-async function serve(
-  { ports, view, project }: Api,
-  name: EndpointName,
-  room: string,
-  session: Session | undefined,
-  request: HttpRequest,
-  now: Date,
-): Promise<{ status?: number; body: unknown }> {
-  switch (name) {
-    case 'config':
-      return { body: config(project) }
-    case 'health': {
-      const body = await health(ports.store, now)
-      return { status: body.late ? 503 : 200, body }
-    }
-    case 'openapi':
-      return { body: openapi() }
-    case 'discover':
-      if (session === undefined) throw unauthenticated()
-      return {
-        body: await discover(ports, view, session, room, parse(endpoints.discover.input, jsonBody(request)), now),
-      }
-    case 'batchGet':
-      if (session === undefined) throw unauthenticated()
-      return { body: await batchGet(ports, session, room, parse(endpoints.batchGet.input, jsonBody(request)), now) }
-  }
+/** What a path names must exist: `not-found` where a schema refuses it. */
+function parseParams(schema: z.ZodObject, params: Record<string, string>): unknown {
+  const result = schema.safeParse(params)
+  if (result.success) return result.data
+  const [issue] = result.error.issues
+  throw new DirectoryError(
+    'not-found',
+    `There is nothing at this path: ${String(issue?.path[0])} ${issue?.message ?? ''}.`,
+  )
 }
-
-const names = Object.keys(endpoints) as EndpointName[]
-
-const patterns = Object.fromEntries(
-  names.map((name) => [
-    name,
-    new RegExp(`^/api/v1${endpoints[name].path.replaceAll('.', '\\.').replace('{room}', '([^/]*)')}$`),
-  ]),
-) as Record<EndpointName, RegExp>
 
 async function authenticate(ports: Ports, { authorization }: HttpRequest): Promise<Session> {
   const session = sessionOf(await claimsOf(ports, authorization))

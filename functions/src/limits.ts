@@ -1,16 +1,9 @@
 /** Every policy number of the server, with its unit and its reason. Each room's own numbers are in the contract. */
 
-export const second = 1_000
-export const minute = 60 * second
-export const hour = 60 * minute
-export const day = 24 * hour
+import { dayMs as day, goneWithinMs, hourMs as hour, minuteMs as minute, secondMs as second } from '@koko/contract'
 
-/** A little longer than a slow machine needs to solve a challenge. */
-export const challengeLifetimeMs = 10 * minute
-/** Long enough to carry a link from a terminal to a phone. */
-export const settingsLinkLifetimeMs = 10 * minute
-/** Long enough to read the settings page; short in case the machine is borrowed. */
-export const settingsSessionMs = 30 * minute
+export { day, hour, minute, second }
+
 /** A custom token can be exchanged for an hour: https://firebase.google.com/docs/auth/admin/create-custom-tokens */
 export const customTokenLifetimeMs = hour
 /** A removed agent's sign-in is deleted again after its last token's hour; the minute covers slow calls and clocks. */
@@ -20,8 +13,6 @@ export const departureDelayMs = customTokenLifetimeMs + minute
 export const publishBurst = 60
 export const publishIntervalMs = minute
 
-/** How long after an unlink is acknowledged an answer may still show the handle: the directory's second promise. */
-export const goneWithinMs = 10 * second
 /** How old an instance's view of the removals may be when it answers. */
 export const viewMaxAgeMs = goneWithinMs / 2
 /** An older view is refreshed before use, so that slow work still ends within `viewMaxAgeMs`. */
@@ -34,7 +25,6 @@ export const retentionBatch = 100
 
 /** About as long as somebody looks at one page. */
 export const pageTokenLifetimeMs = 10 * minute
-export const defaultPageSize = 50
 /** How many pages one charge pays for, within half of the remaining budget, so that later pages cost no write. */
 export const pagesPerCharge = 5
 /** Smaller pages are charged one by one: their caller probably wants no further page. */

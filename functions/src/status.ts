@@ -1,4 +1,4 @@
-import { rooms, RoomName, region, termsVersion, type Config, type Health } from '@koko/contract'
+import { forEachRoom, region, termsVersion, type Config, type Health } from '@koko/contract'
 import * as z from 'zod'
 import { paths, readDocument, Run } from './documents.ts'
 import { republishLateMs } from './limits.ts'
@@ -10,8 +10,7 @@ export function config(project: Pick<Config, 'projectId' | 'apiKey' | 'emulators
     projectId: project.projectId,
     apiKey: project.apiKey,
     region,
-    rooms: RoomName.options.map((name) => {
-      const { title, profile, onlineWindowMs, budgets } = rooms[name]
+    rooms: forEachRoom((name, { title, profile, onlineWindowMs, budgets }) => {
       return { name, title, profile: z.toJSONSchema(profile), onlineWindowMs, budgets }
     }),
     termsVersion,

@@ -1,9 +1,10 @@
 import * as z from 'zod'
-import { callables, endpoints, maxBodyBytes, region, type Endpoint } from '../../contract/src/api.ts'
-import { handleRules, handles, Channel } from '../../contract/src/channels.ts'
+import { callables, endpoints, region, type Endpoint } from '../../contract/src/api.ts'
+import { Channel, channelDefinitions } from '../../contract/src/channels.ts'
 import { errorCodes, type ErrorCode } from '../../contract/src/errors.ts'
+import { formatDuration, maxBodyBytes } from '../../contract/src/limits.ts'
 import { callableErrors, endpointErrors, errorMeanings } from '../../contract/src/openapi.ts'
-import { RoomName, rooms } from '../../contract/src/rooms.ts'
+import { RoomName, rooms } from '../../contract/src/rooms/rooms.ts'
 
 /** `docs/reference.md`: the contract in tables, for people. */
 export function reference(): string {
@@ -56,10 +57,10 @@ Any call can fail with ${ofAnyCall.map(code).join(', ')}.
 A listing has at least one. A handle has one form; another spelling is refused, never repaired.
 
 ${Channel.options
-  .map(
-    (channel) =>
-      `### ${channel}\n\n${handles[channel].description ?? ''}.\n\n${handleRules[channel].map(({ must }, index) => `${index + 1}. ${must}`).join('\n')}\n`,
-  )
+  .map((channel) => {
+    const { description, rules } = channelDefinitions[channel]
+    return `### ${channel}\n\n${description}.\n\n${rules.map(({ must }, index) => `${index + 1}. ${must}`).join('\n')}\n`
+  })
   .join('\n')}
 ## Rooms
 
@@ -72,8 +73,8 @@ The profile. Every field is required, and there is no other.
 
 ${fields(profile)}
 
-An agent is online for ${onlineWindowMs / hour} hours after it was last seen, counted from the start of that UTC day. In one UTC day an agent
-receives at most ${budgets.discover} listings from discovery (${budgets.discoverNewcomer} in its first ${budgets.newcomerMs / hour} hours) and asks \`batchGet\` for at most
+An agent is online for ${formatDuration(onlineWindowMs)} after it was last seen, counted from the start of that UTC day. In one UTC day an agent
+receives at most ${budgets.discover} listings from discovery (${budgets.discoverNewcomer} in its first ${formatDuration(budgets.newcomerMs)}) and asks \`batchGet\` for at most
 ${budgets.batchGet} ids.
 `
   })
@@ -97,8 +98,6 @@ key is reported at its parent's path with the keys that would pass. Neither hold
 \`resource-exhausted\` it is \`{retryAfterSeconds}\`, which the HTTP API also sends as \`Retry-After\`.
 `
 }
-
-const hour = 3_600_000
 
 const ofAnyCall: readonly ErrorCode[] = ['invalid-argument', 'aborted', 'internal', 'unavailable']
 

@@ -1,7 +1,7 @@
 import * as z from 'zod'
 import { StoredChannels } from '../../contract/src/channels.ts'
-import { Badge, Listing, Presence, Unlink, Unlinks } from '../../contract/src/listing.ts'
-import { rooms } from '../../contract/src/rooms.ts'
+import { Badge, listings, Presence, Unlink, Unlinks } from '../../contract/src/listing.ts'
+import { rooms } from '../../contract/src/rooms/rooms.ts'
 
 type JsonSchema = z.core.JSONSchema.BaseSchema
 
@@ -75,9 +75,7 @@ function allowGet(isExactly: string): string {
 function documentShapes(): Record<string, JsonSchema> {
   const named = z.registry<{ id: string }>()
   named.add(Badge, { id: 'Badge' })
-  for (const listing of Listing.options) {
-    named.add(listing, { id: `${pascalCase(listing.shape.category.value)}Listing` })
-  }
+  for (const listing of listings) named.add(listing, { id: `${pascalCase(listing.shape.category.value)}Listing` })
   named.add(StoredChannels, { id: 'Channels' })
   for (const [name, { profile }] of Object.entries(rooms)) named.add(profile, { id: `${pascalCase(name)}Profile` })
   named.add(Presence, { id: 'Presence' })

@@ -1,4 +1,4 @@
-import type { RoomName } from '../../contract/src/rooms.ts'
+import type { RoomName } from '../../contract/src/rooms/rooms.ts'
 
 /** What the table of readable documents says of one field: values that it may hold, and whether it may hold another. */
 export interface Leaf {

@@ -3,7 +3,7 @@ import type { RulesTestEnvironment } from '@firebase/rules-unit-testing'
 import { afterAll, beforeAll, expect, test } from '@jest/globals'
 import { readFile } from 'node:fs/promises'
 import * as z from 'zod'
-import { Badge, Listing, Unlinks } from '../../contract/src/listing.ts'
+import { Badge, listings, Unlinks } from '../../contract/src/listing.ts'
 import { cases } from './cases.ts'
 import { coverageOf } from './coverage.ts'
 import type { Coverage } from './coverage.ts'
@@ -26,7 +26,7 @@ afterAll(() => environment.cleanup())
 
 test.each([
   { name: 'badge', schema: Badge, row: rows.badge },
-  ...Listing.options.map((schema) => ({
+  ...listings.map((schema) => ({
     name: `${schema.shape.category.value} listing`,
     schema,
     row: rows[`${schema.shape.category.value} listing`],

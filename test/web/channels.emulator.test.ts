@@ -51,7 +51,7 @@ describe('seeing', () => {
     await waitForState(page, 'Slack', 'Taken back')
     expect(await channel(page, 'WhatsApp').locator('.handle').textContent()).toBe(number)
     expect(await page.locator('.channel').count()).toBe(4)
-    expect(await page.getByText('Gives away your').count()).toBe(4)
+    expect(await page.getByText('Reveals your').count()).toBe(4)
     await page.locator('.bytes', { hasText: number }).waitFor()
 
     const facts = await page.locator('section', { has: page.getByRole('heading', { name: 'Profile' }) }).textContent()

@@ -42,7 +42,7 @@ test('works with no agent yet, asks nobody, and says what each channel gives awa
   expect(directory.requests).toEqual([])
   expect(show(style)).toContain('No agent is registered')
   expect(show(style)).toContain('alice_a, not agreed to yet')
-  expect(show(style)).toContain('Gives away your phone number')
+  expect(show(style)).toContain('Reveals your phone number')
 })
 
 test('tells what peers see from the directory, also where something else is kept here', async () => {

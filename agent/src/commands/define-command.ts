@@ -32,11 +32,14 @@ export function defineCommand<Options extends z.ZodType, Value>({
   options,
   run,
   show,
+  json = (value) => value,
   isBad = () => false,
 }: {
   options: Options
   run: (context: Context, options: z.output<Options>) => Promise<Value>
   show: (value: Value, style: Style) => string
+  /** What `--json` prints, where it is not the value itself. */
+  json?: (value: Value) => unknown
   isBad?: (value: Value) => boolean
 }): Command {
   return {
@@ -44,7 +47,7 @@ export function defineCommand<Options extends z.ZodType, Value>({
       const parsed = options.safeParse(input)
       if (!parsed.success) throw optionAdvice(parsed.error)
       const value = await run(context, parsed.data)
-      return { value, show: (style) => show(value, style), isBad: isBad(value) }
+      return { value: json(value), show: (style) => show(value, style), isBad: isBad(value) }
     },
   }
 }

@@ -1,10 +1,10 @@
 import * as z from 'zod'
 import { channelNames } from '../labels.ts'
 import { defineCommand, type Style } from './define-command.ts'
-import { ruleWords } from '../matching/engine.ts'
+import { distanceRules, ruleWords } from '../matching/engine.ts'
 import { discover, type Discovery } from '../operations/discover.ts'
 import { columns } from '../output.ts'
-import { distanceWords, intentWords } from '../peer-words.ts'
+import { distanceWords, summaryFields, summaryWords } from '../peer-words.ts'
 
 /** So many matches are shown to people; `--json` has all. */
 const mostShown = 30
@@ -53,9 +53,12 @@ interface Column {
 function matchTable(matches: readonly Found[], short: (agentId: string) => string, style: Style): string {
   const titled: Column[] = [
     { title: 'id', cell: ({ agentId }) => short(agentId), spare: 0 },
-    { title: 'age', cell: ({ age }) => String(age), spare: 1 },
-    { title: 'gender', cell: ({ gender }) => gender, spare: 3 },
-    { title: 'hopes for', cell: ({ intent }) => intentWords(intent), spare: 4 },
+    ...summaryFields(matches).map(({ name, heading }, index) => ({
+      title: heading,
+      cell: (match: Found) => summaryWords(match, name),
+      // The first stays longest; the distance goes before the others.
+      spare: index === 0 ? 1 : Math.min(index + 2, 4),
+    })),
     { title: 'distance', cell: ({ distanceKm }) => distanceWords(distanceKm), spare: 2 },
     { title: 'reached by', cell: reach, spare: 0 },
     { title: '', cell: ({ isNew }) => (isNew ? 'new' : ''), spare: 5 },
@@ -86,15 +89,16 @@ function showLeftOut(
   peers: Discovery['leftOutPeers'],
   short: (agentId: string) => string,
 ): string {
-  const counts = Object.values(leftOut)
+  const counts = Object.values(leftOut).filter((count) => count !== undefined)
   if (counts.length === 0) return ''
   const sum = counts.reduce((total, count) => total + count, 0)
   if (peers === undefined) return `${sum} left out: \`--explain\` says by which rule.`
-  return `${sum} left out:\n${columns(peers.map(({ agentId, rule }) => [short(agentId), ruleWords[rule]]))}`
+  return `${sum} left out:\n${columns(peers.map(({ agentId, rule }) => [short(agentId), ruleWords[rule] ?? rule]))}`
 }
 
-function isMostlyFar({ looked, leftOut: { distance = 0 } }: Discovery): boolean {
-  return distance > looked / 2
+function isMostlyFar({ looked, leftOut }: Discovery): boolean {
+  const tooFar = [...distanceRules].reduce((sum, rule) => sum + (leftOut[rule] ?? 0), 0)
+  return tooFar > looked / 2
 }
 
 /** The beginnings of ids that tell them apart: eight characters, mostly. */

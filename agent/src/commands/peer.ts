@@ -4,7 +4,7 @@ import { defineCommand, type Style } from './define-command.ts'
 import { ruleWords } from '../matching/engine.ts'
 import { askForPeer, type AskedPeer } from '../operations/discover.ts'
 import { columns } from '../output.ts'
-import { distanceWords, intentWords } from '../peer-words.ts'
+import { distanceWords, summaryFields, summaryWords } from '../peer-words.ts'
 
 export const command = defineCommand({
   options: z.strictObject({
@@ -20,15 +20,14 @@ export const command = defineCommand({
 
 function show({ agentId, found, match, leftOut }: AskedPeer, style: Style): string {
   if (!found) return `${agentId} is gone: not listed, or not online. Nothing of it is kept here any more.`
-  if (leftOut !== undefined) return `${agentId} is no match: ${ruleWords[leftOut]}. Nothing of it is kept here.`
+  if (leftOut !== undefined)
+    return `${agentId} is no match: ${ruleWords[leftOut] ?? leftOut}. Nothing of it is kept here.`
   if (match === undefined) return ''
-  const { age, gender, intent, area, distanceKm, channel, handle = '', link } = match
+  const { area, distanceKm, channel, handle = '', link } = match
   return [
     style.bold(agentId),
     columns([
-      ['age', String(age)],
-      ['gender', gender],
-      ['hopes for', intentWords(intent)],
+      ...summaryFields([match]).map(({ name, heading }): [string, string] => [heading, summaryWords(match, name)]),
       ['distance', `${distanceWords(distanceKm)} (area ${area})`],
       [channelNames[channel], handle],
       ['link', link ?? 'In the workspace that you share, look for this member id.'],

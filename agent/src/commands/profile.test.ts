@@ -1,6 +1,6 @@
 import { geohashOf } from '@koko/contract'
 import { beforeEach, describe, expect, test } from '@jest/globals'
-import { readdir, readFile } from 'node:fs/promises'
+import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { createTestContext, leaves, type Answer, type TestContext } from '../../test/context.ts'
 import { createTestDirectory, type TestDirectory } from '../../../testing/directory.ts'
@@ -103,7 +103,7 @@ test.each([
   [{ area: 'gcpvj' }, 'area must be a geohash of 2 to 4 characters, of 0 to 9 and b to z without i, l and o.'],
   [{ coarse: '5' }, 'coarse must be 2, 3 or 4.'],
   [{ action: 'show' }, 'action must be edit, or left out.'],
-  [{ ageMin: '50' }, 'The oldest age sought is below the youngest.'],
+  [{ ageMin: '50' }, 'The profile was not changed: ageMax must not be below ageMin.'],
   [{ area: 'gcpv', at: '51.5,-0.1' }, '--place, --at and --area say the same in three ways.'],
 ])('an option that does not pass changes nothing, and what would pass is said: %j', async (options, message) => {
   await run(flags)
@@ -122,7 +122,7 @@ describe('of a place', () => {
   test('the cell is a coarse one where few live, which is said, and as coarse as the operator wants', async () => {
     const { value, show } = await run({ ...withoutArea, at: '68.35,14.6' })
     expect(value).toMatchObject({ profile: { area: expect.stringMatching(/^...$/) }, isCoarse: true })
-    expect(show(style)).toContain('with --coarse 4')
+    expect(show(style)).toContain('--coarse 4 gives the smallest')
     expect(await areaOf({ at: '68.35,14.6', coarse: '4' })).toHaveLength(4)
     expect(await areaOf({ place: 'Berlin', coarse: '2' })).toBe('u3')
     expect(await areaOf({ area: 'gcpv', coarse: '3' })).toBe('gcp')
@@ -217,4 +217,13 @@ describe('in a terminal', () => {
     await expect(run({ action: 'edit' }, await answering(leaving))).rejects.toThrow('left')
     expect(await kept()).toEqual(profile)
   })
+})
+
+test('a profile that an older koko kept is read, with the dealbreaker that stayed at home', async () => {
+  await mkdir(context.home.path, { recursive: true })
+  await writeFile(
+    join(context.home.path, 'profile.json'),
+    JSON.stringify({ version: 1, profile, onlyIntents: ['open'] }),
+  )
+  expect((await run({})).value).toMatchObject({ profile, onlyIntents: ['open'] })
 })

@@ -1,119 +1,253 @@
-import { cellOf, centreOf, DatingProfile, geohashOf, type Area, type Point } from '@koko/contract'
+import type { RoomName } from '@koko/contract'
+import {
+  areaLengths,
+  cellOf,
+  centreOf,
+  formatValue,
+  geohashOf,
+  rooms,
+  type Area,
+  type Field,
+  type FieldValue,
+  type NumberField,
+  type Point,
+  type Profile,
+  type Room,
+} from '@koko/contract'
 import * as z from 'zod'
 import { Advice } from '../errors.ts'
 import { defineCommand, type Style } from './define-command.ts'
 import type { Ask, Context } from '../context.ts'
-import { profileFile, type Profile } from '../home/files.ts'
+import { privateDealbreakers } from '../home/files.ts'
 import { columns } from '../output.ts'
 import { findPlaces, placeName, positionOf, sizeInWords, usualCell } from '../matching/places.ts'
-
-type Field = keyof DatingProfile
+import { editProfile, missingFields, noDealbreakers, readProfile, roomOf, type Values } from '../operations/profile.ts'
 
 export interface KeptProfile {
+  room: RoomName
   /** Null where none was written yet. */
-  profile: DatingProfile | null
-  /** Intents that a match may have; empty is any. Never published. */
-  onlyIntents: Profile['onlyIntents']
+  profile: Profile | null
+  /** By name, the values that a match may have; empty is any. Never published. */
+  dealbreakers: Readonly<Record<string, string[]>>
   /** Fields that are not there yet. */
-  missing: Field[]
+  missing: string[]
   isWritten: boolean
   /** The cell is a coarser one than can be, because few live around it and nobody asked for another. */
   isCoarse: boolean
 }
 
-const { shape } = DatingProfile
-const fields = Object.keys(shape) as Field[]
+/** What `--json` prints: the dealbreakers beside the profile, by their names. */
+function jsonOf({ room: _room, profile, dealbreakers, ...rest }: KeptProfile) {
+  return { profile, ...dealbreakers, ...rest }
+}
 
-const listOf = (text: string) => text.split(',').flatMap((part) => (part.trim() === '' ? [] : [part.trim()]))
-const orAny = (text: string) => (['', 'any', 'anyone'].includes(text.trim()) ? [] : listOf(text))
-const numberOf = (text: string) => (/^\d+$/.test(text.trim()) ? Number(text) : Number.NaN)
-const distanceOf = (text: string) => (text.trim() === 'anywhere' ? null : numberOf(text))
-const typedDistance = z.string().transform((text, context) => {
-  const parsed = shape.maxDistanceKm.safeParse(distanceOf(text))
-  if (parsed.success) return parsed.data
-  context.addIssue('must be a whole number from 1 to 20000, or anywhere')
-  return z.NEVER
-})
-const onlyIntentsSchema = z.array(shape.intent)
+/** A command-line option that gives a field, or a dealbreaker that stays at home. */
+interface FieldOption {
+  /** As commander names it, such as `maxDistance`. */
+  key: string
+  flag: string
+  help: string
+}
 
-const whole = (schema: typeof shape.age) => z.string().transform(numberOf).pipe(schema).optional()
+const camelCase = (name: string) => name.replace(/-(.)/g, (_, letter: string) => letter.toUpperCase())
+const kebabCase = (name: string) => name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)
+
+function optionOf(name: string, field: Pick<Field, 'option'>): Pick<FieldOption, 'key' | 'flag'> {
+  const option = field.option ?? kebabCase(name)
+  return { key: camelCase(option), flag: `--${option}` }
+}
+
+const valueNames = { choice: 'value', list: 'values', number: 'number', area: 'cell' } as const
+
+function helpOf(field: Field): string {
+  switch (field.kind) {
+    case 'choice':
+      return alternatives(Object.keys(field.values))
+    case 'list':
+      return `any of ${Object.keys(field.values).join(', ')}, separated by commas; empty is ${field.none}`
+    case 'number': {
+      const or = field.nullWord === undefined ? '' : `, or ${field.nullWord}`
+      return `${field.description.split(';')[0] ?? ''}: ${field.min} to ${field.max}${or}`
+    }
+    case 'area':
+      return `a geohash of ${field.minLength} to ${field.maxLength} characters`
+  }
+}
+
+function optionsOf(room: Room): (FieldOption & { value: string })[] {
+  return [
+    ...Object.entries(room.fields).map(([name, field]) => ({
+      ...optionOf(name, field),
+      value: valueNames[field.kind],
+      help: helpOf(field),
+    })),
+    ...privateDealbreakers(room).map(({ name, description }) => ({
+      ...optionOf(name, {}),
+      value: 'values',
+      help: `${description}, separated by commas`,
+    })),
+  ]
+}
+
+/** The options by which any room's profile is edited; a flag that several rooms have stands once. */
+export const profileOptions: readonly (readonly [flags: string, help: string])[] = [
+  ...new Map(
+    Object.values(rooms)
+      .flatMap(optionsOf)
+      .map(({ flag, value, help }) => [flag, [`${flag} <${value}>`, help] as const]),
+  ).values(),
+  ['--place <city>', 'a city of the built-in list; only the cell around it is kept'],
+  ['--at <latitude,longitude>', 'a position, such as 51.5,-0.1; only the cell around it is kept'],
+  ['--coarse <characters>', `how many characters of the cell are kept: ${areaLengths.min} to ${areaLengths.max}`],
+]
+
+const cellLengths = Array.from({ length: areaLengths.max - areaLengths.min + 1 }, (_, index) => areaLengths.max - index)
 
 const Options = z.strictObject({
   action: z.enum(['edit'], { error: 'must be edit, or left out' }).optional(),
-  gender: shape.gender.optional(),
-  seeking: z.string().transform(orAny).pipe(shape.seeking).optional(),
-  age: whole(shape.age),
-  ageMin: whole(shape.ageMin),
-  ageMax: whole(shape.ageMax),
+  ...Object.fromEntries(
+    Object.values(rooms)
+      .flatMap(optionsOf)
+      .map(({ key }) => [key, z.string().optional()]),
+  ),
   place: z.string().optional(),
   at: z.string().optional(),
-  area: shape.area.optional(),
-  coarse: z.enum(['2', '3', '4'], { error: 'must be 2, 3 or 4' }).transform(Number).optional(),
-  maxDistance: typedDistance.optional(),
-  intent: shape.intent.optional(),
-  onlyIntents: z.string().transform(orAny).pipe(onlyIntentsSchema).optional(),
+  area: z.string().optional(),
+  coarse: z
+    .enum(cellLengths.map(String), { error: `must be ${alternatives(cellLengths.map(String).reverse())}` })
+    .transform(Number)
+    .optional(),
 })
 export type ProfileOptions = z.output<typeof Options>
 
-export const command = defineCommand({ options: Options, run: profile, show })
+export const command = defineCommand({ options: Options, run: profile, show, json: jsonOf })
 
 /** Shows the profile; changes it where any option says so, or by asking. Only a cell is kept of a place. Sends nothing. */
 export async function profile(context: Context, { action, ...options }: ProfileOptions): Promise<KeptProfile> {
   const { home, ask } = context
-  const before = await home.read(profileFile)
+  const roomName = await roomOf(home)
+  const room = rooms[roomName]
+  const before = await readProfile(home, roomName)
   const isEdit = action === 'edit' || Object.keys(options).length > 0
   if (!isEdit) {
-    const missing = before === undefined ? fields : []
-    return { ...(before ?? { profile: null, onlyIntents: [] }), missing, isWritten: false, isCoarse: false }
+    return {
+      room: roomName,
+      profile: before?.profile ?? null,
+      dealbreakers: before?.dealbreakers ?? noDealbreakers(roomName),
+      missing: missingFields(roomName, before?.profile ?? {}),
+      isWritten: false,
+      isCoarse: false,
+    }
   }
-  const given = await editsOf(options, before?.profile.area, ask)
+  const given = await editsOf(roomName, options, before?.profile.area, ask)
   const isBare = Object.keys(options).length === 0
-  const known: Partial<DatingProfile> = { ...before?.profile, ...given.fields }
-  const open = isBare ? fields : fields.filter((field) => known[field] === undefined)
-  if (open.length > 0 && ask === undefined) throw unasked(open, before !== undefined)
-  const asked = ask === undefined ? {} : await askFields(ask, open, known)
-  const onlyIntents =
-    isBare && ask !== undefined ? await askOnlyIntents(ask, before?.onlyIntents ?? []) : given.onlyIntents
+  const known: Values = { ...before?.profile, ...given.fields }
+  const open = isBare ? Object.keys(room.fields) : missingFields(roomName, known)
+  if (open.length > 0 && ask === undefined) throw unasked(room, open, before !== undefined)
+  const asked = ask === undefined ? {} : await askFields(ask, room, open, known)
+  const dealbreakers =
+    isBare && ask !== undefined ? await askDealbreakers(ask, room, before?.dealbreakers ?? {}) : given.dealbreakers
 
-  const written = await home.change(async (files) => {
-    const current = await files.read(profileFile)
-    const edited = DatingProfile.safeParse({ ...current?.profile, ...given.fields, ...asked })
-    if (!edited.success) throw refused(edited.error)
-    const next = { profile: edited.data, onlyIntents: onlyIntents ?? current?.onlyIntents ?? [] }
-    await files.write(profileFile, next)
-    return next
-  })
+  const written = await editProfile(home, roomName, { ...given.fields, ...asked }, dealbreakers)
   return { ...written, missing: [], isWritten: true, isCoarse: given.isCoarse }
 }
 
 interface Edits {
-  fields: Partial<DatingProfile>
-  onlyIntents: Profile['onlyIntents'] | undefined
+  fields: Values
+  dealbreakers: Record<string, string[]>
   isCoarse: boolean
 }
 
 /** What the options say. */
 async function editsOf(
-  { place, at, area, coarse, maxDistance, onlyIntents, ...options }: Omit<ProfileOptions, 'action'>,
+  roomName: RoomName,
+  { place, at, area, coarse, ...options }: Omit<ProfileOptions, 'action'>,
   before: Area | undefined,
   ask: Ask | undefined,
 ): Promise<Edits> {
+  const room = rooms[roomName]
   if ([place, at, area].filter((each) => each !== undefined).length > 1) {
     throw new Advice('--place, --at and --area say the same in three ways.', 'Give one of them.')
   }
+  const own = new Set(optionsOf(room).map(({ key }) => key))
+  const foreign = Object.keys(options).find((key) => !own.has(key))
+  if (foreign !== undefined) {
+    throw new Advice(`The room ${roomName} has no --${kebabCase(foreign)}.`, 'See `koko profile --help`.')
+  }
   const point =
     place !== undefined ? await pointOfPlace(place, ask) : at !== undefined ? pointOfPosition(at) : undefined
+  const typedCell = area === undefined ? undefined : String(readTyped('area', fieldOf(room, 'area'), area))
   const cell =
     point === undefined
-      ? coarsened(area ?? (coarse === undefined ? undefined : before), coarse)
+      ? coarsened(typedCell ?? (coarse === undefined ? undefined : before), coarse)
       : coarse === undefined
         ? usualCell(point)
         : geohashOf(point, coarse)
+  const typed = new Map(
+    Object.entries(options).flatMap(([key, text]) => (typeof text === 'string' ? [[key, text] as const] : [])),
+  )
+  const fields = Object.entries(room.fields).flatMap(([name, field]): [string, FieldValue][] => {
+    const { key, flag } = optionOf(name, field)
+    const text = typed.get(key)
+    return text === undefined ? [] : [[name, readTyped(flag.slice(2), field, text)]]
+  })
+  const dealbreakers = privateDealbreakers(room).flatMap(({ name, of }): [string, string[]][] => {
+    const { key, flag } = optionOf(name, {})
+    const text = typed.get(key)
+    if (text === undefined) return []
+    const field = fieldOf(room, of)
+    return [[name, listOf(text).map((value) => String(readTyped(flag.slice(2), field, value)))]]
+  })
   return {
-    fields: defined({ ...options, maxDistanceKm: maxDistance, area: cell }),
-    onlyIntents,
-    isCoarse: point !== undefined && coarse === undefined && cell?.length !== 4,
+    fields: { ...Object.fromEntries(fields), ...(cell === undefined ? {} : { area: cell }) },
+    dealbreakers: Object.fromEntries(dealbreakers),
+    isCoarse: point !== undefined && coarse === undefined && cell?.length !== areaLengths.max,
   }
+}
+
+function fieldOf({ fields }: Room, name: string): Field {
+  const field = fields[name]
+  if (field === undefined) throw new Error(`The room has no field ${name}.`)
+  return field
+}
+
+/** A list as it is typed: words that stand for an empty one, or values separated by commas. */
+function listOf(text: string): string[] {
+  if (['', 'any', 'anyone', 'anything'].includes(text.trim())) return []
+  return text.split(',').flatMap((part) => (part.trim() === '' ? [] : [part.trim()]))
+}
+
+/** What a typed text stands for, before it is checked. */
+function typedValue(field: Field, text: string): FieldValue {
+  switch (field.kind) {
+    case 'list':
+      return listOf(text)
+    case 'number':
+      if (field.nullWord !== undefined && text.trim() === field.nullWord) return null
+      return /^\d+$/.test(text.trim()) ? Number(text) : Number.NaN
+    case 'choice':
+    case 'area':
+      return text
+  }
+}
+
+/** The value of a typed option. Throws `Advice` that names the option, and never what was typed. */
+function readTyped(option: string, field: Field, text: string): FieldValue {
+  const value = typedValue(field, text)
+  const wrong = wrongWith(field, value)
+  if (wrong !== undefined) throw new Advice(`${option} ${wrong}.`, 'See `--help`.')
+  return value
+}
+
+/** What would pass, in the words of somebody who types; undefined where the value passes. */
+function wrongWith(field: Field, value: FieldValue, least?: number): string | undefined {
+  const result = field.schema.safeParse(value)
+  if (!result.success) {
+    const message = result.error.issues[0]?.message ?? 'is not valid'
+    const nullWord = field.kind === 'number' ? field.nullWord : undefined
+    return nullWord === undefined ? message : message.replace(`null for ${nullWord}`, nullWord)
+  }
+  return least !== undefined && typeof value === 'number' && value < least ? `must not be below ${least}` : undefined
 }
 
 function coarsened(area: Area | undefined, coarse: number | undefined): Area | undefined {
@@ -149,7 +283,11 @@ function meant(names: readonly string[]): string {
 }
 
 function anyOf(names: readonly string[]): string {
-  return new Intl.ListFormat('en', { type: 'disjunction' }).format(names.map((name) => `"${name}"`))
+  return alternatives(names.map((name) => `"${name}"`))
+}
+
+function alternatives(names: readonly string[]): string {
+  return new Intl.ListFormat('en-GB', { type: 'disjunction' }).format(names)
 }
 
 async function choosePlace(ask: Ask, places: readonly (Point & { name: string; country: string })[]): Promise<Point> {
@@ -160,88 +298,61 @@ async function choosePlace(ask: Ask, places: readonly (Point & { name: string; c
   return place
 }
 
-const words = {
-  gender: { woman: 'a woman', man: 'a man', nonbinary: 'nonbinary', other: 'another gender' },
-  seeking: { woman: 'women', man: 'men', nonbinary: 'nonbinary people', other: 'people of another gender' },
-  intent: {
-    long_term: 'something lasting',
-    short_term: 'something short',
-    friendship: 'friendship',
-    casual: 'something casual',
-    open: 'open to what comes',
-  },
-} satisfies {
-  gender: Record<DatingProfile['gender'], string>
-  seeking: Record<DatingProfile['gender'], string>
-  intent: Record<DatingProfile['intent'], string>
-}
-
-const choices = <T extends string>(labels: Record<T, string>) =>
-  (Object.keys(labels) as T[]).map((value) => ({ value, label: labels[value] }))
+const choicesOf = (values: Readonly<Record<string, string>>) =>
+  Object.entries(values).map(([value, label]) => ({ value, label }))
 
 /** Asks for fields in their order, each with what is known of it. */
-async function askFields(
-  ask: Ask,
-  open: readonly Field[],
-  known: Partial<DatingProfile>,
-): Promise<Partial<DatingProfile>> {
-  const answers: Partial<DatingProfile> = {}
-  for (const field of open) Object.assign(answers, await askField(ask, field, { ...known, ...answers }))
+async function askFields(ask: Ask, room: Room, open: readonly string[], known: Values): Promise<Values> {
+  const answers: Record<string, FieldValue> = {}
+  for (const name of open) {
+    answers[name] = await askField(ask, fieldOf(room, name), name, { ...known, ...answers })
+  }
   return answers
 }
 
-async function askField(ask: Ask, field: Field, known: Partial<DatingProfile>): Promise<Partial<DatingProfile>> {
-  switch (field) {
-    case 'gender': {
-      const options = choices(words.gender)
-      return { gender: await ask.choose({ message: 'You are …', options, ...initially(known.gender) }) }
-    }
-    case 'seeking': {
-      const options = choices(words.seeking)
-      const message = 'Whom do you look for? Nothing chosen is anyone.'
-      return { seeking: await ask.chooseSome({ message, options, ...initially(known.seeking) }) }
-    }
-    case 'age':
-      return { age: await askNumber(ask, 'How old are you, in years?', shape.age, known.age) }
-    case 'ageMin':
-      return { ageMin: await askNumber(ask, 'The youngest age that you look for?', shape.ageMin, known.ageMin) }
-    case 'ageMax': {
-      const least = known.ageMin ?? 18
-      const schema = shape.ageMax.min(least, `must not be below ${least}`)
-      return { ageMax: await askNumber(ask, 'The oldest age that you look for?', schema, known.ageMax) }
-    }
-    case 'area':
-      return { area: await askArea(ask, known.area) }
-    case 'maxDistanceKm': {
-      const answer = await ask.text({
-        message: 'How far away may a match be, in kilometres? `anywhere` is as good an answer.',
-        ...(known.maxDistanceKm === undefined ? {} : { initial: String(known.maxDistanceKm ?? 'anywhere') }),
-        validate: (text) => wrong(typedDistance, text),
+async function askField(ask: Ask, field: Field, name: string, known: Values): Promise<FieldValue> {
+  const before = known[name]
+  switch (field.kind) {
+    case 'choice':
+      return ask.choose({
+        message: field.question,
+        options: choicesOf(field.values),
+        ...initially(typeof before === 'string' ? before : undefined),
       })
-      return { maxDistanceKm: distanceOf(answer) }
-    }
-    case 'intent': {
-      const options = choices(words.intent)
-      return { intent: await ask.choose({ message: 'What do you hope for?', options, ...initially(known.intent) }) }
-    }
+    case 'list':
+      return ask.chooseSome({
+        message: `${field.question} Nothing chosen is ${field.none}.`,
+        options: choicesOf(field.values),
+        ...initially(Array.isArray(before) ? before.map(String) : undefined),
+      })
+    case 'number':
+      return askNumber(ask, field, before, field.atLeast === undefined ? undefined : known[field.atLeast])
+    case 'area':
+      return askArea(ask, field, typeof before === 'string' ? before : undefined)
   }
 }
 
-async function askNumber(ask: Ask, message: string, schema: z.ZodType, known: number | undefined): Promise<number> {
+async function askNumber(
+  ask: Ask,
+  field: NumberField,
+  known: FieldValue | undefined,
+  least: FieldValue | undefined,
+): Promise<FieldValue> {
   const answer = await ask.text({
-    message,
-    ...(known === undefined ? {} : { initial: String(known) }),
-    validate: (text) => wrong(schema, numberOf(text)),
+    message: field.nullWord === undefined ? field.question : `${field.question} Or \`${field.nullWord}\`.`,
+    ...(known === undefined ? {} : { initial: String(known ?? field.nullWord) }),
+    validate: (text) =>
+      sentence(wrongWith(field, typedValue(field, text), typeof least === 'number' ? least : undefined)),
   })
-  return numberOf(answer)
+  return typedValue(field, answer)
 }
 
-async function askArea(ask: Ask, known: Area | undefined): Promise<Area> {
+async function askArea(ask: Ask, field: Field, known: Area | undefined): Promise<Area> {
   ask.say(
     'Peers learn a cell in which you are somewhere, and no position. What you type here is turned into it and forgotten.',
   )
   const how = await ask.choose({
-    message: 'Where are you?',
+    message: field.question,
     options: [
       ...(known === undefined
         ? []
@@ -279,7 +390,7 @@ async function askArea(ask: Ask, known: Area | undefined): Promise<Area> {
         message: 'The geohash of the cell?',
         placeholder: 'gcpv',
         ...(known === undefined ? {} : { initial: known }),
-        validate: (text) => wrong(shape.area, text),
+        validate: (text) => sentence(wrongWith(field, text)),
       })
   }
 }
@@ -287,10 +398,10 @@ async function askArea(ask: Ask, known: Area | undefined): Promise<Area> {
 /** A cell is the more telling the fewer live in it: away from large cities a coarser one is offered first. */
 async function chooseCell(ask: Ask, point: Point): Promise<Area> {
   const usual = usualCell(point)
-  const sizes = ([4, 3, 2] as const).map((length) => geohashOf(point, length))
+  const sizes = cellLengths.map((length) => geohashOf(point, length))
   return ask.choose({
     message:
-      usual.length === 4
+      usual.length === areaLengths.max
         ? 'How large a cell do peers learn?'
         : 'How large a cell do peers learn? Few live around here: in a small one you are easily found.',
     options: [usual, ...sizes.filter((cell) => cell !== usual)].map((cell) => ({
@@ -302,81 +413,73 @@ async function chooseCell(ask: Ask, point: Point): Promise<Area> {
   })
 }
 
-async function askOnlyIntents(ask: Ask, known: Profile['onlyIntents']): Promise<Profile['onlyIntents']> {
-  const message = 'What may a match hope for? Nothing chosen is anything. This dealbreaker stays at home.'
-  return ask.chooseSome({ message, options: choices(words.intent), initial: known })
+async function askDealbreakers(
+  ask: Ask,
+  room: Room,
+  known: Readonly<Record<string, string[]>>,
+): Promise<Record<string, string[]>> {
+  const answers: Record<string, string[]> = {}
+  for (const { name, of, question } of privateDealbreakers(room)) {
+    const field = fieldOf(room, of)
+    answers[name] = await ask.chooseSome({
+      message: `${question} Nothing chosen is anything. This dealbreaker stays at home.`,
+      options: field.kind === 'choice' ? choicesOf(field.values) : [],
+      initial: known[name] ?? [],
+    })
+  }
+  return answers
 }
 
 const initially = <T>(known: T | undefined): { initial?: T } => (known === undefined ? {} : { initial: known })
 
-/** What would pass, as a sentence; undefined where the value does. */
-function wrong(schema: z.ZodType, value: unknown): string | undefined {
-  const result = schema.safeParse(value)
-  return result.success ? undefined : `It ${result.error.issues[0]?.message ?? 'is not valid'}.`
+/** A problem as a sentence; undefined for none. */
+function sentence(problem: string | undefined): string | undefined {
+  return problem === undefined ? undefined : `It ${problem}.`
 }
 
-const flags: Record<Field, string> = {
-  gender: '--gender',
-  seeking: '--seeking',
-  age: '--age',
-  ageMin: '--age-min',
-  ageMax: '--age-max',
-  area: '--place (or --at, or --area)',
-  maxDistanceKm: '--max-distance',
-  intent: '--intent',
-}
-
-function unasked(open: readonly Field[], hasProfile: boolean): Advice {
-  const names = open.map((field) => flags[field]).join(', ')
+function unasked({ fields }: Room, open: readonly string[], hasProfile: boolean): Advice {
+  const names = open
+    .map((name) => {
+      const field = fields[name]
+      if (field === undefined) return name
+      return field.kind === 'area' ? '--place (or --at, or --area)' : optionOf(name, field).flag
+    })
+    .join(', ')
   return hasProfile
     ? new Advice('There is nobody to ask.', `Name what changes: ${names}.`)
-    : new Advice('A profile has eight fields, and there is nobody to ask for them.', `Give ${names} too.`)
+    : new Advice('A profile needs all its fields, and there is nobody to ask for them.', `Give ${names} too.`)
 }
 
-function refused(error: z.ZodError): Advice {
-  const [issue] = error.issues
-  const field = fields.find((each) => each === issue?.path[0])
-  const isCrossed = field === 'ageMax' && issue?.code === 'custom'
-  return new Advice(
-    isCrossed
-      ? 'The oldest age sought is below the youngest.'
-      : `The profile was not changed: ${field ?? 'it'} ${issue?.message ?? 'is not valid'}.`,
-    isCrossed ? 'Give --age-min and --age-max that go together.' : 'Give it so that it passes.',
-  )
-}
-
-function defined<T extends object>(of: T): { [Key in keyof T]?: Exclude<T[Key], undefined> } {
-  return Object.fromEntries(Object.entries(of).filter(([, value]) => value !== undefined)) as never
-}
-
-function show({ profile, onlyIntents, isWritten, isCoarse }: KeptProfile, style: Style): string {
+function show({ room: roomName, profile, dealbreakers, isWritten, isCoarse }: KeptProfile, style: Style): string {
   if (profile === null) return 'There is no profile yet: `koko profile edit` asks for it.'
-  const listed = (parts: readonly string[]) => new Intl.ListFormat('en', { type: 'conjunction' }).format(parts)
+  const room = rooms[roomName]
   const { latitude, longitude } = centreOf(cellOf(profile.area))
   const place = `${degrees(latitude, 'N', 'S')}, ${degrees(longitude, 'E', 'W')}`
-  const intents = onlyIntents.map((intent) => words.intent[intent])
   return [
-    columns([
-      ['Is', words.gender[profile.gender]],
-      [
-        'Looks for',
-        profile.seeking.length === 0 ? 'anyone' : listed(profile.seeking.map((each) => words.seeking[each])),
-      ],
-      ['Age', `${profile.age} years`],
-      ['Ages sought', `${profile.ageMin} to ${profile.ageMax} years`],
-      ['Area', `somewhere in the cell ${profile.area}, ${sizeInWords(profile.area)} around ${place}`],
-      ['Distance', profile.maxDistanceKm === null ? 'anywhere' : `up to ${profile.maxDistanceKm} km`],
-      ['Hopes for', words.intent[profile.intent]],
-    ]),
+    columns(
+      Object.entries(room.fields).map(([name, field]) => [
+        field.label,
+        field.kind === 'area'
+          ? `somewhere in the cell ${profile.area}, ${sizeInWords(profile.area)} around ${place}`
+          : formatValue(field, profile[name] ?? null, conjunction),
+      ]),
+    ),
     '',
-    `A match may hope for ${intents.length === 0 ? 'anything' : listed(intents)}. This stays at home.`,
+    ...privateDealbreakers(room).map(({ name, of, label }) => {
+      const accepted = (dealbreakers[name] ?? []).map((value) => formatValue(fieldOf(room, of), value, conjunction))
+      return `${label} ${accepted.length === 0 ? 'anything' : conjunction(accepted)}. This stays at home.`
+    }),
     ...(isCoarse
-      ? ['Few live around there, so that the cell is a coarse one: with --coarse 4 it is the smallest there is.']
+      ? [`Few live around there, so the cell is a coarse one: --coarse ${areaLengths.max} gives the smallest there is.`]
       : []),
     isWritten
       ? `${style.good('✓')} Kept here, and of the place only the cell. Nothing was sent: \`koko publish\` does that.`
       : '`koko profile edit` changes it.',
   ].join('\n')
+}
+
+function conjunction(parts: readonly string[]): string {
+  return new Intl.ListFormat('en', { type: 'conjunction' }).format(parts)
 }
 
 function degrees(value: number, positive: string, negative: string): string {

@@ -47,7 +47,7 @@ test('publishes the profile and the handles once the operator agreed to them, an
   const { value, show } = await command.call(asked, {})
   expect(value).toMatchObject({ state: 'published', withheld: [], listing: { channels: { telegram, whatsapp } } })
   expect(asked.said.join('\n')).toContain(whatsapp)
-  expect(asked.said.join('\n')).toContain('Gives away your phone number')
+  expect(asked.said.join('\n')).toContain('Reveals your phone number')
   expect(show(style)).toContain('Peers see WhatsApp and Telegram')
   expect(stored()).toMatchObject({ channels: { telegram, whatsapp }, profile: profileIn('gcpv') })
   expect(await context.home.read(publishedFile)).toMatchObject({ listing: { agentId }, withheld: [] })
@@ -82,7 +82,9 @@ test('a dry run shows the very bytes that a publish then sends, asks nobody, and
 test('a dry run needs no agent, but a profile and a handle', async () => {
   const fresh = await createTestContext({ directory })
   await expect(previewPublish(fresh)).rejects.toMatchObject({ next: 'Run `koko profile edit`.' })
-  await fresh.home.change((files) => files.write(profileFile, { profile: profileIn('gcpv'), onlyIntents: [] }))
+  await fresh.home.change((files) =>
+    files.write(profileFile, { room: 'dating', profile: profileIn('gcpv'), dealbreakers: { onlyIntents: [] } }),
+  )
   await expect(previewPublish(fresh)).rejects.toMatchObject({ next: 'Run `koko link <channel> <handle>`.' })
   await keepHandles(fresh, { telegram })
   expect(await previewPublish(fresh)).toMatchObject({ newHandles: ['telegram'] })
@@ -104,7 +106,11 @@ describe('without a yes', () => {
     await context.home.change(async (files) => {
       const handles = (await files.read(handlesFile)) ?? {}
       await files.write(handlesFile, { ...handles, whatsapp: { handle: whatsapp, agreedAtMs: null } })
-      await files.write(profileFile, { profile: { ...profileIn('gcpv'), age: 31 }, onlyIntents: [] })
+      await files.write(profileFile, {
+        room: 'dating',
+        profile: { ...profileIn('gcpv'), age: 31 },
+        dealbreakers: { onlyIntents: [] },
+      })
     })
     expect(await publish(context, never)).toMatchObject({
       state: 'published',
@@ -181,7 +187,11 @@ test('an agreement counts only once it is published', async () => {
 test('where the answer is lost nobody says what is listed, and the next run publishes again', async () => {
   await publish(context, yes)
   await context.home.change((files) =>
-    files.write(profileFile, { profile: { ...profileIn('gcpv'), age: 31 }, onlyIntents: [] }),
+    files.write(profileFile, {
+      room: 'dating',
+      profile: { ...profileIn('gcpv'), age: 31 },
+      dealbreakers: { onlyIntents: [] },
+    }),
   )
   directory.intercept = async ({ name }, answer) => {
     const response = await answer()

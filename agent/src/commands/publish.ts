@@ -1,11 +1,11 @@
-import { callables, Channel, DirectoryError, type Listing } from '@koko/contract'
+import { Channel, DirectoryError, publishInput, type Listing, type RoomName } from '@koko/contract'
 import * as z from 'zod'
 import { Advice } from '../errors.ts'
 import { channelNames, clockTime, givesAway, inWords } from '../labels.ts'
 import { defineCommand, type Style } from './define-command.ts'
 import type { Context } from '../context.ts'
 import { openDirectory } from '../directory/session.ts'
-import { agentFile, handlesFile, profileFile, publishedFile, type Handles } from '../home/files.ts'
+import { agentFile, handlesFile, publishedFile, type Handles } from '../home/files.ts'
 import { changeListing, readablePublished } from '../operations/change-listing.ts'
 import { columns } from '../output.ts'
 import {
@@ -16,6 +16,7 @@ import {
   type PublishInput,
   type Withheld,
 } from '../operations/publish-plan.ts'
+import { readProfile, roomOf } from '../operations/profile.ts'
 import { readStored, unlinkedIn } from '../operations/stored-documents.ts'
 
 /** What a publish would do, from what is kept at home alone. Handles are in it. */
@@ -63,12 +64,13 @@ export const command = defineCommand({
 
 /** Shows what `publish` would do. Sends nothing, and writes nothing. */
 export async function previewPublish({ home }: Context): Promise<PublishPreview> {
-  const kept = await readKept(home)
+  const room = await roomOf(home)
+  const kept = await readKept(home, room)
   const agent = await home.read(agentFile)
   const published = await readablePublished(home)
   const known = { listing: published?.listing, unlinked: published?.withheld ?? [] }
   const { input, ...plan } = planPublish(kept, known, handlesOf(kept.handles))
-  if (input !== null) assertPasses(input)
+  if (input !== null) assertPasses(room, input)
   return {
     bytes: input === null ? null : bytesOf(input),
     ...plan,
@@ -83,7 +85,8 @@ export async function publish(
   { agree, takeAway = () => Promise.resolve(false) }: PublishConsent,
 ): Promise<Publication> {
   const directory = await openDirectory(context)
-  const asked = await readKept(context.home)
+  const { room } = directory.agent
+  const asked = await readKept(context.home, room)
   context.report({ text: 'Asking what is listed' })
   const stored = await readStored(directory)
   const known = { listing: stored.listing, unlinked: unlinkedIn(stored) }
@@ -98,12 +101,12 @@ export async function publish(
   if (takesAway.length > 0 && !(await takeAway(takesAway))) return { state: 'would take away', channels: takesAway }
 
   return context.home.locked('listing', 30_000, async () => {
-    const kept = await readKept(context.home)
+    const kept = await readKept(context.home, room)
     const plan = planPublish(kept, known, agreedNow)
     if (plan.input === null) return { state: 'not agreed', channels: plan.newHandles }
     const others = plan.takesAway.filter((channel) => !takesAway.includes(channel))
     if (others.length > 0) return { state: 'would take away', channels: others }
-    assertPasses(plan.input)
+    assertPasses(room, plan.input)
     await context.home.assertWritable()
     context.report({ text: 'Publishing' })
     const { channels, profile } = plan.input
@@ -138,8 +141,8 @@ export async function publish(
   })
 }
 
-async function readKept(home: Pick<Context['home'], 'read'>) {
-  const [kept, handles] = [await home.read(profileFile), (await home.read(handlesFile)) ?? {}]
+async function readKept(home: Pick<Context['home'], 'read'>, room: RoomName) {
+  const [kept, handles] = [await readProfile(home, room), (await home.read(handlesFile)) ?? {}]
   if (kept === undefined) throw new Advice('There is no profile yet.', 'Run `koko profile edit`.')
   if (Object.keys(handlesOf(handles)).length === 0) {
     throw new Advice('There is no handle yet, and peers could not reach you.', 'Run `koko link <channel> <handle>`.')
@@ -173,8 +176,8 @@ function agreed(
 }
 
 /** What is possible as a number changes: one that was kept once may not pass any more. */
-function assertPasses(input: PublishInput): void {
-  const result = callables.publishProfile.input.safeParse(input)
+function assertPasses(room: RoomName, input: PublishInput): void {
+  const result = publishInput(room).safeParse(input)
   if (result.success) return
   const [issue] = result.error.issues
   const at = issue?.path.map(String) ?? []

@@ -43,7 +43,11 @@ test('takes up a listed agent on another machine: the credential, the profile, t
 
   const { home } = context
   expect(await home.read(agentFile)).toEqual({ ...agent, termsVersion: null })
-  expect(await home.read(profileFile)).toEqual({ profile: profileIn('gcpv'), onlyIntents: [] })
+  expect(await home.read(profileFile)).toEqual({
+    room: 'dating',
+    profile: profileIn('gcpv'),
+    dealbreakers: { onlyIntents: [] },
+  })
   const published = await home.read(publishedFile)
   expect(published).toMatchObject({ listing: { agentId: agent.agentId, channels }, withheld: [{ channel: 'discord' }] })
   const agreedAtMs = published?.publishedAtMs

@@ -23,7 +23,7 @@ test('opens the page by a link that works once, and prints it with a QR code', a
   const { call } = await import('../../../testing/world.ts')
   const code = url.split('code=')[1]
   await call(directory.world, 'redeemSettingsLink', undefined, { code })
-  await expect(call(directory.world, 'redeemSettingsLink', undefined, { code })).rejects.toThrow('not open')
+  await expect(call(directory.world, 'redeemSettingsLink', undefined, { code })).rejects.toThrow('no longer valid')
 })
 
 test('opens nothing with --no-open, and says so where nothing can be opened', async () => {

@@ -1,4 +1,4 @@
-import { AgentId, Channel, DatingProfile, Milliseconds, RoomName, rooms } from '@koko/contract'
+import { AgentId, Channel, Milliseconds, RoomName, rooms, type Profile } from '@koko/contract'
 import * as z from 'zod'
 import { Advice } from '../errors.ts'
 import { channelNames, clockTime } from '../labels.ts'
@@ -125,7 +125,7 @@ function channelStates(handles: Handles, published: Published | undefined): Stan
 }
 
 /** What would change with every handle agreed to. */
-function unpublished(profile: DatingProfile, handles: Handles, published: Published | undefined): string[] {
+function unpublished(profile: Profile, handles: Handles, published: Published | undefined): string[] {
   const all = Object.fromEntries(
     Channel.options.flatMap((channel) => {
       const kept = handles[channel]
@@ -203,12 +203,12 @@ function stateWords(state: z.infer<typeof ChannelState>, style: Style): string {
   }
 }
 
-function unpublishedWords({ hasProfile, unpublished, channels }: Standing): string {
+function unpublishedWords({ agent, hasProfile, unpublished, channels }: Standing): string {
   if (!hasProfile) return 'there is no profile: `koko profile edit`'
   if (channels.length === 0) return 'there is no handle: `koko link`'
   const fields = unpublished.filter((at) => at.startsWith('profile.'))
   const changed = channels.filter(({ channel }) => unpublished.includes(`channels.${channel}`))
-  const isNew = fields.length === Object.keys(DatingProfile.shape).length
+  const isNew = fields.length === Object.keys(rooms[agent.room].fields).length
   const names = [...changed.map(({ channel }) => channelNames[channel]), ...(isNew ? ['the profile'] : fields)]
   return names.length === 0 ? 'nothing' : names.join(', ')
 }

@@ -1,4 +1,5 @@
 import type { Command } from './define-command.ts'
+import { profileOptions } from './profile.ts'
 
 /** How a command is called. What it does is loaded when it is called, so that no command waits for another's code. */
 export interface CommandLine {
@@ -42,20 +43,7 @@ export const commandLines: readonly CommandLine[] = [
   {
     usage: 'profile [action]',
     summary: 'show the profile; `profile edit` asks for it',
-    options: [
-      ['--gender <gender>', 'woman, man, nonbinary or other'],
-      ['--seeking <genders>', 'separated by commas; anyone where it is empty'],
-      ['--age <years>', '18 to 120'],
-      ['--age-min <years>', 'the youngest age sought'],
-      ['--age-max <years>', 'the oldest age sought'],
-      ['--place <city>', 'a city of the built-in list; only the cell around it is kept'],
-      ['--at <latitude,longitude>', 'a position, such as 51.5,-0.1; only the cell around it is kept'],
-      ['--area <cell>', 'a geohash of 2 to 4 characters'],
-      ['--coarse <characters>', 'how many characters of the cell are kept: 2, 3 or 4'],
-      ['--max-distance <km>', '1 to 20000, or anywhere'],
-      ['--intent <intent>', 'long_term, short_term, friendship, casual or open'],
-      ['--only-intents <intents>', 'a dealbreaker that stays at home: intents a match may have, separated by commas'],
-    ],
+    options: profileOptions,
     notes: 'Any option edits. Nothing is sent: `koko publish` does that.',
     load: () => import('./profile.ts'),
   },

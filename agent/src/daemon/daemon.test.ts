@@ -507,7 +507,7 @@ test('stays online, discovers once a day and publishes only agreed handles over 
       const check = () => {
         if (!isSeen(trueMs())) offline.push(trueMs())
       }
-      let age = stored()?.profile.age ?? 0
+      let age = Number(stored()?.profile.age)
       let unagreed = 0
       const steps = events.flatMap(({ goodHours, badHours, isAsleep, edit, jumpHours }): Step[] => [
         async () => {

@@ -1,4 +1,16 @@
-import { AgentId, Channel, DatingProfile, Listing, Milliseconds, RoomName, StoredChannels } from '@koko/contract'
+import {
+  AgentId,
+  Channel,
+  forEachChannel,
+  forEachRoom,
+  Listing,
+  Milliseconds,
+  RoomName,
+  Secret,
+  storedHandles,
+  type PrivateDealbreaker,
+  type Room,
+} from '@koko/contract'
 import * as z from 'zod'
 import type { HomeFile } from './home.ts'
 
@@ -15,39 +27,60 @@ export const Agent = z.strictObject({
   room: RoomName,
   agentId: AgentId,
   registeredAtMs: Milliseconds,
-  secret: z.string().regex(/^[A-Za-z0-9_-]{43}$/, 'must be 43 characters of A to Z, a to z, 0 to 9, - and _'),
+  secret: Secret,
   /** The version of the texts that were consented to; null where the agent was restored from its secret. */
   termsVersion: z.string().nullable(),
 })
 export type Agent = z.infer<typeof Agent>
 export const agentFile: HomeFile<Agent> = { name: 'agent.json', schema: Agent, migrations: [] }
 
-/** The eight fields, and the dealbreaker that is nobody else's business. */
-export const Profile = z.strictObject({
-  profile: DatingProfile,
-  /** Intents that a match may have; empty is any. Never published. */
-  onlyIntents: z.array(DatingProfile.shape.intent),
-})
-export type Profile = z.infer<typeof Profile>
-export const profileFile: HomeFile<Profile> = { name: 'profile.json', schema: Profile, migrations: [] }
+/** The dealbreakers of a room that stay at home. */
+export function privateDealbreakers({ dealbreakers }: Room): PrivateDealbreaker[] {
+  return dealbreakers.filter((each) => each.kind === 'private')
+}
 
-const handleOf = (channel: Channel) =>
-  z
-    .strictObject({
-      /** In its canonical form. */
-      handle: StoredChannels.shape[channel].unwrap(),
-      /** When the operator agreed to publish this very handle; null until then. */
-      agreedAtMs: Milliseconds.nullable(),
-    })
-    .optional()
+const profiles = forEachRoom((name, room) =>
+  z.strictObject({
+    room: z.literal(name),
+    profile: room.profile,
+    /** By name, the values that a match may have; empty is any. Never published. */
+    dealbreakers: z.strictObject(
+      Object.fromEntries(privateDealbreakers(room).map(({ name, of }) => [name, z.array(fieldSchema(room, of))])),
+    ),
+  }),
+)
+
+function fieldSchema({ fields }: Room, name: string): z.ZodType<string> {
+  const field = fields[name]
+  if (field?.kind !== 'choice') throw new Error(`A private dealbreaker needs a choice, and ${name} is none.`)
+  return field.schema as z.ZodType<string>
+}
+
+/** The profile to publish, and the dealbreakers that are nobody else's business. */
+export type Profile = z.infer<(typeof profiles)[number]>
+const [firstProfile, ...otherProfiles] = profiles
+if (firstProfile === undefined) throw new Error('The directory has no room.')
+export const Profile: z.ZodType<Profile> = z.discriminatedUnion('room', [firstProfile, ...otherProfiles])
+export const profileFile: HomeFile<Profile> = {
+  name: 'profile.json',
+  schema: Profile,
+  // Version 1 knew the dating room only.
+  migrations: [({ profile, onlyIntents }) => ({ room: 'dating', profile, dealbreakers: { onlyIntents } })],
+}
 
 /** The handles to publish. One that was unlinked stays, for the day it is allowed again: the directory withholds it. */
-export const Handles = z.strictObject({
-  whatsapp: handleOf('whatsapp'),
-  telegram: handleOf('telegram'),
-  discord: handleOf('discord'),
-  slack: handleOf('slack'),
-})
+export const Handles = z.strictObject(
+  forEachChannel((channel) =>
+    z
+      .strictObject({
+        /** In its canonical form. */
+        handle: storedHandles[channel],
+        /** When the operator agreed to publish this very handle; null until then. */
+        agreedAtMs: Milliseconds.nullable(),
+      })
+      .optional(),
+  ),
+)
 export type Handles = z.infer<typeof Handles>
 export const handlesFile: HomeFile<Handles> = { name: 'handles.json', schema: Handles, migrations: [] }
 

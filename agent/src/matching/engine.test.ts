@@ -28,7 +28,8 @@ function me(profile: Partial<DatingProfile> = {}, rest: Partial<Me> = {}): Me {
   return {
     agentId: myId,
     profile: { ...anybody, ...profile },
-    onlyIntents: [],
+    room: 'dating',
+    dealbreakers: { onlyIntents: [] },
     channels: Channel.options,
     ...rest,
   }
@@ -61,7 +62,12 @@ describe('leaves out', () => {
     ['for whom I am too young', 'theirAge', me({ age: 24 }), listing({ ageMin: 25, ageMax: 40 })],
     ['who is too far for me', 'distance', me({ area: london, maxDistanceKm: 250 }), listing({ area: paris })],
     ['for whom I am too far', 'theirDistance', me({ area: london }), listing({ area: paris, maxDistanceKm: 250 })],
-    ['who hopes for what I left out', 'intent', me({}, { onlyIntents: ['long_term'] }), listing({ intent: 'casual' })],
+    [
+      'who hopes for what I left out',
+      'intent',
+      me({}, { dealbreakers: { onlyIntents: ['long_term'] } }),
+      listing({ intent: 'casual' }),
+    ],
     ['who has none of my channels', 'channel', me({}, { channels: ['slack'] }), listing({}, ['whatsapp', 'telegram'])],
     ['everybody while I publish nothing', 'channel', me({}, { channels: [] }), listing()],
   ]
@@ -92,7 +98,11 @@ describe('matches', () => {
       me({ area: 'gcpv', maxDistanceKm: 1 }),
       listing({ area: 'gc', maxDistanceKm: 1 }),
     ],
-    ['an intent of those I may', me({}, { onlyIntents: ['casual', 'open'] }), listing({ intent: 'casual' })],
+    [
+      'an intent of those I may',
+      me({}, { dealbreakers: { onlyIntents: ['casual', 'open'] } }),
+      listing({ intent: 'casual' }),
+    ],
   ])('%s', (_, who, of) => {
     expect(verdictOf(who, of)).toMatchObject({ isMatch: true })
   })

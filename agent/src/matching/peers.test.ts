@@ -1,9 +1,9 @@
-import type { DatingProfile, Listing } from '@koko/contract'
+import { dayMs, type DatingProfile, type Listing } from '@koko/contract'
 import { describe, expect, test } from '@jest/globals'
 import fc from 'fast-check'
 import type { Me } from './engine.ts'
 import type { Peers } from '../home/files.ts'
-import { budgetOn, dayMs, discoveryDelayMs, longestUnasked, noPeers, planPeers, type Answer } from './peers.ts'
+import { budgetOn, discoveryDelayMs, longestUnasked, noPeers, planPeers, type Answer } from './peers.ts'
 
 const noon = Date.UTC(2026, 10, 21, 12)
 const minute = 60_000
@@ -24,7 +24,8 @@ const me: Me = {
     maxDistanceKm: null,
     intent: 'open',
   },
-  onlyIntents: [],
+  room: 'dating',
+  dealbreakers: { onlyIntents: [] },
   channels: ['telegram', 'slack'],
 }
 

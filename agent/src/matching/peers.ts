@@ -1,18 +1,14 @@
-import type { AgentId, Listing } from '@koko/contract'
+import { dayMs, goneWithinMs, minuteMs, type AgentId, type Listing } from '@koko/contract'
 import { createMatcher, type Me, type Rule } from './engine.ts'
 import type { Peers } from '../home/files.ts'
 import { createShortlist, type Match } from './ranking.ts'
 
-const second = 1_000
-const minute = 60 * second
-export const dayMs = 24 * 60 * minute
-
 /** Discovery answers from shards: a handle that was taken back may be in what is asked for this much later. */
-export const discoveryDelayMs = 10 * second
+export const discoveryDelayMs = goneWithinMs
 /** A peer that was not refreshed for so long is no longer kept. */
 const keptMs = 7 * dayMs
 /** Longer than any answer takes that is still under way. */
-const forgottenMs = 5 * minute
+const forgottenMs = 5 * minuteMs
 
 export const noPeers: Peers = { peers: [], forgotten: [], budget: { dayMs: 0, discovered: 0, refreshed: 0 } }
 

@@ -22,7 +22,13 @@ function idOf(number: number): string {
 }
 
 function me(profile: Partial<DatingProfile> = {}, number = 0): Me {
-  return { agentId: idOf(number), profile: { ...anybody, ...profile }, onlyIntents: [], channels: ['telegram'] }
+  return {
+    agentId: idOf(number),
+    room: 'dating',
+    profile: { ...anybody, ...profile },
+    dealbreakers: { onlyIntents: [] },
+    channels: ['telegram'],
+  }
 }
 
 function listing(number: number, profile: Partial<DatingProfile> = {}, lastSeenAtMs = today): Listing {

@@ -1,5 +1,5 @@
-import type { DatingProfile, Listing } from '@koko/contract'
-import type { Me, Rule, Verdict } from './engine.ts'
+import { rooms, type Listing } from '@koko/contract'
+import { numberOf, type Me, type Rule, type Verdict } from './engine.ts'
 
 /** A peer that passes the dealbreakers, and the place it takes among others. */
 export interface Match {
@@ -15,28 +15,32 @@ type Rank = readonly number[]
 const nearKm = 20
 
 /**
- * The place of a match. What both hope for comes first; then how near, in bands that double, because cells tell no
- * more; then closeness in age; then the day last seen. Who is equal in all of it comes in an order that is another for
- * each operator, so that nobody is first for everybody.
+ * The rank of a match. The preferences of the room come first; distances count in bands that double, because cells tell no
+ * more. Then the day last seen. Ties are broken by an order that differs for each operator, so that no agent is first for
+ * everybody.
  */
 function rankOf(
-  { agentId, profile: mine }: Me,
+  { agentId, room, profile: mine }: Me,
   { agentId: theirId, profile: theirs, presence }: Listing,
   { distance }: Verdict & { isMatch: true },
 ): Rank {
-  return [
-    intentDistance(mine, theirs),
-    Math.max(0, Math.ceil(Math.log2(distance.about / nearKm))),
-    Math.abs(mine.age - theirs.age),
-    -presence.lastSeenAtMs,
-    hashOf(`${agentId} ${theirId}`),
-  ]
+  const preferred = rooms[room].preferences.map((preference) => {
+    switch (preference.by) {
+      case 'same':
+        return choiceDistance(mine[preference.of], theirs[preference.of], preference.wildcard)
+      case 'near':
+        return Math.max(0, Math.ceil(Math.log2(distance.about / nearKm)))
+      case 'close':
+        return Math.abs(numberOf(mine, preference.of) - numberOf(theirs, preference.of))
+    }
+  })
+  return [...preferred, -presence.lastSeenAtMs, hashOf(`${agentId} ${theirId}`)]
 }
 
-/** 0 where both hope for the same, 1 where one of them is open, 2 otherwise. */
-function intentDistance(mine: DatingProfile, theirs: DatingProfile): number {
-  if (mine.intent === theirs.intent) return 0
-  return mine.intent === 'open' || theirs.intent === 'open' ? 1 : 2
+/** 0 for the same value, 1 if one of them is the wildcard, 2 otherwise. */
+function choiceDistance(mine: unknown, theirs: unknown, wildcard: string | undefined): number {
+  if (mine === theirs) return 0
+  return wildcard !== undefined && (mine === wildcard || theirs === wildcard) ? 1 : 2
 }
 
 /** FNV-1a, 32 bits (RFC 9923): it orders, and keeps no secret. */

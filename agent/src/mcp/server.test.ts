@@ -71,7 +71,7 @@ async function createOperator(
   const consents = { acceptTerms: true, acceptDisclaimer: true, adult: true }
   await init(context, { directory: directory.origin, ...consents, again: false })
   await context.home.change(async (files) => {
-    await files.write(profileFile, { profile, onlyIntents: [] })
+    await files.write(profileFile, { room: 'dating', profile, dealbreakers: { onlyIntents: [] } })
     await files.write(handlesFile, {
       telegram: { handle: handles.telegram, agreedAtMs: null },
       whatsapp: { handle: handles.whatsapp, agreedAtMs: null },
@@ -404,7 +404,9 @@ test('the status tells how each channel stands, and of a home without an agent t
 test('the profile is shown, and edited field by field at home alone', async () => {
   const directory = await createTestDirectory()
   const context = await createOperator(directory)
-  await context.home.change((files) => files.write(profileFile, { profile, onlyIntents: ['open'] }))
+  await context.home.change((files) =>
+    files.write(profileFile, { room: 'dating', profile, dealbreakers: { onlyIntents: ['open'] } }),
+  )
   const { call } = await connect(context)
   expect(await call('profile')).toMatchObject({ value: { profile } })
   expect(await call('edit_profile', { age: 35 })).toMatchObject({ value: { profile: { ...profile, age: 35 } } })
@@ -413,7 +415,11 @@ test('the profile is shown, and edited field by field at home alone', async () =
     text: expect.stringContaining('ageMax must not be below ageMin'),
   })
   expect(await call('edit_profile', { age: 17 })).toMatchObject({ isError: true })
-  expect(await context.home.read(profileFile)).toEqual({ profile: { ...profile, age: 35 }, onlyIntents: ['open'] })
+  expect(await context.home.read(profileFile)).toEqual({
+    room: 'dating',
+    profile: { ...profile, age: 35 },
+    dealbreakers: { onlyIntents: ['open'] },
+  })
   expect(directory.requests).toEqual([])
 })
 

@@ -1,4 +1,4 @@
-import { AgentId, Channel, DatingProfile, Milliseconds, type Channels } from '@koko/contract'
+import { AgentId, Channel, Milliseconds, type Channels } from '@koko/contract'
 import type { InputRequiredResult, ToolAnnotations } from '@modelcontextprotocol/server'
 import * as z from 'zod'
 import { Advice } from '../errors.ts'
@@ -11,7 +11,7 @@ import { unregister } from '../commands/unregister.ts'
 import type { Context } from '../context.ts'
 import { openDirectory } from '../directory/session.ts'
 import { AskedPeer, askForPeer, discover, Discovery, PeerMatch } from '../operations/discover.ts'
-import { profileFile } from '../home/files.ts'
+import { AnyProfile, editProfile, fieldsOfAllRooms, readProfile, roomOf, Values } from '../operations/profile.ts'
 import type { Confirmation, Question } from './confirmation.ts'
 import type { Change, Withheld } from '../operations/publish-plan.ts'
 
@@ -72,10 +72,10 @@ const profileTool = defineTool({
   description: "The operator's own profile as it is kept at home. It is published with `publish` only.",
   annotations: { readOnlyHint: true, destructiveHint: false, idempotentHint: true, openWorldHint: false },
   input: nothing,
-  output: z.strictObject({ profile: DatingProfile.nullable().describe('null where none was written yet') }),
+  output: z.strictObject({ profile: AnyProfile.nullable().describe('null where none was written yet') }),
   async run({ home }) {
-    const kept = await home.read(profileFile)
-    return { profile: kept?.profile ?? null }
+    const own = await readProfile(home, await roomOf(home))
+    return { profile: own?.profile ?? null }
   },
 })
 
@@ -83,24 +83,13 @@ const editProfileTool = defineTool({
   name: 'edit_profile',
   title: 'Edit the profile',
   description:
-    "Changes fields of the operator's profile at home, and sends nothing. Fields that are left out stay. Where there is no profile yet all eight are needed.",
+    "Changes fields of the operator's profile at home, and sends nothing. Fields that are left out stay. If there is no profile yet, all are needed.",
   annotations: { readOnlyHint: false, destructiveHint: true, idempotentHint: true, openWorldHint: false },
-  input: z.strictObject(DatingProfile.shape).partial(),
-  output: z.strictObject({ profile: DatingProfile }),
+  input: z.strictObject(fieldsOfAllRooms()).partial(),
+  output: z.strictObject({ profile: AnyProfile }),
   async run({ home }, fields) {
-    return home.change(async (files) => {
-      const kept = await files.read(profileFile)
-      const edited = DatingProfile.safeParse({ ...kept?.profile, ...fields })
-      if (!edited.success) {
-        const [issue] = edited.error.issues
-        throw new Advice(
-          `The profile was not changed: ${String(issue?.path[0] ?? 'it')} ${issue?.message ?? 'is not valid'}.`,
-          'Give that field so that it passes.',
-        )
-      }
-      await files.write(profileFile, { profile: edited.data, onlyIntents: kept?.onlyIntents ?? [] })
-      return { profile: edited.data }
-    })
+    const { profile } = await editProfile(home, await roomOf(home), Values.parse(fields))
+    return { profile }
   },
 })
 

@@ -221,7 +221,7 @@ interface HealthSeen {
 async function readHealth(context: Context, origin: string): Promise<HealthSeen> {
   const sentAtMs = context.nowMs()
   try {
-    const url = `${origin}/api/v1${endpoints.health.path}`
+    const url = `${origin}${endpoints.health.path}`
     const response = await networkOf(context, { origin })(url, { method: endpoints.health.method })
     const body: unknown = await response.json().catch(() => null)
     const dateMs = Date.parse(response.headers.get('date') ?? '')

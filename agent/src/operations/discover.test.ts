@@ -46,7 +46,7 @@ async function settle(
     const { origin, projectId } = directory
     const where = { origin, projectId, isEmulated: false, room: 'dating' as const, termsVersion: null }
     await files.write(agentFile, { ...where, agentId, registeredAtMs, secret })
-    await files.write(profileFile, { profile: mine, onlyIntents: [] })
+    await files.write(profileFile, { room: 'dating', profile: mine, dealbreakers: { onlyIntents: [] } })
   })
   await publish()
   return Object.assign(context, {
@@ -180,7 +180,8 @@ describe('--near-me', () => {
   const meAt = (area: string, maxDistanceKm: number | null): Me => ({
     agentId: '00000000-0000-4000-8000-000000000000',
     profile: { ...profileIn(area), maxDistanceKm },
-    onlyIntents: [],
+    room: 'dating',
+    dealbreakers: { onlyIntents: [] },
     channels: [],
   })
   test('asks without an end where the profile looks anywhere, or as good as anywhere', () => {

@@ -1,18 +1,22 @@
 import {
   AgentId,
+  Area,
   Channel,
-  DatingProfile,
+  channelDefinitions,
   DirectoryError,
+  maxDistanceKm,
   maxPageSize,
   Milliseconds,
+  rooms,
   type DiscoverInput,
   type DiscoverOutput,
 } from '@koko/contract'
 import * as z from 'zod'
 import { Advice } from '../errors.ts'
 import type { Context } from '../context.ts'
-import { radiusKm, Rule, type Me } from '../matching/engine.ts'
+import { numberOf, radiusKm, Rule, type Me } from '../matching/engine.ts'
 import type { Match } from '../matching/ranking.ts'
+import { fieldsOfAllRooms } from './profile.ts'
 import { BudgetSpent, openRoom, type Room } from './room.ts'
 
 /** A look ends after so many listings, unless it is to see all. */
@@ -22,18 +26,14 @@ const lookSize = 200
  * walk; what is then not fetched is lost for the day.
  */
 const lookPageSize = 40
-/** The longest `withinKm` of a query. */
-const mostKm = 20_000
 
 const Budget = z.strictObject({ used: z.int(), of: z.int(), resetsAtMs: Milliseconds })
 
 /** A peer that matches. Its handle is there only where it was received just now. */
 export const PeerMatch = z.strictObject({
   agentId: AgentId,
-  age: DatingProfile.shape.age,
-  gender: DatingProfile.shape.gender,
-  intent: DatingProfile.shape.intent,
-  area: DatingProfile.shape.area,
+  ...summaryShape(),
+  area: Area,
   distanceKm: z
     .strictObject({ atLeast: z.int(), about: z.int() })
     .describe('Between the nearest places of the two cells, and between their centres'),
@@ -41,6 +41,18 @@ export const PeerMatch = z.strictObject({
   handle: z.string().optional(),
 })
 export type PeerMatch = z.infer<typeof PeerMatch>
+
+/** The fields by which the rooms describe a peer; one that not every room has is optional. */
+function summaryShape(): Record<string, z.ZodType> {
+  const all = Object.values(rooms)
+  const names = new Set(all.flatMap(({ summary }) => summary))
+  const isEverywhere = (name: string) => all.every(({ summary }) => summary.includes(name))
+  return Object.fromEntries(
+    Object.entries(fieldsOfAllRooms())
+      .filter(([name]) => names.has(name))
+      .map(([name, schema]) => [name, isEverywhere(name) ? schema : schema.optional()]),
+  )
+}
 
 /** What came of a look. */
 export const Discovery = z.strictObject({
@@ -222,22 +234,22 @@ function noteOf(stop: Stop): string {
  * The cells that may hold somebody within reach. The directory measures from the middle of the own cell; whoever is
  * elsewhere in it may be nearer by its radius.
  */
-export function queryNear({ profile: { area, maxDistanceKm } }: Me): DiscoverInput {
-  const withinKm = Math.ceil((maxDistanceKm ?? Infinity) + radiusKm(area))
-  return { near: area, ...(withinKm > mostKm ? {} : { withinKm }) }
+export function queryNear({ room, profile }: Me): DiscoverInput {
+  const { area } = profile
+  const limit = rooms[room].dealbreakers.find(({ kind }) => kind === 'near')
+  const reachKm = limit?.kind === 'near' ? numberOf(profile, limit.within) : Infinity
+  const withinKm = Math.ceil(reachKm + radiusKm(area))
+  return { near: area, ...(withinKm > maxDistanceKm ? {} : { withinKm }) }
 }
 
 function describeMatch({ listing, verdict }: Pick<Match, 'listing' | 'verdict'>, withHandle: boolean): PeerMatch {
   const { agentId, profile, channels } = listing
-  const { age, gender, intent, area } = profile
   const { channel, distance } = verdict
   const handle = withHandle ? channels[channel] : undefined
   return {
     agentId,
-    age,
-    gender,
-    intent,
-    area,
+    ...Object.fromEntries(rooms[listing.category].summary.map((name) => [name, profile[name]])),
+    area: profile.area,
     distanceKm: { atLeast: Math.floor(distance.atLeast), about: Math.round(distance.about) },
     channel,
     ...(handle === undefined ? {} : { handle }),
@@ -246,15 +258,5 @@ function describeMatch({ listing, verdict }: Pick<Match, 'listing' | 'verdict'>,
 
 /** Where a handle leads; undefined for Slack, where a member belongs to a workspace that the listing does not name. */
 function linkOf({ channel, handle }: PeerMatch): string | undefined {
-  if (handle === undefined) return undefined
-  switch (channel) {
-    case 'telegram':
-      return `https://t.me/${handle}`
-    case 'whatsapp':
-      return `https://wa.me/${handle.slice(1)}`
-    case 'discord':
-      return `https://discord.com/users/${handle}`
-    case 'slack':
-      return undefined
-  }
+  return handle === undefined ? undefined : channelDefinitions[channel].url(handle)
 }

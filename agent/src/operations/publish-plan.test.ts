@@ -1,4 +1,4 @@
-import { callables, Channel, type DatingProfile } from '@koko/contract'
+import { Channel, publishInput, type DatingProfile } from '@koko/contract'
 import { expect, test } from '@jest/globals'
 import fc from 'fast-check'
 import { profileIn } from '../../../testing/world.ts'
@@ -65,7 +65,7 @@ test('sends a handle only if the operator agreed to that very handle, and all th
         }
         if (newHandles.includes(channel)) expect(handle?.agreedAtMs).toBeNull()
       }
-      if (input !== null) expect(callables.publishProfile.input.safeParse(input).success).toBe(true)
+      if (input !== null) expect(publishInput('dating').safeParse(input).success).toBe(true)
     }),
   )
 })

@@ -1,10 +1,10 @@
-import { Channel, type Channels, type DatingProfile, type Listing } from '@koko/contract'
+import { Channel, type Channels, type Listing, type Profile } from '@koko/contract'
 import type { Handles, Published } from '../home/files.ts'
 
 /** What `publishProfile` takes. */
 export interface PublishInput {
   channels: Channels
-  profile: DatingProfile
+  profile: Profile
 }
 
 /** A field of the listing that a publish changes, such as `channels.telegram` or `profile.age`. */
@@ -44,7 +44,7 @@ export interface Known {
  * again, and then returns. Only after the agreement ended with the unlink is it asked for anew, on that later day.
  */
 export function planPublish(
-  { profile, handles }: { profile: DatingProfile; handles: Handles },
+  { profile, handles }: { profile: Profile; handles: Handles },
   { listing, unlinked }: Known,
   agreedNow: Partial<Record<Channel, string>>,
 ): Plan {

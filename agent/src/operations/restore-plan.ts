@@ -1,5 +1,6 @@
 import { Badge, Channel, DirectoryError, type AgentId } from '@koko/contract'
 import type { Handles, Profile, Published } from '../home/files.ts'
+import { noDealbreakers } from './profile.ts'
 import { storedIn, unlinkedIn } from './stored-documents.ts'
 
 /** What a home can take up of an agent, from the documents that the directory exports. */
@@ -30,7 +31,7 @@ export function planRestoration(agentId: AgentId, documents: Readonly<Record<str
   return {
     badge: badge.data,
     listed: {
-      profile: { profile: listing.profile, onlyIntents: [] },
+      profile: { room: listing.category, profile: listing.profile, dealbreakers: noDealbreakers(listing.category) },
       handles,
       published: { publishedAtMs, listing, withheld: unlinkedIn(stored) },
     },

@@ -1,6 +1,8 @@
 import {
   Channel,
+  dayMs,
   DirectoryError,
+  hourMs,
   type AgentId,
   type DiscoverInput,
   type DiscoverOutput,
@@ -10,10 +12,9 @@ import { Advice } from '../errors.ts'
 import type { Context } from '../context.ts'
 import { createMatcher, type Me, type Rule, type Verdict } from '../matching/engine.ts'
 import { openDirectory, retryAfterSecondsOf } from '../directory/session.ts'
-import { peersFile, profileFile, publishedFile, type Agent } from '../home/files.ts'
+import { peersFile, publishedFile, type Agent } from '../home/files.ts'
 import {
   budgetOn,
-  dayMs,
   discoveryDelayMs,
   longestUnasked,
   noPeers,
@@ -22,6 +23,7 @@ import {
   type Answer,
   type Count,
 } from '../matching/peers.ts'
+import { readProfile } from './profile.ts'
 import type { Match } from '../matching/ranking.ts'
 
 /** Of the ids that may be asked for in a day, one in so many is kept for asking for one peer. */
@@ -126,7 +128,8 @@ export async function openRoom(context: Context): Promise<Room> {
 
   async function askFor(agentIds: readonly AgentId[]): Promise<readonly Listing[]> {
     const asOfMs = context.nowMs()
-    const request = () => client.request('batchGet', agent.room, { agentIds: [...agentIds] })
+    const request = () =>
+      client.request('batchGet', { params: { room: agent.room }, input: { agentIds: [...agentIds] } })
     const answer = await ask('refreshed', agentIds.length, request)
     // Who was not asked for is no answer.
     const agents = answer.agents.filter(({ agentId }) => agentIds.includes(agentId))
@@ -157,7 +160,7 @@ export async function openRoom(context: Context): Promise<Room> {
     async discover(input) {
       if (left('discovered') === 0) throw spent('discovered')
       const askedAtMs = context.nowMs()
-      const page = await ask('discovered', 1, () => client.request('discover', agent.room, input))
+      const page = await ask('discovered', 1, () => client.request('discover', { params: { room: agent.room }, input }))
       // A clock is off by hours, or by years where it was never set; a date has an end.
       aheadMs = Math.min(Math.max(page.asOfMs - context.nowMs(), -mostAheadMs), mostAheadMs)
       isTold = true
@@ -184,8 +187,8 @@ export async function openRoom(context: Context): Promise<Room> {
   }
 }
 
-async function readMe({ home }: Context, { agentId }: Agent): Promise<Me> {
-  const [profile, published] = [await home.read(profileFile), await home.read(publishedFile)]
+async function readMe({ home }: Context, { agentId, room }: Agent): Promise<Me> {
+  const [profile, published] = [await readProfile(home, room), await home.read(publishedFile)]
   if (profile === undefined) throw new Advice('There is no profile here yet.', 'Run `koko profile edit`.')
   const listing = published?.listing
   if (listing?.agentId !== agentId) {
@@ -195,6 +198,6 @@ async function readMe({ home }: Context, { agentId }: Agent): Promise<Me> {
 }
 
 function inHours(ms: number): string {
-  const hours = Math.ceil(ms / 3_600_000)
+  const hours = Math.ceil(ms / hourMs)
   return hours === 1 ? '1 hour' : `${hours} hours`
 }

@@ -1,5 +1,5 @@
+import { secondMs } from '@koko/contract'
 import { describe, expect, test } from '@jest/globals'
-import { second } from '../limits.ts'
 import { republishDiscovery } from '../discovery/republish.ts'
 import { interleave } from '../../test/interleave.ts'
 import { call, createWorld, openSettings, refusalOf, register } from '../../../testing/world.ts'
@@ -37,7 +37,7 @@ describe('signing in', () => {
           async (onAwait) => {
             for (let times = 0; times < 3; times += 1) {
               await onAwait()
-              world.clock.advance(3 * second)
+              world.clock.advance(3 * secondMs)
             }
           },
         ],

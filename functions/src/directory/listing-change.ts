@@ -1,8 +1,7 @@
-import { Area, Channel, Listing, type AgentId, type RoomName } from '@koko/contract'
+import { dayMs, Area, Channel, Listing, type AgentId, type RoomName } from '@koko/contract'
 import * as z from 'zod'
 import type { Account } from '../documents.ts'
 import { Change, paths, Removal, unassignedNumber } from '../documents.ts'
-import { day } from '../limits.ts'
 import type { Fields, Transaction } from '../ports.ts'
 
 /** What a transaction must have read before it may change an agent's listing. */
@@ -109,5 +108,5 @@ export function writePresence(transaction: Transaction, seen: Listing, change: C
 
 /** The start of the UTC day, in milliseconds since the epoch. */
 export function utcDay(now: Date): number {
-  return Math.floor(now.getTime() / day) * day
+  return Math.floor(now.getTime() / dayMs) * dayMs
 }

@@ -1,5 +1,5 @@
+import { dayMs, minuteMs, secondMs } from '@koko/contract'
 import { describe, expect, test } from '@jest/globals'
-import { day, minute, second } from '../limits.ts'
 import { call, createWorld, openSettings, profileIn, refusalOf, register, storedAt } from '../../../testing/world.ts'
 
 const noon = Date.UTC(2026, 10, 21, 12)
@@ -10,9 +10,9 @@ describe('publishing', () => {
   test('replaces the whole listing, and floors its times to the day', async () => {
     const world = createWorld(noon)
     const { claims, agentId } = await register(world)
-    world.clock.advance(day)
+    world.clock.advance(dayMs)
     await call(world, 'publishProfile', claims, { channels, profile })
-    world.clock.advance(day)
+    world.clock.advance(dayMs)
     const next = { channels: { discord: '100000000000000001' }, profile: { ...profile, age: 41, area: 'u1' } }
     const { published, withheld } = await call(world, 'publishProfile', claims, next)
     expect(withheld).toEqual([])
@@ -21,9 +21,9 @@ describe('publishing', () => {
       category: 'dating',
       ...next,
       presence: {
-        registeredAtMs: noon - day / 2,
-        publishedAtMs: noon + 1.5 * day,
-        lastSeenAtMs: noon + 1.5 * day,
+        registeredAtMs: noon - dayMs / 2,
+        publishedAtMs: noon + 1.5 * dayMs,
+        lastSeenAtMs: noon + 1.5 * dayMs,
       },
     })
     expect(storedAt(world, `mcpDirectory/dating/agents/${agentId}`)).toEqual(published)
@@ -34,7 +34,7 @@ describe('publishing', () => {
     const agent = await register(world)
     await call(world, 'publishProfile', agent.claims, { channels, profile })
     await call(world, 'unlinkChannel', agent.claims, { channel: 'whatsapp' })
-    world.clock.advance(minute)
+    world.clock.advance(minuteMs)
     const withheld = [{ channel: 'whatsapp', unlinkedAtMs: noon }]
     expect(await call(world, 'publishProfile', agent.claims, { channels, profile })).toMatchObject({
       published: { channels: { telegram: channels.telegram } },
@@ -54,15 +54,15 @@ describe('publishing', () => {
     for (let times = 0; times < 60; times += 1) await publish()
     const refusal = { code: 'resource-exhausted', details: { retryAfterSeconds: 60 } }
     expect(await refusalOf(publish())).toMatchObject(refusal)
-    world.clock.advance(59 * second + 1)
+    world.clock.advance(59 * secondMs + 1)
     expect(await refusalOf(publish())).toMatchObject({ details: { retryAfterSeconds: 1 } })
-    world.clock.advance(second - 1)
+    world.clock.advance(secondMs - 1)
     await publish()
     expect(await refusalOf(publish())).toMatchObject(refusal)
-    world.clock.advance(10 * minute)
+    world.clock.advance(10 * minuteMs)
     for (let times = 0; times < 10; times += 1) await publish()
     expect(await refusalOf(publish())).toMatchObject(refusal)
-    world.clock.advance(60 * minute)
+    world.clock.advance(60 * minuteMs)
     for (let times = 0; times < 60; times += 1) await publish()
     expect(await refusalOf(publish())).toMatchObject(refusal)
   })
@@ -82,10 +82,10 @@ describe('publishing', () => {
     const { claims } = await register(world)
     const publish = () => call(world, 'publishProfile', claims, { channels, profile })
     await publish()
-    world.clock.jump(-day)
+    world.clock.jump(-dayMs)
     await publish()
     expect(await refusalOf(publish())).toMatchObject({ details: { retryAfterSeconds: 60 } })
-    world.clock.advance(minute)
+    world.clock.advance(minuteMs)
     await publish()
   })
 
@@ -108,16 +108,16 @@ describe('a heartbeat', () => {
     await call(world, 'publishProfile', claims, { channels, profile })
     const listingPath = `mcpDirectory/dating/agents/${agentId}`
     const first = [...world.store.all()]
-    const today = { lastSeenAtMs: noon - day / 2, onlineUntilMs: noon + 2 * day }
+    const today = { lastSeenAtMs: noon - dayMs / 2, onlineUntilMs: noon + 2 * dayMs }
     expect(await call(world, 'heartbeat', claims)).toEqual(today)
     expect([...world.store.all()]).toEqual(first)
-    world.clock.advance(day / 2)
-    const tomorrow = { lastSeenAtMs: noon + day / 2, onlineUntilMs: noon + 3 * day }
+    world.clock.advance(dayMs / 2)
+    const tomorrow = { lastSeenAtMs: noon + dayMs / 2, onlineUntilMs: noon + 3 * dayMs }
     expect(await call(world, 'heartbeat', claims)).toEqual(tomorrow)
     expect(storedAt(world, listingPath).presence).toMatchObject({ lastSeenAtMs: tomorrow.lastSeenAtMs })
     const written = [...world.store.all()]
     expect(await call(world, 'heartbeat', claims)).toEqual(tomorrow)
-    world.clock.jump(-day)
+    world.clock.jump(-dayMs)
     expect(await call(world, 'heartbeat', claims)).toEqual(tomorrow)
     expect([...world.store.all()]).toEqual(written)
   })
@@ -128,7 +128,7 @@ describe('a heartbeat', () => {
     await call(world, 'publishProfile', claims, { channels, profile })
     await call(world, 'unlinkChannel', claims, { channel: 'telegram' })
     const before = storedAt(world, `accounts/${agentId}`)
-    world.clock.advance(day)
+    world.clock.advance(dayMs)
     await call(world, 'heartbeat', claims)
     expect(storedAt(world, `accounts/${agentId}`)).toEqual(before)
     // What is waited for already, and where the agent is in the shards, stay in the change.

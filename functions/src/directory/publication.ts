@@ -1,4 +1,5 @@
 import {
+  secondMs,
   Channel,
   DirectoryError,
   parse,
@@ -9,7 +10,7 @@ import {
   type Unlinks,
 } from '@koko/contract'
 import { paths, unlinksOf } from '../documents.ts'
-import { publishBurst, publishIntervalMs, second } from '../limits.ts'
+import { publishBurst, publishIntervalMs } from '../limits.ts'
 import { readListingState, utcDay, writeListing } from './listing-change.ts'
 import type { Ports } from '../ports.ts'
 import { requireOwner, type Session } from '../sessions.ts'
@@ -76,7 +77,7 @@ function chargePublish(fullAtMs: number, now: Date): number {
   const next = startMs + publishIntervalMs
   const overMs = next - furthestMs
   if (overMs <= 0) return next
-  const retryAfterSeconds = Math.ceil(overMs / second)
+  const retryAfterSeconds = Math.ceil(overMs / secondMs)
   throw new DirectoryError('resource-exhausted', `Too many publishes: try again in ${retryAfterSeconds} s.`, {
     details: { retryAfterSeconds },
   })

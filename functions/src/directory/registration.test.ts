@@ -1,5 +1,5 @@
+import { minuteMs } from '@koko/contract'
 import { describe, expect, test } from '@jest/globals'
-import { minute } from '../limits.ts'
 import { call, consents, createWorld, refusalOf, register, solution, storedAt } from '../../../testing/world.ts'
 
 const noon = Date.UTC(2026, 10, 21, 12)
@@ -48,7 +48,7 @@ describe('registration', () => {
     for (const proof of [undefined, null, {}, { challenge }, { challenge, solution: { ...solution, counter: 2 } }]) {
       expect(await refusalOf(registerWith(proof))).toMatchObject({ code: 'failed-precondition' })
     }
-    world.clock.advance(10 * minute)
+    world.clock.advance(10 * minuteMs)
     expect(await refusalOf(registerWith({ challenge, solution }))).toMatchObject({ code: 'failed-precondition' })
     expect(world.store.all().size).toBe(0)
   })

@@ -1,8 +1,7 @@
-import { DirectoryError, type Badge, type callables } from '@koko/contract'
+import { challengeLifetimeMs, DirectoryError, type Badge, type callables } from '@koko/contract'
 import type * as z from 'zod'
 import type { Account } from '../documents.ts'
 import { paths } from '../documents.ts'
-import { challengeLifetimeMs } from '../limits.ts'
 import { utcDay } from './listing-change.ts'
 import type { Ports } from '../ports.ts'
 

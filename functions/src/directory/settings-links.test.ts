@@ -1,6 +1,6 @@
+import { minuteMs } from '@koko/contract'
 import { describe, expect, test } from '@jest/globals'
 import type { CallableName } from '@koko/contract'
-import { minute } from '../limits.ts'
 import {
   call,
   codeOf,
@@ -24,7 +24,7 @@ describe('a settings link', () => {
     const { claims } = await register(world)
     const { url, expiresAtMs } = await call(world, 'createSettingsLink', claims)
     expect(url).toMatch(/^https:\/\/directory\.example\/settings#code=[A-Za-z0-9_-]{43}$/)
-    expect(expiresAtMs).toBe(noon + 10 * minute)
+    expect(expiresAtMs).toBe(noon + 10 * minuteMs)
     expect(JSON.stringify([...world.store.all()])).not.toContain(codeOf(url))
   })
 
@@ -37,10 +37,10 @@ describe('a settings link', () => {
     await redeem(world, second)
     expect(await refusalOf(redeem(world, second))).toMatchObject({ code: 'not-found' })
     const third = await create()
-    world.clock.advance(10 * minute - 1)
+    world.clock.advance(10 * minuteMs - 1)
     await redeem(world, third)
     const fourth = await create()
-    world.clock.advance(10 * minute)
+    world.clock.advance(10 * minuteMs)
     expect(await refusalOf(redeem(world, fourth))).toMatchObject({ code: 'not-found' })
     for (const code of ['', 'x', 'x'.repeat(43), '../agents']) {
       expect(await refusalOf(redeem(world, code))).toMatchObject({ code: 'not-found' })
@@ -91,8 +91,8 @@ describe('a settings session', () => {
       const world = createWorld(noon)
       const agent = await register(world)
       const settings = await openSettings(world, agent)
-      expect(settings).toMatchObject({ settings: true, untilMs: noon + 30 * minute })
-      world.clock.advance(30 * minute - 1)
+      expect(settings).toMatchObject({ settings: true, untilMs: noon + 30 * minuteMs })
+      world.clock.advance(30 * minuteMs - 1)
       const later = { ...settings, auth_time: 0, iat: Math.floor(world.clock.now().getTime() / 1_000) }
       await call(world, name, later, inputs[name] ?? {})
       world.clock.advance(1)

@@ -1,6 +1,5 @@
-import { DirectoryError } from '@koko/contract'
+import { DirectoryError, settingsLinkLifetimeMs, settingsSessionMs } from '@koko/contract'
 import { Account, paths, readDocument, SettingsLink } from '../documents.ts'
-import { settingsLinkLifetimeMs, settingsSessionMs } from '../limits.ts'
 import type { Ports } from '../ports.ts'
 import { requireOwner, type Session } from '../sessions.ts'
 

@@ -1,7 +1,7 @@
+import { hourMs, minuteMs, secondMs } from '@koko/contract'
 import { describe, expect, test } from '@jest/globals'
 import { interleave } from '../../test/interleave.ts'
 import { call, createWorld, openSettings, profileIn, refusalOf, register, storedAt } from '../../../testing/world.ts'
-import { hour, minute, second } from '../limits.ts'
 
 const noon = Date.UTC(2026, 10, 21, 12)
 const profile = profileIn('gcpv')
@@ -16,7 +16,7 @@ describe('an unlink', () => {
     expect(first).toEqual({ channel: 'whatsapp', unlinkedAtMs: noon, goneByMs: noon + 10_000 })
     const stored = world.store.all()
     for (let times = 0; times < 40; times += 1) {
-      world.clock.advance(second)
+      world.clock.advance(secondMs)
       expect(await call(world, 'unlinkChannel', claims, { channel: 'whatsapp' })).toEqual(first)
     }
     expect(world.store.all()).toEqual(stored)
@@ -38,7 +38,7 @@ describe('an unlink', () => {
     const world = createWorld(noon)
     const { claims } = await register(world)
     await call(world, 'unlinkChannel', claims, { channel: 'telegram' })
-    world.clock.advance(minute)
+    world.clock.advance(minuteMs)
     const { published, withheld } = await call(world, 'publishProfile', claims, { channels, profile })
     expect(published?.channels).toEqual({ whatsapp: channels.whatsapp })
     expect(withheld).toEqual([{ channel: 'telegram', unlinkedAtMs: noon }])
@@ -73,7 +73,7 @@ describe('a relink', () => {
     const relink = (claims: typeof agent.claims) => call(world, 'relinkChannel', claims, { channel: 'whatsapp' })
     expect(await refusalOf(relink(agent.claims))).toMatchObject({ code: 'permission-denied' })
     const settings = await openSettings(world, agent)
-    world.clock.advance(hour / 2)
+    world.clock.advance(hourMs / 2)
     expect(await refusalOf(relink(settings))).toMatchObject({ code: 'permission-denied' })
     expect(storedAt(world, `unlinks/${agent.agentId}`)).toHaveProperty('whatsapp')
     expect(await relink(await openSettings(world, agent))).toEqual({ channel: 'whatsapp' })

@@ -1,6 +1,5 @@
-import type { Channel, Listing } from '@koko/contract'
+import { goneWithinMs, type Channel, type Listing } from '@koko/contract'
 import { paths, unlinksOf } from '../documents.ts'
-import { goneWithinMs } from '../limits.ts'
 import { readListingState, writeListing, type ListingState } from './listing-change.ts'
 import type { Ports } from '../ports.ts'
 import { requireOwner, type Session } from '../sessions.ts'

@@ -1,7 +1,6 @@
-import { DirectoryError, rooms, type Badge } from '@koko/contract'
+import { dayMs, secondMs, DirectoryError, rooms, type Badge } from '@koko/contract'
 import type { Account } from '../documents.ts'
 import { paths } from '../documents.ts'
-import { day, second } from '../limits.ts'
 import { utcDay } from '../directory/listing-change.ts'
 import type { Transaction } from '../ports.ts'
 
@@ -42,11 +41,11 @@ export function chargeBudget(
 function countsOf({ budget }: Account, now: Date): Account['budget'] {
   const today = utcDay(now)
   if (budget.dayMs < today) return { dayMs: today, discovered: 0, fetched: 0 }
-  return budget.dayMs > today + day ? { ...budget, dayMs: today } : budget
+  return budget.dayMs > today + dayMs ? { ...budget, dayMs: today } : budget
 }
 
 export function budgetSpent(now: Date): DirectoryError {
-  const retryAfterSeconds = Math.ceil((utcDay(now) + day - now.getTime()) / second)
+  const retryAfterSeconds = Math.ceil((utcDay(now) + dayMs - now.getTime()) / secondMs)
   return new DirectoryError('resource-exhausted', "This agent has used today's budget. It is renewed at 00:00 UTC.", {
     details: { retryAfterSeconds },
   })

@@ -1,27 +1,22 @@
 import {
+  minuteMs,
+  defaultPageSize,
   DirectoryError,
   invalidArgument,
   isOnline,
   Listing,
-  RoomName,
   rooms,
   type BatchGetInput,
   type BatchGetOutput,
   type DiscoverInput,
   type DiscoverOutput,
+  type RoomName,
 } from '@koko/contract'
 import * as z from 'zod'
 import { budgetLeft, budgetSpent, chargeBudget } from './budgets.ts'
 import { visibleListing, type DiscoveryView, type View } from './view.ts'
 import { paths } from '../documents.ts'
-import {
-  defaultPageSize,
-  minPrepaidPageSize,
-  minute,
-  pagesPerCharge,
-  pageTokenLifetimeMs,
-  viewMaxAgeMs,
-} from '../limits.ts'
+import { minPrepaidPageSize, pagesPerCharge, pageTokenLifetimeMs, viewMaxAgeMs } from '../limits.ts'
 import { utcDay } from '../directory/listing-change.ts'
 import type { Ports, Reader } from '../ports.ts'
 import { assertMayCall, ownerOf, ownerPaths, unauthenticated, type Owner, type Session } from '../sessions.ts'
@@ -41,7 +36,7 @@ const PageToken = z.strictObject({
 })
 type PageToken = z.infer<typeof PageToken>
 
-const pageTokenMinutes = pageTokenLifetimeMs / minute
+const pageTokenMinutes = pageTokenLifetimeMs / minuteMs
 
 /** How often a page is tried, when shards are rewritten meanwhile or its view gets too old. */
 const maxAttempts = 5
@@ -55,12 +50,11 @@ export async function discover(
   ports: Ports,
   view: DiscoveryView,
   session: Session,
-  roomName: string,
+  room: RoomName,
   { pageSize = defaultPageSize, pageToken, near, withinKm = Infinity }: DiscoverInput,
   now: Date,
 ): Promise<DiscoverOutput> {
   assertMayCall(session, 'agent', now)
-  const room = roomOf(roomName)
   const purpose = `page of ${session.agentId} in ${room} near ${near ?? 'anywhere'} within ${withinKm}`
   const resumed = pageToken === undefined ? null : openPageToken(ports, purpose, pageToken, now)
   const fraction = ports.vault.fraction('walk', `${session.agentId} ${utcDay(now)}`)
@@ -104,12 +98,11 @@ export async function discover(
 export async function batchGet(
   ports: Ports,
   session: Session,
-  roomName: string,
+  room: RoomName,
   { agentIds }: BatchGetInput,
   now: Date,
 ): Promise<BatchGetOutput> {
   assertMayCall(session, 'agent', now)
-  const room = roomOf(roomName)
   await ports.store.transaction(async (transaction) => {
     const owner = await requirePeer(transaction, session, room, now)
     if (budgetLeft(owner, 'fetched', now) < agentIds.length) throw budgetSpent(now)
@@ -129,12 +122,6 @@ export async function batchGet(
     else missing.push(agentId)
   })
   return { agents, missing }
-}
-
-function roomOf(name: string): RoomName {
-  const room = RoomName.safeParse(name)
-  if (room.success) return room.data
-  throw new DirectoryError('not-found', `There is no such room. Rooms are ${RoomName.options.join(', ')}.`)
 }
 
 /** Only peers discover peers: the caller must be listed and online in the room. */

@@ -1,6 +1,6 @@
+import { dayMs } from '@koko/contract'
 import { beforeAll, describe, expect, test } from '@jest/globals'
 import type { DiscoverInput } from '@koko/contract'
-import { day } from '../limits.ts'
 import { createPrepaid } from './prepaid.ts'
 import { republishDiscovery } from './republish.ts'
 import { call, createWorld, look, profileIn, register, type TestAgent, type World } from '../../../testing/world.ts'
@@ -74,7 +74,7 @@ describe('the budget of a newcomer, 100 listings a day', () => {
 test('later pages of a walk cost their caller no write', async () => {
   const { world, caller } = await crowd()
   world.store.put([
-    [`agents/${caller.agentId}`, { agentId: caller.agentId, category: 'dating', registeredAtMs: startMs - 4 * day }],
+    [`agents/${caller.agentId}`, { agentId: caller.agentId, category: 'dating', registeredAtMs: startMs - 4 * dayMs }],
   ])
   const view = world.newInstance()
   const account = () => JSON.stringify(world.store.all().get(`accounts/${caller.agentId}`))
@@ -94,5 +94,5 @@ test('yesterday’s prepaid listings expire, and what two pages return is added 
   expect(prepaid.take('a', today)).toBe(7)
   expect(prepaid.take('a', today)).toBe(0)
   prepaid.put('a', 3, today)
-  expect(prepaid.take('a', new Date(startMs + day))).toBe(0)
+  expect(prepaid.take('a', new Date(startMs + dayMs))).toBe(0)
 })

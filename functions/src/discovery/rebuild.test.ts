@@ -1,6 +1,6 @@
+import { secondMs } from '@koko/contract'
 import { describe, expect, jest, test } from '@jest/globals'
 import { codec } from '../adapters/node.ts'
-import { second } from '../limits.ts'
 import { republishDiscovery } from './republish.ts'
 import type { Fields } from '../ports.ts'
 import { interleave, killAt } from '../../test/interleave.ts'
@@ -46,7 +46,7 @@ async function settledRoom(): Promise<{ world: World; agents: TestAgent[] }> {
   await run(world)
   await run(world)
   expectConverged(world, small)
-  world.clock.advance(second)
+  world.clock.advance(secondMs)
   return { world, agents }
 }
 
@@ -124,11 +124,11 @@ describe.each(losses)('when %s', (_, loss) => {
     await publish(world, moved, 3, 'dr5r')
     await publish(world, changed, 44, 'gcpv')
     await publish(world, await register(world), 12, 'gcpv')
-    world.clock.advance(11 * second)
+    world.clock.advance(11 * secondMs)
     await expectRight()
     await run(world)
     expectConverged(world, small)
-    world.clock.advance(11 * second)
+    world.clock.advance(11 * secondMs)
     await expectRight()
     for (const [index, instance] of [...instances, world.newInstance()].entries()) {
       const { agents: met } = await look(world, instance, agents[5 + index]?.claims ?? { uid: '' })
@@ -207,7 +207,7 @@ test('an instance never mistakes shards cached before the manifest was lost for 
   await run(world)
   world.store.put([manifestPath, ...shardPaths(world)].map((path) => [path, null]))
   await run(world)
-  world.clock.advance(11 * second)
+  world.clock.advance(11 * secondMs)
   for (const { agentId, channels } of await walk(world, instance, looker.claims, 50)) {
     expect(channels).toEqual(storedListings(world).get(agentId)?.channels)
   }

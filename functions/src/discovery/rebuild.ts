@@ -1,6 +1,6 @@
-import { isOnline, Listing, type RoomName } from '@koko/contract'
+import { minuteMs, isOnline, Listing, type RoomName } from '@koko/contract'
 import { Account, idOf, pagesOf, paths, type Entry, type Manifest, type Shard } from '../documents.ts'
-import { minute, shardIdsPerQuery, shardsCheckedPerRun, type RepublishLimits } from '../limits.ts'
+import { shardIdsPerQuery, shardsCheckedPerRun, type RepublishLimits } from '../limits.ts'
 import type { Ports, Store, Stored, TextRange, Transaction } from '../ports.ts'
 import {
   entriesOf,
@@ -36,7 +36,7 @@ export async function findBroken({ store, codec }: Ports, room: RoomName, now: D
     for (const { id } of shards) stored.delete(id)
     await deleteUnnamed(store, room, stored, now)
   }
-  const turn = Math.floor(now.getTime() / minute) * shardsCheckedPerRun
+  const turn = Math.floor(now.getTime() / minuteMs) * shardsCheckedPerRun
   const checked = new Set(
     Array.from({ length: Math.min(shards.length, shardsCheckedPerRun) }, (_, index) => (turn + index) % shards.length),
   )

@@ -1,6 +1,6 @@
+import { minuteMs, secondMs } from '@koko/contract'
 import { describe, expect, test } from '@jest/globals'
 import * as fc from 'fast-check'
-import { minute, second } from '../limits.ts'
 import { unassignedNumber } from '../documents.ts'
 import type { Query, Store } from '../ports.ts'
 import { createRemovalsView } from './removals-view.ts'
@@ -83,7 +83,7 @@ test('an instance knows every removal that existed when it began to read, whatev
       const run = async (each: Task, readBefore: Set<number>): Promise<void> => {
         switch (each.kind) {
           case 'wait':
-            nowMs += minute
+            nowMs += minuteMs
             return
           case 'write':
             return store.transaction((transaction) => {
@@ -202,7 +202,7 @@ describe('with many removals', () => {
     memory.put(some.map((path) => [path, removalOf(1)]))
     await view.read()
     memory.put(some.map((path) => [path, null]))
-    nowMs += minute
+    nowMs += minuteMs
     expect((await view.read()).removals.size).toBe(0)
   })
 
@@ -212,7 +212,7 @@ describe('with many removals', () => {
     for (let round = 1; round <= 3; round += 1) {
       memory.put(Array.from({ length: 6 }, (_, id) => [`removals/${round}${id}`, removalOf(round)]))
       await view.read()
-      await view.assignNumbers(new Date(startMs + round * second))
+      await view.assignNumbers(new Date(startMs + round * secondMs))
       expect((await view.read()).removals.size).toBe(6 * round)
       memory.put([['runs/removals', null]])
     }
@@ -242,7 +242,7 @@ test('handles unlinked during a long pause of the republish are in no answer, ho
   for (let index = 0; index < 20; index += 1) {
     const agent = agents[index]
     await call(world, 'unlinkChannel', agent?.claims, { channel: 'telegram' })
-    world.clock.advance(4 * second)
+    world.clock.advance(4 * secondMs)
     const gone = new Set(agents.slice(0, index + 1).map(({ agentId }) => agentId))
     const met = await shown(agents[29 - (index % 9)])
     expect(met.filter((agentId) => gone.has(agentId))).toEqual([])
@@ -251,7 +251,7 @@ test('handles unlinked during a long pause of the republish are in no answer, ho
   }
   await republishDiscovery(world.ports, world.clock.now)
   await refill(world, agents)
-  world.clock.advance(4 * second)
+  world.clock.advance(4 * secondMs)
   expect(new Set(await shown(agents[25])).size).toBe(9)
 })
 

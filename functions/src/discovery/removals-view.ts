@@ -1,6 +1,6 @@
-import { Channel, DirectoryError, type RoomName } from '@koko/contract'
+import { minuteMs, secondMs, Channel, DirectoryError, type RoomName } from '@koko/contract'
 import { idOf, pagesOf, paths, Removal, RemovalNumbers, unassignedNumber } from '../documents.ts'
-import { minute, removalLimits, second, type RemovalLimits } from '../limits.ts'
+import { removalLimits, type RemovalLimits } from '../limits.ts'
 import type { Ports, Stored } from '../ports.ts'
 
 /** The removals of a room, as one read found them. */
@@ -67,7 +67,7 @@ export function createRemovalsView(
 
   /** Once a minute, starts again if most known removals have been deleted. */
   async function forgetDeleted(): Promise<void> {
-    if (seen === null || monotonicMs() - seen.countedAtMs < minute) return
+    if (seen === null || monotonicMs() - seen.countedAtMs < minuteMs) return
     const count = await store.count('removals')
     const isOutgrown = count < limits.readWholeBelow / 2 || seen.known.size > 2 * count + limits.readWholeBelow
     seen = isOutgrown ? null : { ...seen, countedAtMs: monotonicMs() }
@@ -101,7 +101,7 @@ export function createRemovalsView(
       isAssigning = true
       const startedMs = monotonicMs()
       try {
-        while (backlog.length >= limits.minBacklog && monotonicMs() - startedMs < second) {
+        while (backlog.length >= limits.minBacklog && monotonicMs() - startedMs < secondMs) {
           const ids = backlog.splice(0, limits.numberBatch)
           await store.transaction(async (transaction) => {
             const [counter, ...stored] = await transaction.get([paths.removalNumbers, ...ids.map(paths.removal)])

@@ -1,7 +1,8 @@
+import { dayMs, hourMs, minuteMs } from '@koko/contract'
 import { describe, expect, test } from '@jest/globals'
 import type { Listing } from '@koko/contract'
 import type { Change, Entry } from '../documents.ts'
-import { day, hour, minute, republishLimits } from '../limits.ts'
+import { republishLimits } from '../limits.ts'
 import type { Fields } from '../ports.ts'
 import { planBatches, planMerges, planTidying } from './plan-republish.ts'
 import { republishDiscovery } from './republish.ts'
@@ -33,12 +34,12 @@ async function publish(world: World, { claims }: TestAgent, index: number, area:
 
 /** A room with every kind of pending work for a republish. */
 async function busyRoom(): Promise<{ world: World; agents: TestAgent[] }> {
-  const world = createWorld(startMs - 31 * day)
+  const world = createWorld(startMs - 31 * dayMs)
   const { ports, clock } = world
   const forgotten = await register(world)
   await publish(world, forgotten, 50, 'gcpv')
   await register(world)
-  clock.advance(27 * day)
+  clock.advance(27 * dayMs)
 
   const agents: TestAgent[] = []
   for (let index = 0; index < 10; index += 1) {
@@ -47,7 +48,7 @@ async function busyRoom(): Promise<{ world: World; agents: TestAgent[] }> {
     await publish(world, agent, index, areas[index % 3] ?? 'gcpv')
   }
   await republishDiscovery(ports, clock.now, small)
-  clock.advance(2 * day)
+  clock.advance(2 * dayMs)
   const [moved, unlinked, relinked, gone, withdrawn, changed, expired, ...kept] = agents as [
     TestAgent,
     TestAgent,
@@ -63,7 +64,7 @@ async function busyRoom(): Promise<{ world: World; agents: TestAgent[] }> {
   await call(world, 'unregisterAgent', departing.claims)
   world.signIns.exchange(departing.token)
   await run(world)
-  clock.advance(2 * day)
+  clock.advance(2 * dayMs)
   for (const agent of kept) await call(world, 'heartbeat', agent.claims)
   await publish(world, moved, 0, 'dr5r')
   await call(world, 'unlinkChannel', unlinked.claims, { channel: 'telegram' })
@@ -226,7 +227,7 @@ describe('as time passes', () => {
     const [alice, bob] = [await register(world), await register(world)]
     await publish(world, alice, 0, 'gcpv')
     await publish(world, bob, 1, 'u173')
-    world.clock.advance(2 * day)
+    world.clock.advance(2 * dayMs)
     await call(world, 'heartbeat', bob.claims)
     await run(world)
     expect(servedListings(world).size).toBe(2)
@@ -248,10 +249,10 @@ describe('as time passes', () => {
     await call(world, 'unlinkChannel', withdrawn.claims, { channel: 'telegram' })
     await call(world, 'unlinkChannel', withdrawn.claims, { channel: 'whatsapp' })
     await call(world, 'createSettingsLink', listed.claims)
-    world.clock.advance(29 * day + 11 * hour)
+    world.clock.advance(29 * dayMs + 11 * hourMs)
     await call(world, 'heartbeat', kept.claims)
     expect(await run(world)).toMatchObject({ removedForRetention: 0 })
-    world.clock.advance(day)
+    world.clock.advance(dayMs)
     expect(await run(world)).toMatchObject({ removedForRetention: 2 })
     const stored = JSON.stringify([...world.store.all()])
     for (const { agentId } of [listed, withdrawn]) expect(stored).not.toContain(agentId)
@@ -264,11 +265,11 @@ describe('as time passes', () => {
     const agent = await register(world)
     world.clock.advance(10_000)
     await call(world, 'unregisterAgent', agent.claims)
-    world.clock.advance(hour - 10_001)
+    world.clock.advance(hourMs - 10_001)
     world.signIns.exchange(agent.token)
     await run(world)
     expect(world.signIns.existing.size).toBe(1)
-    world.clock.advance(10_001 + minute)
+    world.clock.advance(10_001 + minuteMs)
     expect(() => world.signIns.exchange(agent.token)).toThrow('expired')
     await run(world)
     expect(world.signIns.existing.size).toBe(0)
@@ -358,10 +359,10 @@ describe('planning', () => {
 
   test('small neighbours are merged in pairs, and a shard with an agent offline is rewritten', () => {
     const sizes = [300, 200, 200, 501, 0]
-    const sized = shards.map((shard, index) => ({ ...shard, agents: sizes[index] ?? 0, oldestSeenAtMs: 10 * day }))
+    const sized = shards.map((shard, index) => ({ ...shard, agents: sizes[index] ?? 0, oldestSeenAtMs: 10 * dayMs }))
     const ids = (due: ShardInfo[][]) => due.map((group) => group.map(({ id }) => id))
-    expect(ids(planTidying({ revision: 1, shards: sized }, 10 * day, republishLimits))).toEqual([['s0', 's1']])
-    expect(ids(planTidying({ revision: 1, shards: sized }, 10 * day + 1, republishLimits))).toEqual([
+    expect(ids(planTidying({ revision: 1, shards: sized }, 10 * dayMs, republishLimits))).toEqual([['s0', 's1']])
+    expect(ids(planTidying({ revision: 1, shards: sized }, 10 * dayMs + 1, republishLimits))).toEqual([
       ['s0', 's1'],
       ['s2'],
       ['s3'],
@@ -405,7 +406,11 @@ function agentIdOf(index: number): string {
 }
 
 function listingOf(agentId: string, area: string): Listing {
-  const presence = { registeredAtMs: startMs - 12 * hour, publishedAtMs: startMs, lastSeenAtMs: startMs - 12 * hour }
+  const presence = {
+    registeredAtMs: startMs - 12 * hourMs,
+    publishedAtMs: startMs,
+    lastSeenAtMs: startMs - 12 * hourMs,
+  }
   const channels = { telegram: `person_${agentId.slice(-6)}` }
   return { agentId, category: 'dating', channels, profile: profileIn(area), presence }
 }

@@ -1,4 +1,4 @@
-import type { Channel, Unlinks } from '@koko/contract'
+import { channelDefinitions, goneWithinMs, type Channel, type Unlinks } from '@koko/contract'
 import { useState } from 'preact/hooks'
 import { Confirm } from './confirm.tsx'
 import { inWords } from './failure.ts'
@@ -6,8 +6,6 @@ import type { Session } from './session.ts'
 import { fill, strings } from './strings.ts'
 import { clockTime } from './words.ts'
 
-/** After its acknowledgement an unlink may be in an answer for this long (the directory's second promise). */
-const goneWithinMs = 10_000
 /** The republish runs each minute; later than this, something holds it up, and the page says so. */
 const usuallyGoneWithinMs = 3 * 60_000
 
@@ -36,7 +34,7 @@ export function ChannelCard(props: ChannelCardProps) {
   // What was asked stays asked: meanwhile another tab may have done it, and the question must not turn into its opposite.
   const [asked, setAsked] = useState<Question | null>(null)
   const [note, setNote] = useState<{ of: Question; text: string } | null>(null)
-  const name = { channel: strings.names[channel] }
+  const name = { channel: channelDefinitions[channel].label }
   const isBack = unlink !== undefined
 
   async function carryOut(what: Question) {
@@ -65,12 +63,12 @@ export function ChannelCard(props: ChannelCardProps) {
   return (
     <li class="channel">
       <div class="what">
-        <h3 id={`channel-${channel}`}>{strings.names[channel]}</h3>
+        <h3 id={`channel-${channel}`}>{channelDefinitions[channel].label}</h3>
         <p class={`state ${state}`}>{strings.channels.states[state]}</p>
       </div>
       <div>
         {handle !== undefined && <p class="handle">{handle}</p>}
-        <p class="note">{strings.givesAway[channel]}</p>
+        <p class="note">{channelDefinitions[channel].reveals}</p>
         {handle === undefined && status !== 'unreadable' && (
           <p class="note">{isBack ? strings.channels.noHandle : strings.channels.empty}</p>
         )}

@@ -1,3 +1,5 @@
+import { codePattern } from '@koko/contract'
+
 const key = '#code='
 
 /**
@@ -11,7 +13,6 @@ export function takeCode(): string | null {
   return hash.startsWith(key) ? hash.slice(key.length) : hash
 }
 
-/** 43 characters of base64url, as `createSettingsLink` mints them. */
 export function isWhole(code: string): boolean {
-  return /^[A-Za-z0-9_-]{43}$/.test(code)
+  return codePattern.test(code)
 }

@@ -132,7 +132,7 @@ function Known({ session, snapshot, now, onChanged, endsWith }: KnownProps) {
         : 'offline'
   const shown = listed === null ? [] : Channel.options.filter((channel) => listed.channels[channel] !== undefined)
   // The picture of the area is drawn from the coasts of the whole world: not again each second.
-  const profile = useMemo(() => <Profile profile={listed?.profile ?? null} />, [listed])
+  const profile = useMemo(() => <Profile listing={listed} />, [listed])
   return (
     <>
       <section class="status" aria-labelledby="status">

@@ -1,53 +1,36 @@
-import { cellOf, centreOf, DatingProfile, sizeKm, type Listing } from '@koko/contract'
+import { cellOf, centreOf, formatValue, rooms, sizeKm, type Listing } from '@koko/contract'
 import { coast } from './coast.ts'
 import { fill, strings } from './strings.ts'
 import { coordinate, listed } from './words.ts'
 
 const words = strings.profile
 
-export function Profile({ profile }: { profile: Listing['profile'] | null }) {
+export function Profile({ listing }: { listing: Listing | null }) {
   return (
     <section aria-labelledby="profile">
       <h2 id="profile">{words.heading}</h2>
-      {profile === null ? (
+      {listing === null ? (
         <p>{words.none}</p>
       ) : (
         <>
           <p>{words.intro}</p>
           <dl class="facts">
-            {fieldNames.map((field) => (
-              <div key={field}>
-                <dt>{words.labels[field]}</dt>
-                <dd>{inWords(profile, field)}</dd>
+            {Object.entries(rooms[listing.category].fields).map(([name, field]) => (
+              <div key={name}>
+                <dt>{field.label}</dt>
+                <dd>
+                  {field.kind === 'area'
+                    ? areaInWords(listing.profile.area, words.area)
+                    : formatValue(field, listing.profile[name] ?? null, listed)}
+                </dd>
               </div>
             ))}
           </dl>
-          <AreaPicture geohash={profile.area} />
+          <AreaPicture geohash={listing.profile.area} />
         </>
       )}
     </section>
   )
-}
-
-const fieldNames = Object.keys(DatingProfile.shape) as (keyof DatingProfile)[]
-
-function inWords(profile: DatingProfile, field: keyof DatingProfile): string {
-  switch (field) {
-    case 'gender':
-      return words.gender[profile.gender]
-    case 'seeking':
-      return profile.seeking.length === 0 ? words.anyone : listed(profile.seeking.map((each) => words.seeking[each]))
-    case 'age':
-    case 'ageMin':
-    case 'ageMax':
-      return fill(words.years, { n: profile[field] })
-    case 'area':
-      return areaInWords(profile.area, words.area)
-    case 'maxDistanceKm':
-      return profile.maxDistanceKm === null ? words.anywhere : fill(words.distance, { n: profile.maxDistanceKm })
-    case 'intent':
-      return words.intent[profile.intent]
-  }
 }
 
 function areaInWords(geohash: string, text: string): string {

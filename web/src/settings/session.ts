@@ -1,4 +1,15 @@
-import { createClient, DirectoryError, Listing, Unlinks, type Client } from '@koko/contract'
+import {
+  Badge,
+  badgePath,
+  createClient,
+  defaultRoom,
+  DirectoryError,
+  Listing,
+  listingPath,
+  Unlinks,
+  unlinksPath,
+  type Client,
+} from '@koko/contract'
 import { deleteApp, FirebaseError, initializeApp, setLogLevel } from 'firebase/app'
 import { connectAuthEmulator, inMemoryPersistence, initializeAuth, signInWithCustomToken } from 'firebase/auth'
 // The full Firestore client listens instead of asking, and weighs four times as much: more than a page may here. A
@@ -73,7 +84,7 @@ export function createOpener(code: string): Opener {
 
 type Config = Awaited<ReturnType<Client['config']>>
 
-async function signIn({ projectId, apiKey, emulators, rooms }: Config, token: string): Promise<Session> {
+async function signIn({ projectId, apiKey, emulators }: Config, token: string): Promise<Session> {
   const { origin } = window.location
   // What fails is said on the page; the SDK would log the agent's paths as well.
   setLogLevel('silent')
@@ -95,12 +106,6 @@ async function signIn({ projectId, apiKey, emulators, rooms }: Config, token: st
   const { user, result } = opened
   const agentId = user.uid
   const behindMs = Date.now() - Date.parse(result.issuedAtTime)
-  const room = rooms[0]?.name ?? 'dating'
-  const [badgePath, listingPath, unlinksPath] = [
-    `agents/${agentId}`,
-    `mcpDirectory/${room}/agents/${agentId}`,
-    `unlinks/${agentId}`,
-  ]
   const client = createClient({
     origin,
     callablesUrl: `${origin}/api/v1/callables`,
@@ -116,6 +121,14 @@ async function signIn({ projectId, apiKey, emulators, rooms }: Config, token: st
       },
     )
 
+  // A badge that cannot be read says no room; the server refuses to serve its agent too.
+  const badge = await read(badgePath(agentId)).catch(async (cause: unknown) => {
+    await end()
+    throw cause
+  })
+  const room = Badge.safeParse(badge).data?.category ?? defaultRoom
+  const paths = [badgePath(agentId), listingPath(room, agentId), unlinksPath(agentId)] as const
+
   return {
     agentId,
     untilMs: Number(result.claims.untilMs),
@@ -123,10 +136,10 @@ async function signIn({ projectId, apiKey, emulators, rooms }: Config, token: st
     call: client.call,
 
     async look() {
-      const [listing, unlinks] = await Promise.all([read(listingPath), read(unlinksPath)])
+      const [listing, unlinks] = await Promise.all([read(paths[1]), read(paths[2])])
       // A document is refused where it has another form than the rules know; everything is where the session is over.
       if ([listing, unlinks].includes(refused) || listing === absent) {
-        const badge = await read(badgePath)
+        const badge = await read(paths[0])
         if (badge === absent) throw new DirectoryError('not-found', 'The agent is not registered any more.')
         if (badge === refused) throw new DirectoryError('unauthenticated', 'The session opens nothing any more.')
       }
@@ -135,7 +148,7 @@ async function signIn({ projectId, apiKey, emulators, rooms }: Config, token: st
 
     readAgain: () =>
       Promise.all(
-        [badgePath, listingPath, unlinksPath].map(async (path) => ({
+        paths.map(async (path) => ({
           path,
           found: await read(path).then(
             (fields) => (fields === refused ? null : fields !== absent),

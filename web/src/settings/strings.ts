@@ -1,5 +1,3 @@
-import type { Channel, DatingProfile } from '@koko/contract'
-
 /** Every word of the settings page. */
 export const strings = {
   title: 'Your settings',
@@ -114,18 +112,6 @@ export const strings = {
     relink: 'Allow {channel} again',
   },
 
-  names: { whatsapp: 'WhatsApp', telegram: 'Telegram', discord: 'Discord', slack: 'Slack' } satisfies Record<
-    Channel,
-    string
-  >,
-
-  givesAway: {
-    whatsapp: 'Gives away your phone number: your country, often your carrier, and what else is registered under it.',
-    telegram: 'Gives away your username. Your number stays hidden as your Telegram settings say.',
-    discord: 'Gives away your user id: your public profile, and the year you joined.',
-    slack: 'Gives away your member id. It means something only to members of the same workspace.',
-  } satisfies Record<Channel, string>,
-
   progress: {
     underWay: 'Being taken back.',
     out: 'No peer is shown it any more. The last copies are being removed.',
@@ -187,31 +173,8 @@ export const strings = {
 
   profile: {
     heading: 'Profile',
-    intro: 'Eight fields, all of them. Peers see them as they are here.',
+    intro: 'All the fields of your profile. Peers see them as they are here.',
     none: 'No profile is stored.',
-    labels: {
-      gender: 'Is',
-      seeking: 'Looks for',
-      age: 'Age',
-      ageMin: 'Ages sought, from',
-      ageMax: 'Ages sought, to',
-      area: 'Area',
-      maxDistanceKm: 'Distance',
-      intent: 'Hopes for',
-    } satisfies Record<keyof DatingProfile, string>,
-    anyone: 'anyone',
-    years: '{n} years',
-    distance: 'up to {n} km',
-    anywhere: 'anywhere',
-    gender: { woman: 'a woman', man: 'a man', nonbinary: 'nonbinary', other: 'another gender' },
-    seeking: { woman: 'women', man: 'men', nonbinary: 'nonbinary people', other: 'people of another gender' },
-    intent: {
-      long_term: 'something lasting',
-      short_term: 'something short',
-      friendship: 'friendship',
-      casual: 'something casual',
-      open: 'open to what comes',
-    },
     area: 'Somewhere in a cell of about {width} × {height} km around {latitude}, {longitude} ({geohash}). No position is stored.',
     areaPicture: 'The cell {geohash} on a plain map, around {latitude}, {longitude}.',
   },

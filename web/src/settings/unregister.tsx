@@ -1,12 +1,10 @@
+import { goneWithinMs } from '@koko/contract'
 import type { RefObject } from 'preact'
 import { useRef, useState } from 'preact/hooks'
 import type { Stage } from './app.tsx'
 import { inWords } from './failure.ts'
 import type { Session } from './session.ts'
 import { strings } from './strings.ts'
-
-/** The directory's second promise, in milliseconds. */
-const goneWithinMs = 10_000
 
 const words = strings.unregister
 

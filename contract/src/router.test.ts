@@ -1,0 +1,52 @@
+import { describe, expect, test } from '@jest/globals'
+import { createRouter } from './router.ts'
+
+const route = createRouter({
+  list: { method: 'GET', path: '/api/v1/agents' },
+  put: { method: 'PUT', path: '/api/v1/agents/{name}' },
+  remove: { method: 'DELETE', path: '/api/v1/agents/{name}' },
+  pause: { method: 'POST', path: '/api/v1/agents/{name}/runs/{run}:pause' },
+  keys: { method: 'GET', path: '/.well-known/jwks.json' },
+})
+
+describe('the router', () => {
+  test('finds an endpoint by method and path, with the path parameters as they were sent', () => {
+    expect(route('PUT', '/api/v1/agents/ada')).toEqual({
+      kind: 'endpoint',
+      name: 'put',
+      params: { name: 'ada' },
+      query: undefined,
+    })
+    expect(route('POST', '/api/v1/agents/ada/runs/7:pause')).toMatchObject({
+      name: 'pause',
+      params: { name: 'ada', run: '7' },
+    })
+    expect(route('GET', '/.well-known/jwks.json')).toMatchObject({ name: 'keys' })
+  })
+
+  test('takes HEAD for GET', () => {
+    expect(route('HEAD', '/api/v1/agents')).toMatchObject({ name: 'list' })
+  })
+
+  test('gives what follows the question mark, and tells none from an empty one', () => {
+    expect(route('GET', '/api/v1/agents?limit=5&next=a?b')).toMatchObject({ query: 'limit=5&next=a?b' })
+    expect(route('GET', '/api/v1/agents?')).toMatchObject({ query: '' })
+  })
+
+  test('names every method of a path that has another one', () => {
+    expect(route('POST', '/api/v1/agents/ada')).toEqual({ kind: 'wrong method', allow: ['PUT', 'DELETE'] })
+  })
+
+  test.each([
+    '/',
+    '/api/v1/agents/',
+    '/api/v1/agents/ada/runs',
+    '/api/v1/agents/ada/runs/7:stop',
+    '/api/v1/agents/a:b',
+    '/api/v1/agents/a/b',
+    '/xwell-known/jwks.json',
+    '/.well-known/jwksxjson',
+  ])('knows nothing at %s', (path) => {
+    expect(route('PUT', path)).toEqual({ kind: 'unknown path' })
+  })
+})
