@@ -14,7 +14,7 @@ const NODE_MAJOR = '24'
  * Bundled instead of installed. Ours are on no registry; of the others little is used, and a few files load faster than
  * their many: 348 ms for a cold import against 397 ms.
  */
-const INLINED = ['@koko/contract', 'zod', 'libphonenumber-js', 'altcha-lib']
+const INLINED = ['@koko/contract', 'zod', 'libphonenumber-js', 'altcha-lib', 'tinyqueue']
 
 export interface Built {
   /** The bundle's files and their sizes: `index.js`, and what it imports on first use. */

@@ -72,7 +72,10 @@ const places: Record<string, Place> = {
   'functions/src/discovery': {
     holds: isInWing('discovery'),
     allows: (specifier) =>
-      isShared(specifier) || isInWing('directory', 'discovery')(specifier) || isContractOrZod(specifier),
+      isShared(specifier) ||
+      isInWing('directory', 'discovery')(specifier) ||
+      isContractOrZod(specifier) ||
+      isPackage(specifier, 'tinyqueue'),
     mayBeEmpty: false,
   },
   'functions/src/identity': {

@@ -1,4 +1,5 @@
 import { cellOf, centreOf, distanceKm, edgeDistanceKm, geohashAlphabet, type Point } from '@koko/contract'
+import TinyQueue from 'tinyqueue'
 import * as z from 'zod'
 import type { Entry } from '../documents.ts'
 import { entryKey, keyOf, shardAt, type ShardInfo } from './shards.ts'
@@ -118,8 +119,7 @@ export async function* walkNear(
   after: NearPosition | null,
 ): Walk<NearPosition> {
   const from = centreOf(cellOf(near))
-  const queue = createQueue<Region | Found>()
-  queue.push(0, { prefix: '', isExact: false })
+  const queue = new TinyQueue<Step>([{ order: 0, item: { prefix: '', isExact: false } }], (a, b) => a.order - b.order)
 
   for (let next = queue.pop(); next !== undefined; next = queue.pop()) {
     const { item } = next
@@ -133,7 +133,7 @@ export async function* walkNear(
     }
     // Regions come before cells of the same distance, so that by now every cell of this distance is in the queue.
     const tied = [...item.entries]
-    while (queue.peek() === next.order) {
+    while (queue.peek()?.order === next.order) {
       const other = queue.pop()?.item
       if (other !== undefined && 'entries' in other) tied.push(...other.entries)
     }
@@ -162,7 +162,8 @@ export async function* walkNear(
         if (edgeDistanceKm(from, cell) > withinKm) continue
         const metres = Math.round(distanceKm(from, centreOf(cell)) * 1_000)
         // The walk has passed the whole cell.
-        if (after === null || metres >= after.metres) queue.push(metres + 0.5, { metres, entries: ofArea })
+        if (after === null || metres >= after.metres)
+          queue.push({ order: metres + 0.5, item: { metres, entries: ofArea } })
       }
     }
     return true
@@ -173,7 +174,7 @@ export async function* walkNear(
     const edge = edgeDistanceKm(from, cell)
     if (edge > withinKm) return
     if (after !== null && (edge + diameterKm(cell)) * 1_000 + 1 < after.metres) return
-    queue.push(Math.floor(edge * 1_000), region)
+    queue.push({ order: Math.floor(edge * 1_000), item: region })
   }
 }
 
@@ -187,6 +188,12 @@ interface Region {
 interface Found {
   metres: number
   entries: readonly Entry[]
+}
+
+/** What the walk looks at next; the smallest order comes first. */
+interface Step {
+  order: number
+  item: Region | Found
 }
 
 /** Sorts above every character of a key. */
@@ -218,45 +225,4 @@ function byArea(entries: readonly Entry[]): Map<string, Entry[]> {
   const grouped = Map.groupBy(entries, ({ listing }) => listing.profile.area)
   areas.set(entries, grouped)
   return grouped
-}
-
-interface Queue<T> {
-  push: (order: number, item: T) => void
-  /** The item of the smallest order. */
-  pop: () => { order: number; item: T } | undefined
-  /** The smallest order. */
-  peek: () => number | undefined
-}
-
-/** A binary heap. */
-function createQueue<T>(): Queue<T> {
-  const heap: { order: number; item: T }[] = []
-  const orderAt = (index: number) => heap[index]?.order ?? Infinity
-  const swap = (a: number, b: number) => {
-    const [first, second] = [heap[a], heap[b]]
-    if (first === undefined || second === undefined) return
-    heap[a] = second
-    heap[b] = first
-  }
-  return {
-    push(order, item) {
-      let index = heap.push({ order, item }) - 1
-      for (let parent = (index - 1) >> 1; index > 0 && orderAt(index) < orderAt(parent); parent = (index - 1) >> 1) {
-        swap(index, parent)
-        index = parent
-      }
-    },
-    pop() {
-      swap(0, heap.length - 1)
-      const top = heap.pop()
-      for (let index = 0; ;) {
-        const left = 2 * index + 1
-        const least = orderAt(left + 1) < orderAt(left) ? left + 1 : left
-        if (orderAt(least) >= orderAt(index)) return top
-        swap(index, least)
-        index = least
-      }
-    },
-    peek: () => heap[0]?.order,
-  }
 }
