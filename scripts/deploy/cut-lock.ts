@@ -31,6 +31,9 @@ export interface Manifest {
 /**
  * Cuts out of a workspace's lock the one of a single package that depends on `names` as `workspace` (its folder) sees
  * them: the same versions with the same integrity, each hoisted as far as it goes.
+ *
+ * `@npmcli/arborist` and `isolate-package` do not fit: arborist asks the registry before it moves or dedupes a package,
+ * and without doing so both keep some packages in up to five copies, each of which would be loaded.
  */
 export function cutLock(
   lock: Lock,
