@@ -1,20 +1,20 @@
 import type { ComponentChildren, RefObject } from 'preact'
 import { useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks'
 import { isWhole, takeCode } from './code.ts'
-import { openingInWords, type Ending } from './failure.ts'
+import { openingInWords } from './failure.ts'
+import type { LastStage } from './last-stage.ts'
 import type { Panel as LoadedPanel } from './panel.tsx'
 import type { Opener, Session } from './session.ts'
 import { fill, strings } from './strings.ts'
 import { unavailable, within } from './within.ts'
 import { clockTime } from './words.ts'
 
-export type Stage =
+type Stage =
   | { name: 'no link' }
   | { name: 'mangled' }
   | { name: 'ready'; code: string; isOpening: boolean; failure: { text: string; retry: boolean } | null }
   | { name: 'open'; session: Session; Panel: typeof LoadedPanel }
-  | { name: 'over'; why: Ending | 'signedOut' }
-  | { name: 'gone'; left: { path: string; found: boolean | null }[]; outOfAnswersAtMs: number }
+  | LastStage
 
 function firstStage(code: string | null): Stage {
   if (code === null) return { name: 'no link' }
@@ -36,7 +36,7 @@ export function App({ code }: { code: string | null }) {
     isFirst.current = false
   }, [stage.name])
 
-  // A link pasted into this tab changes the fragment alone. It takes the place of what is open.
+  // A link pasted into this tab changes the fragment alone. It replaces what is open.
   useEffect(() => {
     const onHash = () => {
       const next = takeCode()
@@ -70,7 +70,7 @@ export function App({ code }: { code: string | null }) {
     }
   }
 
-  function leave(next: Stage) {
+  function leave(next: LastStage) {
     current.current = null
     setStage(next)
   }
@@ -105,7 +105,7 @@ export function App({ code }: { code: string | null }) {
     }
     case 'open': {
       const { session, Panel } = stage
-      return <Panel key={session} session={session} heading={heading} onStage={leave} />
+      return <Panel key={session} session={session} heading={heading} onLeave={leave} />
     }
     case 'over': {
       const { title, body } = strings.over[stage.why]

@@ -1,10 +1,10 @@
 import { Channel, isOnline, type Listing, type Unlinks } from '@koko/contract'
 import type { RefObject } from 'preact'
 import { useEffect, useMemo, useRef, useState } from 'preact/hooks'
-import type { Stage } from './app.tsx'
 import { ChannelCard } from './channel-card.tsx'
 import { ExactBytes } from './exact-bytes.tsx'
 import { endingOf, type Ending } from './failure.ts'
+import type { LastStage } from './last-stage.ts'
 import { Profile } from './profile.tsx'
 import type { Session, Snapshot } from './session.ts'
 import { fill, strings } from './strings.ts'
@@ -18,26 +18,26 @@ const noticeMs = 5 * 60_000
 interface PanelProps {
   session: Session
   heading: RefObject<HTMLHeadingElement | null>
-  onStage: (stage: Stage) => void
+  onLeave: (stage: LastStage) => void
 }
 
-/** What the cloud knows of the agent, live, and the ways to take it back. */
-export function Panel({ session, heading, onStage }: PanelProps) {
+/** What the directory stores about the agent, live, and the controls that remove it. */
+export function Panel({ session, heading, onLeave }: PanelProps) {
   const now = useNow(session)
   const isOffline = useOffline()
   const [snapshot, setSnapshot] = useState<Snapshot | null>(null)
   const [isLate, setIsLate] = useState(false)
   const watching = useRef<Watch | null>(null)
   const hasLeft = useRef(false)
-  // What is refused while the agent is being unregistered is no news: the unregistering itself tells how it ended.
+  // While the agent is being unregistered, refusals are expected: `Unregister` itself shows the outcome.
   const isUnregistering = useRef(false)
   const known = snapshot === null ? '' : JSON.stringify(snapshot)
 
-  function leave(next: Stage) {
+  function leave(next: LastStage) {
     if (hasLeft.current) return
     hasLeft.current = true
     void session.end()
-    onStage(next)
+    onLeave(next)
   }
 
   /** True where a failure says that the session is over, which the page then shows. */

@@ -1,8 +1,8 @@
 import { goneWithinMs } from '@koko/contract'
 import type { RefObject } from 'preact'
 import { useRef, useState } from 'preact/hooks'
-import type { Stage } from './app.tsx'
 import { inWords } from './failure.ts'
+import type { LastStage } from './last-stage.ts'
 import type { Session } from './session.ts'
 import { strings } from './strings.ts'
 
@@ -14,7 +14,7 @@ interface UnregisterProps {
   isUnregistering: RefObject<boolean>
   /** True where a failure says that the session is over. */
   endsWith: (error: unknown) => boolean
-  onGone: (stage: Stage) => void
+  onGone: (stage: LastStage) => void
 }
 
 export function Unregister({ session, isUnregistering, endsWith, onGone }: UnregisterProps) {
