@@ -1,6 +1,7 @@
 import { readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { defineConfig } from 'vite'
+import { layout } from './layout.ts'
 
 const pages = readdirSync(import.meta.dirname).filter((file) => file.endsWith('.html'))
 
@@ -9,6 +10,7 @@ const pages = readdirSync(import.meta.dirname).filter((file) => file.endsWith('.
 export default defineConfig({
   root: import.meta.dirname,
   appType: 'mpa',
+  plugins: [{ name: 'layout', transformIndexHtml: { order: 'pre', handler: (page, { path }) => layout(page, path) } }],
   build: {
     target: 'es2023',
     outDir: 'dist',
