@@ -1,11 +1,13 @@
 import { existsSync } from 'node:fs'
 import { mkdir, readFile, writeFile } from 'node:fs/promises'
+import { citiesModule } from './generate/generate-cities.ts'
 import { coastModule } from './generate/generate-coast.ts'
 import { contractFiles } from './generate/generate-contract.ts'
 import { firestoreRules } from './generate/generate-rules.ts'
 
 /** Every generated file, by its path from the repository's root. */
 const generated: Readonly<Record<string, () => string>> = {
+  'agent/src/matching/cities.ts': citiesModule,
   'firestore.rules': firestoreRules,
   'web/src/settings/coast.ts': coastModule,
   ...contractFiles,
