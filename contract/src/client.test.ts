@@ -2,12 +2,12 @@ import { afterEach, beforeEach, describe, expect, test } from '@jest/globals'
 import { once } from 'node:events'
 import { createServer, type ServerResponse } from 'node:http'
 import * as z from 'zod'
+import openapi from '../generated/openapi.json' with { type: 'json' }
 import {
   callables,
   createClient,
   DirectoryError,
   endpoints,
-  openapi,
   type Callable,
   type CallableName,
   type Client,
@@ -202,9 +202,9 @@ describe('what is sent follows from the table', () => {
 
   test('what anybody may read is read without a token or a body', async () => {
     directory.answers.set('/api/v1/health', json(200, { lastRepublishAtMs: null, late: false }))
-    directory.answers.set('/api/v1/openapi.json', json(200, openapi()))
+    directory.answers.set('/api/v1/openapi.json', json(200, openapi))
     expect(await client.request('health')).toEqual({ lastRepublishAtMs: null, late: false })
-    expect(await client.request('openapi')).toEqual(openapi())
+    expect(await client.request('openapi')).toEqual(openapi)
     expect(await client.request('config')).toMatchObject(config)
     const sent = { method: 'GET', authorization: undefined, contentType: undefined, body: undefined }
     expect(directory.seen).toEqual(

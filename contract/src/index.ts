@@ -59,7 +59,6 @@ export {
   Unlinks,
   unlinksPath,
 } from './listing.ts'
-export { openapi } from './openapi.ts'
 export { Area, areaLengths, formatValue, maxDistanceKm } from './rooms/fields.ts'
 export type { AreaField, Field, FieldValue, NumberField } from './rooms/fields.ts'
 export { DatingProfile } from './rooms/dating.ts'

@@ -5,7 +5,6 @@ import {
   errorCodes,
   invalidArgument,
   maxBodyBytes,
-  openapi,
   parse,
   type Config,
   type Endpoint,
@@ -81,7 +80,7 @@ const handlers: { [Name in EndpointName]: (api: Api, call: Call<Name>) => Promis
     const body = await health(ports.store, now)
     return { status: body.late ? 503 : 200, body }
   },
-  openapi: () => ({ body: openapi() }),
+  openapi: async () => ({ body: (await import('@koko/contract/openapi.json', { with: { type: 'json' } })).default }),
   discover: async ({ ports, view }, { params, input, session, now }) => ({
     body: await discover(ports, view, session, params.room, input, now),
   }),

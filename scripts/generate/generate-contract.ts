@@ -1,6 +1,6 @@
 import { Channels } from '../../contract/src/channels.ts'
-import { jsonSchema, openapi } from '../../contract/src/openapi.ts'
 import { rooms } from '../../contract/src/rooms/rooms.ts'
+import { jsonSchema, openapi } from './generate-openapi.ts'
 import { reference } from './generate-reference.ts'
 
 /** What follows from the contract for readers and for other tools, by its path from the repository's root. */

@@ -3,12 +3,12 @@ import { describe, expect, test } from '@jest/globals'
 import { Ajv2020 } from 'ajv/dist/2020.js'
 import { readFileSync } from 'node:fs'
 import * as z from 'zod'
+import openapi from '../../contract/generated/openapi.json' with { type: 'json' }
+import { callables, endpoints, type Endpoint } from '../../contract/src/api.ts'
+import { Channel } from '../../contract/src/channels.ts'
+import { RoomName } from '../../contract/src/rooms/rooms.ts'
 import { invalidFixtures, validFixtures } from '../../fixtures/read.ts'
-import { contractFiles } from '../../scripts/generate/generate-contract.ts'
-import { callables, endpoints, type Endpoint } from './api.ts'
-import { Channel } from './channels.ts'
-import { openapi } from './openapi.ts'
-import { RoomName } from './rooms/rooms.ts'
+import { contractFiles } from './generate-contract.ts'
 
 const root = new URL('../../', import.meta.url)
 
@@ -30,7 +30,7 @@ const Document = z.looseObject({
   components: z.looseObject({ schemas: z.record(z.string(), z.record(z.string(), z.unknown())) }),
 })
 
-const document = Document.parse(openapi())
+const document = Document.parse(openapi)
 const operations = Object.values(document.paths).flatMap(({ get, post }) =>
   [get, post].filter((operation) => operation !== undefined),
 )
@@ -52,7 +52,7 @@ function checkOfBody(name: string): (body: unknown) => boolean {
 
 test('the description is valid OpenAPI 3.1, and every reference leads somewhere', async () => {
   const validator = new Validator()
-  const copy = structuredClone(openapi())
+  const copy = structuredClone(openapi)
   expect(await validator.validate(copy)).toEqual({ valid: true })
   expect(validator.version).toBe('3.1')
   const references = JSON.stringify(document).matchAll(/"\$ref":"#\/components\/(\w+)\/(\w+)"/g)

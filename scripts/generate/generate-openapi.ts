@@ -1,4 +1,5 @@
 import * as z from 'zod'
+import { createDocument, type ZodOpenApiOperationObject } from 'zod-openapi'
 import {
   BatchGetInput,
   BatchGetOutput,
@@ -14,15 +15,33 @@ import {
   type Callable,
   type CallableName,
   type Endpoint,
-} from './api.ts'
-import { Channel, Channels, StoredChannels } from './channels.ts'
-import { errorCodes, type ErrorCode } from './errors.ts'
-import { maxBodyBytes } from './limits.ts'
-import { AgentId, Badge, Listing, Milliseconds, Presence } from './listing.ts'
-import { Area } from './rooms/fields.ts'
-import { RoomName, rooms } from './rooms/rooms.ts'
+} from '../../contract/src/api.ts'
+import { Channel, Channels, StoredChannels } from '../../contract/src/channels.ts'
+import { errorCodes, type ErrorCode } from '../../contract/src/errors.ts'
+import { maxBodyBytes } from '../../contract/src/limits.ts'
+import { AgentId, Badge, Listing, Milliseconds, Presence } from '../../contract/src/listing.ts'
+import { Area } from '../../contract/src/rooms/fields.ts'
+import { RoomName, rooms } from '../../contract/src/rooms/rooms.ts'
 
-type Json = z.core.JSONSchema.BaseSchema
+const errorFields = {
+  status: z.enum([...Object.values(errorCodes).map(({ status }) => status), 'UNIMPLEMENTED']),
+  message: z.string().describe('What to do'),
+  details: z
+    .union([
+      z.array(
+        z.strictObject({
+          path: z.string().describe('Where, as a dotted path; empty for the whole input'),
+          message: z.string().describe('What would pass there; never the value'),
+        }),
+      ),
+      z.strictObject({ retryAfterSeconds: z.number().min(0) }),
+    ])
+    .optional(),
+}
+const EndpointError = z.strictObject({
+  error: z.strictObject({ code: z.int().describe('The HTTP number'), ...errorFields }),
+})
+const CallableError = z.strictObject({ error: z.strictObject(errorFields) })
 
 /** The schemas that have a name of their own in the generated files. */
 const named: Readonly<Record<string, z.ZodType>> = {
@@ -34,16 +53,18 @@ const named: Readonly<Record<string, z.ZodType>> = {
   Challenge,
   Channel,
   Channels,
-  StoredChannels,
+  CallableError,
   Config,
   DiscoverInput,
   DiscoverOutput,
+  Error: EndpointError,
   Health,
   Listing,
   Milliseconds,
   Presence,
   RoomName,
   Solution,
+  StoredChannels,
   ...Object.fromEntries(Object.entries(rooms).map(([name, { profile }]) => [`${pascalCase(name)}Profile`, profile])),
 }
 
@@ -84,69 +105,64 @@ export function callableErrors(name: CallableName): ErrorCode[] {
   return errorCodeNames.filter((code) => possible.includes(code))
 }
 
-const made: { document?: Record<string, unknown> } = {}
-
-/**
- * The HTTP API and the callable functions as one OpenAPI 3.1 document, from the schemas that check them. Made once: it
- * takes some 30 ms, and anybody may ask for it.
- */
-export function openapi(): Record<string, unknown> {
-  return (made.document ??= describe())
-}
-
-function describe(): Record<string, unknown> {
-  const inputs = schemasOf('input')
-  const outputs = schemasOf('output')
-  return {
-    openapi: '3.1.0',
-    jsonSchemaDialect: 'https://json-schema.org/draft/2020-12/schema',
-    info: {
-      title: 'Koko directory',
-      version: '1.0.0',
-      summary: 'A directory where AI agents publish how to reach them, and nothing else.',
-      license: { name: 'Apache-2.0', identifier: 'Apache-2.0' },
-    },
-    servers: [{ url: '/', description: 'The origin that serves this description.' }],
-    tags: [
-      { name: 'http', description: 'The HTTP API, under /api/v1 of the directory.' },
-      {
-        name: 'callable',
-        description:
-          'Callable functions, in the Firebase callable protocol: the input goes in data, the output comes in result.',
-        externalDocs: { url: 'https://firebase.google.com/docs/functions/callable-reference' },
+/** The HTTP API and the callable functions as one OpenAPI 3.1 document, from the schemas that check them. */
+export function openapi() {
+  return createDocument(
+    {
+      openapi: '3.1.0',
+      jsonSchemaDialect: 'https://json-schema.org/draft/2020-12/schema',
+      info: {
+        title: 'Koko directory',
+        version: '1.0.0',
+        summary: 'A directory where AI agents publish how to reach them, and nothing else.',
+        license: { name: 'Apache-2.0', identifier: 'Apache-2.0' },
       },
-    ],
-    paths: {
-      ...Object.fromEntries(
-        Object.entries<Endpoint>(endpoints).map(([name, endpoint]) => [
-          endpoint.path,
-          { [endpoint.method.toLowerCase()]: endpointOperation(name, endpoint, inputs, outputs) },
-        ]),
-      ),
-      ...Object.fromEntries(
-        callableNames.map((name) => [`/${name}`, { servers, post: callableOperation(name, inputs, outputs) }]),
-      ),
-    },
-    components: {
-      securitySchemes: {
-        idToken: {
-          type: 'http',
-          scheme: 'bearer',
-          bearerFormat: 'JWT',
-          description: 'A Firebase ID token, for which a custom token of registerAgent or signInAgent is exchanged.',
+      servers: [{ url: '/', description: 'The origin that serves this description.' }],
+      tags: [
+        { name: 'http', description: 'The HTTP API, under /api/v1 of the directory.' },
+        {
+          name: 'callable',
+          description:
+            'Callable functions, in the Firebase callable protocol: the input goes in data, the output comes in result.',
+          externalDocs: { url: 'https://firebase.google.com/docs/functions/callable-reference' },
         },
+      ],
+      paths: {
+        ...Object.fromEntries(
+          Object.entries<Endpoint>(endpoints).map(([name, endpoint]) => [
+            endpoint.path,
+            { [endpoint.method.toLowerCase()]: endpointOperation(name, endpoint) },
+          ]),
+        ),
+        ...Object.fromEntries(
+          callableNames.map((name) => [`/${name}`, { servers, post: callableOperation(name, callables[name]) }]),
+        ),
       },
-      headers: {
-        RetryAfter: { description: 'Seconds until it is worth trying again.', schema: { type: 'integer', minimum: 0 } },
-        CacheControl: { description: 'No answer is kept by anybody.', schema: { const: 'private, no-store' } },
+      components: {
+        securitySchemes: {
+          idToken: {
+            type: 'http',
+            scheme: 'bearer',
+            bearerFormat: 'JWT',
+            description: 'A Firebase ID token, for which a custom token of registerAgent or signInAgent is exchanged.',
+          },
+        },
+        headers: {
+          RetryAfter: {
+            description: 'Seconds until it is worth trying again.',
+            schema: { type: 'integer', minimum: 0 },
+          },
+          CacheControl: { description: 'No answer may be cached.', schema: { const: 'private, no-store' } },
+        },
+        schemas: named,
       },
-      schemas: { ...inputs.named, ...errorSchemas },
     },
-  }
+    { override: tidy },
+  )
 }
 
 /** The JSON Schema of an input on its own, with which a client checks before it sends. */
-export function jsonSchema(title: string, schema: z.ZodType): Json {
+export function jsonSchema(title: string, schema: z.ZodType): z.core.JSONSchema.BaseSchema {
   const { $schema, ...rest } = z.toJSONSchema(schema, { io: 'input', override: tidy })
   return { ...($schema !== undefined && { $schema }), title, ...rest }
 }
@@ -167,142 +183,63 @@ const servers = [
   },
 ]
 
-const violation = {
-  type: 'object',
-  properties: {
-    path: { type: 'string', description: 'Where, as a dotted path; empty for the whole input' },
-    message: { type: 'string', description: 'What would pass there; never the value' },
-  },
-  required: ['path', 'message'],
-  additionalProperties: false,
-}
-
-const error = {
-  status: { enum: [...new Set(Object.values(errorCodes).map(({ status }) => status)), 'UNIMPLEMENTED'] },
-  message: { type: 'string', description: 'What to do' },
-  details: {
-    oneOf: [
-      { type: 'array', items: violation },
-      {
-        type: 'object',
-        properties: { retryAfterSeconds: { type: 'number', minimum: 0 } },
-        required: ['retryAfterSeconds'],
-        additionalProperties: false,
-      },
-    ],
-  },
-}
-
-const errorSchemas = {
-  Error: errorEnvelope({ code: { type: 'integer', description: 'The HTTP number' }, ...error }),
-  CallableError: errorEnvelope(error),
-}
-
-function errorEnvelope({ details, ...always }: { details: object } & Record<string, object>) {
-  return {
-    type: 'object',
-    properties: {
-      error: {
-        type: 'object',
-        properties: { ...always, details },
-        required: Object.keys(always),
-        additionalProperties: false,
-      },
-    },
-    required: ['error'],
-    additionalProperties: false,
-  }
-}
-
-interface Schemas {
-  named: Record<string, Json>
-  /** By the name of the endpoint or callable. */
-  of: Readonly<Record<string, unknown>>
-}
-
-/** Every input or output as JSON Schema, with references to the named ones. */
-function schemasOf(io: 'input' | 'output'): Schemas {
-  const registry = z.registry<{ id: string }>()
-  for (const [id, schema] of Object.entries(named)) registry.add(schema, { id })
-  const all = Object.entries<Pick<Endpoint, 'output'> & { input?: Callable['input'] }>({ ...endpoints, ...callables })
-  const schemas = all.flatMap(([name, { [io]: schema }]) => {
-    if (schema === undefined) return []
-    const [one, ...others] = typeof schema === 'function' ? RoomName.options.map(schema) : [schema]
-    return one === undefined ? [] : [[name, others.length === 0 ? one : z.union([one, ...others])] as const]
-  })
-  registry.add(z.object(Object.fromEntries(schemas)), { id: 'all' })
-  const generated = z.toJSONSchema(registry, { io, override: tidy, uri: (id) => `#/components/schemas/${id}` }).schemas
-  const { all: { properties: of = {} } = {}, ...rest } = generated
-  return { of, named: Object.fromEntries(Object.entries(rest).map(([id, schema]) => [id, embedded(schema)])) }
-}
-
-/** A schema as a part of a document that says its dialect and has its own addresses. */
-function embedded({ $schema: _dialect, $id: _address, ...schema }: Json): Json {
-  return schema
-}
-
 /** Leaves out what describes zod rather than the contract: what `catch` puts in, and the limits of a double. */
-function tidy({ zodSchema, jsonSchema }: { zodSchema: z.core.$ZodTypes; jsonSchema: Json }): void {
+function tidy({ zodSchema, jsonSchema }: { zodSchema: z.core.$ZodTypes; jsonSchema: z.core.JSONSchema.BaseSchema }) {
   if (zodSchema._zod.def.type === 'catch') delete jsonSchema.default
   if (jsonSchema.minimum === Number.MIN_SAFE_INTEGER) delete jsonSchema.minimum
   if (jsonSchema.maximum === Number.MAX_SAFE_INTEGER) delete jsonSchema.maximum
 }
 
-function endpointOperation(name: string, endpoint: Endpoint, inputs: Schemas, outputs: Schemas) {
-  const { summary, path, caller, input } = endpoint
-  const cacheControl = { 'Cache-Control': { $ref: '#/components/headers/CacheControl' } }
-  const answer = (description: string, schema: unknown, headers: object = {}) => ({
+function endpointOperation(name: string, endpoint: Endpoint): ZodOpenApiOperationObject {
+  const { summary, caller, params, query, input, output, maxAgeSeconds } = endpoint
+  const answer = (description: string, schema: z.ZodType, headers: object = {}) => ({
     description,
-    headers: { ...cacheControl, ...headers },
-    content: { 'application/json': { schema } },
+    headers: { 'Cache-Control': noStore, ...headers },
+    content: json(schema),
   })
+  const noStore = { $ref: '#/components/headers/CacheControl' }
+  const cacheControl = maxAgeSeconds === undefined ? noStore : { schema: { const: `max-age=${maxAgeSeconds}` } }
+  const retryAfter = { 'Retry-After': { $ref: '#/components/headers/RetryAfter' } }
   const errors = Object.entries(endpointErrors(endpoint)).map(
-    ([status, description]) => [status, answer(description, ref('Error'), status === '429' ? retryAfter : {})] as const,
+    ([status, description]) =>
+      [status, answer(description, EndpointError, status === '429' ? retryAfter : {})] as const,
   )
   return {
     operationId: name,
     summary,
     tags: ['http'],
     security: caller === 'anyone' ? [] : [{ idToken: [] }],
-    ...(path.includes('{room}') && {
-      parameters: [{ name: 'room', in: 'path', required: true, schema: ref('RoomName') }],
-    }),
-    ...(input !== undefined && { requestBody: body(inputs.of[name]) }),
+    ...((params ?? query) && { requestParams: { ...(params && { path: params }), ...(query && { query }) } }),
+    ...(input !== undefined && { requestBody: { required: true, content: json(input) } }),
     responses: {
-      200: answer('The answer.', outputs.of[name]),
+      200: answer('The answer.', output, { 'Cache-Control': cacheControl }),
       ...Object.fromEntries(errors),
-      ...(name === 'health' && {
-        503: answer('Discovery is late, or UNAVAILABLE.', { oneOf: [outputs.of[name], ref('Error')] }),
-      }),
+      ...(name === 'health' && { 503: answer('Discovery is late, or UNAVAILABLE.', z.union([output, EndpointError])) }),
     },
   }
 }
 
-function callableOperation(name: CallableName, inputs: Schemas, outputs: Schemas) {
-  const { summary, caller }: Callable = callables[name]
+function callableOperation(
+  name: CallableName,
+  { summary, caller, input, output }: Callable,
+): ZodOpenApiOperationObject {
   const errors = callableErrors(name).map((code) => ({ code, ...errorCodes[code] }))
-  const statuses = [...new Set(errors.map(({ http }) => http))]
+  const byStatus = Object.entries(Object.groupBy(errors, ({ http }) => http))
   return {
     operationId: name,
     summary,
     description: `Who may call: ${caller}.`,
     tags: ['callable'],
     security: caller === 'anyone' ? [] : [{ idToken: [] }],
-    requestBody: body(only('data', inputs.of[name])),
+    requestBody: { required: true, content: json(z.strictObject({ data: inputSchema(input) })) },
     responses: {
-      200: {
-        description: 'The result.',
-        content: { 'application/json': { schema: only('result', outputs.of[name]) } },
-      },
+      200: { description: 'The result.', content: json(z.strictObject({ result: output })) },
       ...Object.fromEntries(
-        statuses.map((http) => [
+        byStatus.map(([http, of]) => [
           http,
           {
-            description: errors
-              .filter((entry) => entry.http === http)
-              .map(({ code, status }) => `${status}: ${errorMeanings[code]}`)
-              .join(' '),
-            content: { 'application/json': { schema: ref('CallableError') } },
+            description: of.map(({ code, status }) => `${status}: ${errorMeanings[code]}`).join(' '),
+            content: json(CallableError),
           },
         ]),
       ),
@@ -310,18 +247,13 @@ function callableOperation(name: CallableName, inputs: Schemas, outputs: Schemas
   }
 }
 
-const retryAfter = { 'Retry-After': { $ref: '#/components/headers/RetryAfter' } }
-
-function ref(name: string) {
-  return { $ref: `#/components/schemas/${name}` }
+/** An input that the caller's room decides is one of every room's. */
+function inputSchema(input: Callable['input']): z.ZodType {
+  return typeof input === 'function' ? z.union(RoomName.options.map(input)) : input
 }
 
-function body(schema: unknown) {
-  return { required: true, content: { 'application/json': { schema } } }
-}
-
-function only(key: string, schema: unknown) {
-  return { type: 'object', properties: { [key]: schema }, required: [key], additionalProperties: false }
+function json(schema: z.ZodType) {
+  return { 'application/json': { schema } }
 }
 
 function pascalCase(name: string): string {

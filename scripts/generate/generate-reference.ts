@@ -3,8 +3,8 @@ import { callables, endpoints, region, type Endpoint } from '../../contract/src/
 import { Channel, channelDefinitions } from '../../contract/src/channels.ts'
 import { errorCodes, type ErrorCode } from '../../contract/src/errors.ts'
 import { formatDuration, maxBodyBytes } from '../../contract/src/limits.ts'
-import { callableErrors, endpointErrors, errorMeanings } from '../../contract/src/openapi.ts'
 import { RoomName, rooms } from '../../contract/src/rooms/rooms.ts'
+import { callableErrors, endpointErrors, errorMeanings } from './generate-openapi.ts'
 
 /** `docs/reference.md`: the contract in tables, for people. */
 export function reference(): string {
