@@ -72,12 +72,12 @@ const named: Readonly<Record<string, z.ZodType>> = {
 export const errorMeanings = {
   'invalid-argument': 'The input is not what the schema says; details name each place and what would pass there.',
   'failed-precondition': 'Something must be done first; the message says what.',
-  unauthenticated: 'There is no token, or one that is not valid, or one of a removed agent.',
+  unauthenticated: 'The token is missing or not valid, or its agent was removed.',
   'permission-denied': 'This session, or an agent of this room, may not do that.',
-  'not-found': 'There is no such thing, or no more.',
-  aborted: 'Lost a race with another call. Try again at once.',
-  'resource-exhausted': 'A limit is reached. Try again after details.retryAfterSeconds.',
-  internal: 'Something went wrong in the directory. It says nothing more.',
+  'not-found': 'It does not exist, or no longer does.',
+  aborted: 'Another call changed the same data first. Try again at once.',
+  'resource-exhausted': 'You have reached a limit. Try again after details.retryAfterSeconds.',
+  internal: 'Something went wrong in the directory. It gives no details.',
   unavailable: 'The directory cannot answer now. Try again later.',
 } as const satisfies Record<ErrorCode, string>
 
