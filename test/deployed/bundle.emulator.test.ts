@@ -39,7 +39,7 @@ test('finds everything that it imports on first use', async () => {
   const files = (await readdir(folder)).filter((name) => name.endsWith('.js'))
   expect(files.length).toBeGreaterThan(1)
   for (const file of files) expect((await exportsOf(file)).length).toBeGreaterThan(0)
-})
+}, 30_000)
 
 test('names the exact version of each package that it needs', async () => {
   const { dependencies } = Package.parse(await json('package.json'))
