@@ -108,7 +108,7 @@ test('a defect is exit code 2, and tells where it is but nothing of what koko wa
   }
   const { exitCode, stderr } = await koko(['status'], { stdout })
   expect(exitCode).toBe(2)
-  expect(stderr).toMatch(/^koko failed in a way that it should not \(RangeError\)\. Please report this:\n\s+at /)
+  expect(stderr).toMatch(/^koko failed unexpectedly \(RangeError\)\. Please report this:\n\s+at /)
   expect(stderr).not.toContain('7700900')
 })
 

@@ -4,12 +4,11 @@ import { join, resolve } from 'node:path'
 import type { Readable, Writable } from 'node:stream'
 import { setTimeout as wait } from 'node:timers/promises'
 import manifest from '../package.json' with { type: 'json' }
-import { Advice } from './errors.ts'
+import { formatDefect, UserError, userErrorOf } from './errors.ts'
 import { commandLines, type CommandLine } from './commands/table.ts'
 import type { Context } from './context.ts'
-import { describeDefect } from './defect.ts'
 import { openHome } from './home/home.ts'
-import { jsonText, plain, styleOf } from './output.ts'
+import { jsonText, styleOf } from './output.ts'
 import { createAsk, createReporter } from './terminal.ts'
 
 /** What a process gives to a command line. */
@@ -110,32 +109,25 @@ export async function runCli(system: System): Promise<ExitCode> {
 
   async function fail(error: unknown): Promise<ExitCode> {
     if (error instanceof CommanderError && error.exitCode === 0) return 0
-    const advice = await adviceFrom(error)
-    const style = errorStyle
-    if (advice !== null) {
-      const { message, next } = advice
-      const text = isRaw
-        ? JSON.stringify({ error: { message: plain(message), next: plain(next) } })
-        : `${style.bad('✗')} ${plain(message)} ${plain(next)}`
-      await write(system.stderr, `${text}\n`)
-      return 1
+    const expected = expectedFailure(error)
+    if (expected === null) {
+      await write(system.stderr, `${formatDefect(error)}\n`)
+      return 2
     }
-    await write(system.stderr, `${describeDefect(error)}\n`)
-    return 2
+    const { message, hint, problem } = expected
+    const text = isRaw ? JSON.stringify({ error: problem }) : `${errorStyle.bad('✗')} ${message} ${hint}`
+    await write(system.stderr, `${text}\n`)
+    return 1
   }
 
-  async function adviceFrom(error: unknown): Promise<Advice | null> {
-    if (error instanceof Advice) return error
-    if (system.signal.aborted) return new Advice('Stopped.', 'Run it again to go on.')
+  function expectedFailure(error: unknown): UserError | null {
+    if (error instanceof UserError) return error
+    if (system.signal.aborted) return new UserError('Stopped.', 'Run it again to go on.')
     if (error instanceof CommanderError) {
       const message = error.code === 'commander.help' ? 'error: no command was given' : error.message
-      return new Advice(sentence(message), 'See `koko --help`.')
+      return new UserError(sentence(message), 'See `koko --help`.')
     }
-    const [{ DirectoryError }, { adviceOf }] = await Promise.all([
-      import('@koko/contract'),
-      import('./directory/session.ts'),
-    ])
-    return error instanceof DirectoryError ? adviceOf(error) : null
+    return userErrorOf(error)
   }
 }
 

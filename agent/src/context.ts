@@ -31,7 +31,7 @@ export interface Progress {
   isLasting?: true
 }
 
-/** Questions to the operator. Each rejects with `Advice` when the operator leaves it, by Ctrl-C or Esc. */
+/** Questions to the operator. Each rejects with `UserError` when the operator leaves it, by Ctrl-C or Esc. */
 export interface Ask {
   /** Shows a paragraph. */
   say: (text: string) => void

@@ -1,15 +1,82 @@
+import { DirectoryError } from '@koko/contract/errors'
 import { plain } from './output.ts'
+import type { Problem } from './problem.ts'
 
 /**
- * A failure that was to be expected: what happened in one sentence, and what to do next in another. Never holds a handle,
- * a secret, a token or a profile, nor anything that a terminal would act on: a directory's words can be in it.
+ * An expected failure: what happened in one sentence, and what to do next in another. Never holds a handle, a secret, a
+ * token or a profile. A directory's words can be in it, so control characters are removed.
  */
-export class Advice extends Error {
-  override readonly name = 'Advice'
-  readonly next: string
+export class UserError extends Error {
+  override readonly name = 'UserError'
+  readonly hint: string
 
-  constructor(message: string, next: string, options: { cause?: unknown } = {}) {
+  constructor(message: string, hint: string, options: { cause?: unknown } = {}) {
     super(plain(message), options)
-    this.next = plain(next)
+    this.hint = plain(hint)
   }
+
+  /** As `--json`, MCP and the home's files hold it. */
+  get problem(): Problem {
+    return { message: this.message, next: this.hint }
+  }
+}
+
+/** A directory's message is cut to this length. */
+const maxMessageLength = 300
+
+/** What the operator can do about a failure; null where it is a defect of koko. */
+export function userErrorOf(error: unknown): UserError | null {
+  if (error instanceof UserError) return error
+  if (!(error instanceof DirectoryError)) return null
+  if (error.cause instanceof UserError) return error.cause
+  const message = error.message.slice(0, maxMessageLength)
+  const options = { cause: error }
+  switch (error.code) {
+    case 'unavailable':
+      return new UserError(message, 'Nothing is lost: run it again later. `koko doctor` shows what is wrong.', options)
+    case 'unauthenticated':
+      return new UserError(
+        'The directory does not accept this agent: its secret was replaced, or it was removed.',
+        'With the new secret run `koko restore`; an agent that was removed registers again with `koko init --again`.',
+        options,
+      )
+    case 'resource-exhausted':
+      return new UserError(message, `Run it again in ${formatSeconds(retryAfterSecondsOf(error) ?? 60)}.`, options)
+    case 'aborted':
+      return new UserError(message, 'Run it again.', options)
+    case 'failed-precondition':
+    case 'permission-denied':
+    case 'not-found':
+      return new UserError(message, '`koko doctor` shows what is wrong.', options)
+    case 'internal':
+      return new UserError(
+        message,
+        'Run it again later. If it stays, install the newest koko, or tell its host.',
+        options,
+      )
+    case 'invalid-argument':
+      return null
+  }
+}
+
+/** Budgets reset within a day, so a directory that asks for a longer wait is not believed. */
+const maxWaitSeconds = 24 * 60 * 60
+
+/** How long the directory asks to wait; undefined where it does not. */
+export function retryAfterSecondsOf({ details }: DirectoryError): number | undefined {
+  if (details === undefined || !('retryAfterSeconds' in details)) return undefined
+  return Math.min(maxWaitSeconds, Math.max(0, details.retryAfterSeconds))
+}
+
+function formatSeconds(seconds: number): string {
+  if (seconds < 120) return `${seconds} seconds`
+  if (seconds < 7_200) return `${Math.ceil(seconds / 60)} minutes`
+  return `${Math.ceil(seconds / 3_600)} hours`
+}
+
+/** Where a defect is. Leaves the message out: it can hold a private value. */
+export function formatDefect(error: unknown): string {
+  const [name, stack] = error instanceof Error ? [error.name, error.stack ?? ''] : ['Error', '']
+  const frames = stack.split('\n').filter((line) => /^\s+at /.test(line))
+  return [`koko failed unexpectedly (${name}). Please report this:`, ...frames.slice(0, 8)].join('\n')
 }

@@ -1,5 +1,5 @@
 import { Channel, channelDefinitions, forEachChannel } from '@koko/contract'
-import { Advice } from './errors.ts'
+import { UserError } from './errors.ts'
 import { nearMisses } from './near-misses.ts'
 
 export const channelNames = forEachChannel((channel) => channelDefinitions[channel].label)
@@ -17,14 +17,14 @@ export function clockTime(ms: number): string {
   return new Date(ms).toLocaleString('sv-SE')
 }
 
-/** The channel of a name, without regard to case. Throws `Advice` that suggests one; what was typed can be a handle. */
+/** The channel of a name, without regard to case. Throws `UserError` that suggests one; what was typed can be a handle. */
 export function channelNamed(typed: string): Channel {
   const name = typed.trim().toLowerCase()
   const namesOf = (channel: Channel) => [channel, ...channelDefinitions[channel].aliases]
   const found = Channel.options.find((channel) => namesOf(channel).includes(name))
   if (found !== undefined) return found
   const [meant] = nearMisses(name, Channel.options, namesOf)
-  throw new Advice(
+  throw new UserError(
     'There is no such channel.',
     meant === undefined ? `The channel comes first: ${Channel.options.join(', ')}.` : `Did you mean ${meant}?`,
   )

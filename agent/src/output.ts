@@ -1,5 +1,15 @@
 import { stripVTControlCharacters, styleText } from 'node:util'
-import type { Style } from './commands/define-command.ts'
+
+/** How text looks in a terminal; unchanged where colours are off. */
+export interface Style {
+  bold: (text: string) => string
+  dim: (text: string) => string
+  good: (text: string) => string
+  bad: (text: string) => string
+  warn: (text: string) => string
+  /** Columns of the terminal, or 80. */
+  width: number
+}
 
 type Format = Parameters<typeof styleText>[0]
 

@@ -1,9 +1,8 @@
 import type * as Prompts from '@clack/prompts'
 import type { Readable, Writable } from 'node:stream'
-import { Advice } from './errors.ts'
-import type { Style } from './commands/define-command.ts'
+import { UserError } from './errors.ts'
 import type { Ask, Choice, Context, Progress, TextQuestion } from './context.ts'
-import { plain } from './output.ts'
+import { plain, type Style } from './output.ts'
 
 /** Shows progress. */
 export interface Reporter {
@@ -54,7 +53,7 @@ export function createAsk(streams: { input: Readable; output: Writable; signal: 
   async function answered<T>(question: (prompts: typeof Prompts) => Promise<T>): Promise<Exclude<T, symbol>> {
     clear()
     const answer = await question(await import('@clack/prompts'))
-    if (typeof answer === 'symbol') throw new Advice('Stopped.', 'What was answered so far was not kept.')
+    if (typeof answer === 'symbol') throw new UserError('Stopped.', 'What was answered so far was not kept.')
     return answer as Exclude<T, symbol>
   }
 

@@ -2,7 +2,7 @@ import { afterAll } from '@jest/globals'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { Advice } from '../src/errors.ts'
+import { UserError } from '../src/errors.ts'
 import type { Ask, Context, Progress } from '../src/context.ts'
 import { openHome } from '../src/home/home.ts'
 import type { TestDirectory } from '../../testing/directory.ts'
@@ -91,7 +91,7 @@ export async function createTestContext({
     progress: [],
     opened: [],
     paused: [],
-    stop: () => abort.abort(new Advice('Stopped.', 'Run it again.')),
+    stop: () => abort.abort(new UserError('Stopped.', 'Run it again.')),
   }
   if (answers !== undefined) context.ask = createAsk(context)
   return context
@@ -109,7 +109,7 @@ function createAsk(context: TestContext): Ask {
       if (next === undefined) throw new Error(`nobody expected to be asked: ${message}`)
       const [expected, answer] = next
       if (!message.includes(expected)) throw new Error(`expected to be asked "${expected}", and not: ${message}`)
-      if (answer === leaves) throw new Advice('You left.', 'Run it again.')
+      if (answer === leaves) throw new UserError('You left.', 'Run it again.')
       if (!isAnswer(answer)) throw new Error(`this is no answer to: ${message}`)
       const refusal = validate(answer)
       if (refusal === undefined) return Promise.resolve(answer)

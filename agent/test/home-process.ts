@@ -1,7 +1,7 @@
 // A process at work in a home: what the tests of the home start, and kill.
 import { once } from 'node:events'
 import { createInterface } from 'node:readline'
-import { Advice } from '../src/errors.ts'
+import { UserError } from '../src/errors.ts'
 import { openHome } from '../src/home/home.ts'
 import { counterFile, homeOf, writeHome } from './home-values.ts'
 
@@ -51,7 +51,7 @@ switch (task) {
     }
     for (const [name, deed] of Object.entries(deeds)) {
       const outcome = await deed().catch((error: unknown) => {
-        if (error instanceof Advice) return { advice: error.message }
+        if (error instanceof UserError) return { advice: error.message }
         throw error
       })
       say(JSON.stringify({ [name]: outcome ?? 'done' }))

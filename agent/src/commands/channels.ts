@@ -1,13 +1,14 @@
-import { Channel, DirectoryError, isOnline, type Unlinks } from '@koko/contract'
+import { Channel, isOnline, type Unlinks } from '@koko/contract'
 import * as z from 'zod'
-import { Advice } from '../errors.ts'
+import { userErrorOf } from '../errors.ts'
 import { channelNames, clockTime, givesAway } from '../labels.ts'
-import { defineCommand, type Style } from './define-command.ts'
+import { defineCommand } from './define-command.ts'
 import type { Context } from '../context.ts'
-import { adviceOf, directoryOf } from '../directory/session.ts'
+import { directoryOf } from '../directory/session.ts'
 import { agentFile, handlesFile } from '../home/files.ts'
 import { readablePublished } from '../operations/change-listing.ts'
-import { columns } from '../output.ts'
+import { columns, type Style } from '../output.ts'
+import type { Problem } from '../problem.ts'
 import { readStored } from '../operations/stored-documents.ts'
 
 export interface ChannelStanding {
@@ -30,7 +31,7 @@ export interface ChannelsStanding {
   /** When that was; null where nobody told. */
   asOfMs: number | null
   /** Why the directory did not tell. */
-  problem: { message: string; next: string } | null
+  problem: Problem | null
   channels: ChannelStanding[]
 }
 
@@ -89,9 +90,8 @@ async function seenBy(context: Context): Promise<Seen> {
     return { source: 'directory', asOfMs, problem: null, listing, isOnline: isSeen, unlinks }
   } catch (error) {
     context.signal.throwIfAborted()
-    const advice = error instanceof DirectoryError ? adviceOf(error) : error
-    if (!(advice instanceof Advice)) throw error
-    const problem = { message: advice.message, next: advice.next }
+    const problem = userErrorOf(error)?.problem
+    if (problem === undefined) throw error
     const published = await readablePublished(context.home)
     if (published === undefined) return { ...nothing, source: 'nobody', listing: undefined, problem }
     const { publishedAtMs, listing, withheld } = published

@@ -1,7 +1,7 @@
-import { Advice } from '../errors.ts'
+import { UserError } from '../errors.ts'
 import type { Context } from '../context.ts'
 
-/** Goes on after a yes, or where `--yes` stands for it; throws `Advice` otherwise. */
+/** Goes on after a yes, or where `--yes` stands for it; throws `UserError` otherwise. */
 export async function confirm(context: Context, { yes, message }: { yes: boolean; message: string }): Promise<void> {
   if (yes) return
   if (context.ask === undefined) throw unasked()
@@ -21,10 +21,10 @@ export async function confirmTyped(
   })
 }
 
-function unasked(): Advice {
-  return new Advice('This needs a yes, and there is nobody to ask.', 'Give --yes.')
+function unasked(): UserError {
+  return new UserError('This needs a yes, and there is nobody to ask.', 'Give --yes.')
 }
 
-function declined(): Advice {
-  return new Advice('Nothing was done.', 'Run it again when you want it.')
+function declined(): UserError {
+  return new UserError('Nothing was done.', 'Run it again when you want it.')
 }

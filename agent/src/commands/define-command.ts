@@ -1,17 +1,7 @@
 import type * as z from 'zod'
-import { Advice } from '../errors.ts'
+import { UserError } from '../errors.ts'
 import type { Context } from '../context.ts'
-
-/** How a text looks in a terminal; where colours are off, as it is. */
-export interface Style {
-  bold: (text: string) => string
-  dim: (text: string) => string
-  good: (text: string) => string
-  bad: (text: string) => string
-  warn: (text: string) => string
-  /** Columns of the terminal, or 80. */
-  width: number
-}
+import type { Style } from '../output.ts'
 
 export interface Outcome {
   /** What `--json` prints. */
@@ -45,7 +35,7 @@ export function defineCommand<Options extends z.ZodType, Value>({
   return {
     async call(context, input) {
       const parsed = options.safeParse(input)
-      if (!parsed.success) throw optionAdvice(parsed.error)
+      if (!parsed.success) throw optionError(parsed.error)
       const value = await run(context, parsed.data)
       return { value: json(value), show: (style) => show(value, style), isBad: isBad(value) }
     },
@@ -53,8 +43,8 @@ export function defineCommand<Options extends z.ZodType, Value>({
 }
 
 /** Names the option and what would pass, and never what was given: it can be a handle. */
-function optionAdvice(error: z.ZodError): Advice {
+function optionError(error: z.ZodError): UserError {
   const issue = error.issues[0]
   const name = String(issue?.path[0] ?? '').replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)
-  return new Advice(`${name === '' ? 'The command' : name} ${issue?.message ?? 'is not valid'}.`, 'See `--help`.')
+  return new UserError(`${name === '' ? 'The command' : name} ${issue?.message ?? 'is not valid'}.`, 'See `--help`.')
 }

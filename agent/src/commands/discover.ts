@@ -1,9 +1,9 @@
 import * as z from 'zod'
 import { channelNames } from '../labels.ts'
-import { defineCommand, type Style } from './define-command.ts'
+import { defineCommand } from './define-command.ts'
 import { distanceRules, ruleWords } from '../matching/engine.ts'
 import { discover, type Discovery } from '../operations/discover.ts'
-import { columns } from '../output.ts'
+import { columns, type Style } from '../output.ts'
 import { distanceWords, summaryFields, summaryWords } from '../peer-words.ts'
 
 /** So many matches are shown to people; `--json` has all. */

@@ -1,5 +1,6 @@
 import * as z from 'zod'
-import { defineCommand, type Style } from './define-command.ts'
+import { defineCommand } from './define-command.ts'
+import type { Style } from '../output.ts'
 import type { Context } from '../context.ts'
 import { diagnose, type Check } from '../operations/diagnose.ts'
 

@@ -79,7 +79,7 @@ describe('consent', () => {
   test('is given by options without a terminal; those missing are named', async () => {
     const context = await createTestContext({ directory, env: { KOKO_DIRECTORY: directory.origin } })
     await expect(command.call(context, { acceptTerms: true })).rejects.toMatchObject({
-      next: expect.stringContaining('give --accept-disclaimer --adult.') as unknown,
+      hint: expect.stringContaining('give --accept-disclaimer --adult.') as unknown,
     })
     await command.call(context, { acceptTerms: true, acceptDisclaimer: true, adult: true })
     expect(registered()).toBe(1)
@@ -199,7 +199,7 @@ describe('a second run', () => {
     const context = await createTestContext({ directory })
     await run(context)
     await expect(run(context, { directory: 'https://other.example' })).rejects.toMatchObject({
-      next: expect.stringContaining('KOKO_HOME') as unknown,
+      hint: expect.stringContaining('KOKO_HOME') as unknown,
     })
   })
 

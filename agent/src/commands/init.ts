@@ -1,14 +1,14 @@
 import { RoomName, type Config } from '@koko/contract'
 import * as z from 'zod'
-import { Advice } from '../errors.ts'
-import { defineCommand, type Style } from './define-command.ts'
+import { UserError } from '../errors.ts'
+import { defineCommand } from './define-command.ts'
 import type { Context } from '../context.ts'
 import { anyoneAt, codeOf, directoryOf } from '../directory/session.ts'
 import { agentFile, type Agent } from '../home/files.ts'
 import { forgetAgent } from '../operations/forget-agent.ts'
 import { keepAgent, showRecoveryKey, type RecoveryKey } from '../operations/keep-agent.ts'
 import { chooseOrigin, configAt, requireOrigin } from '../directory/origin.ts'
-import { columns, isoTime } from '../output.ts'
+import { columns, isoTime, type Style } from '../output.ts'
 import { askConsents, register, solve } from '../operations/register.ts'
 
 const Options = z.strictObject({
@@ -66,7 +66,7 @@ function summaryOf({ origin, isEmulated, room, registeredAtMs, termsVersion }: A
 async function already(context: Context, agent: Agent, options: Options): Promise<Initialised> {
   const { home } = context
   if (options.directory !== undefined && requireOrigin(options.directory) !== agent.origin) {
-    throw new Advice(
+    throw new UserError(
       `The agent in ${home.path} is registered in ${agent.origin}.`,
       'For an agent in another directory set KOKO_HOME to another folder.',
     )
@@ -80,7 +80,7 @@ async function renewConsent(context: Context, agent: Agent, options: Options): P
   if (agent.termsVersion === null) return null
   const config = await configAt(context, agent.origin).catch((error: unknown) => {
     // A directory that is down is no reason for a second run to fail.
-    if (error instanceof Advice || codeOf(error) !== undefined) return undefined
+    if (error instanceof UserError || codeOf(error) !== undefined) return undefined
     throw error
   })
   const isNew = config?.projectId === agent.projectId && config.termsVersion !== agent.termsVersion
@@ -103,7 +103,7 @@ async function assertGone(context: Context, agent: Agent): Promise<void> {
     if (codeOf(error) === 'unauthenticated') return
     throw error
   }
-  throw new Advice(
+  throw new UserError(
     `The agent in ${context.home.path} is alive in ${agent.origin}.`,
     'Run `koko unregister` first, or set KOKO_HOME to another folder for a second agent.',
   )
@@ -113,7 +113,7 @@ function chooseRoom(origin: string, { rooms }: Config, wanted: RoomName | undefi
   const names = new Set(rooms.map(({ name }) => name))
   const room = wanted ?? rooms[0]?.name
   if (room !== undefined && names.has(room)) return room
-  throw new Advice(`${origin} has no such room.`, `Its rooms: ${[...names].join(', ')}.`)
+  throw new UserError(`${origin} has no such room.`, `Its rooms: ${[...names].join(', ')}.`)
 }
 
 function emulated(origin: string): string {

@@ -3,7 +3,7 @@ import fc from 'fast-check'
 import { createTestContext, type Answer, type TestContext } from '../../test/context.ts'
 import { createTestDirectory, type TestDirectory } from '../../../testing/directory.ts'
 import { setUpAgent } from '../../test/agents.ts'
-import { Advice } from '../errors.ts'
+import { UserError } from '../errors.ts'
 import { handlesFile } from '../home/files.ts'
 import { styleOf } from '../output.ts'
 import { command } from './link.ts'
@@ -60,7 +60,7 @@ describe('WhatsApp', () => {
   })
 
   test('is not kept without a yes', async () => {
-    await expect(run('whatsapp', '+12025550123')).rejects.toMatchObject({ next: expect.stringContaining('--yes') })
+    await expect(run('whatsapp', '+12025550123')).rejects.toMatchObject({ hint: expect.stringContaining('--yes') })
     await expect(run('whatsapp', '+12025550123', {}, await answering([['Keep', false]]))).rejects.toThrow('Nothing')
     expect(await kept()).toBeUndefined()
     await run('whatsapp', '+12025550123', { yes: true })
@@ -93,9 +93,9 @@ describe('what nearly passes', () => {
   })
 
   test('of a channel is suggested by its name', async () => {
-    await expect(run('telegramm', 'alice_a')).rejects.toMatchObject({ next: 'Did you mean telegram?' })
+    await expect(run('telegramm', 'alice_a')).rejects.toMatchObject({ hint: 'Did you mean telegram?' })
     await expect(run('alice_a', 'telegram')).rejects.toMatchObject({
-      next: 'The channel comes first: whatsapp, telegram, discord, slack.',
+      hint: 'The channel comes first: whatsapp, telegram, discord, slack.',
     })
     expect((await run('TG', 'alice_a')).value).toMatchObject({ channel: 'telegram' })
   })
@@ -111,8 +111,8 @@ test('no error repeats what was typed', async () => {
         try {
           await run(to, text)
         } catch (error) {
-          if (!(error instanceof Advice)) throw error
-          expect(`${error.message} ${error.next}`).not.toContain(text)
+          if (!(error instanceof UserError)) throw error
+          expect(`${error.message} ${error.hint}`).not.toContain(text)
         }
       },
     ),

@@ -1,8 +1,9 @@
 import type { Channel } from '@koko/contract'
 import * as z from 'zod'
-import { Advice } from '../errors.ts'
+import { UserError } from '../errors.ts'
 import { channelNamed, channelNames, givesAway } from '../labels.ts'
-import { defineCommand, type Style } from './define-command.ts'
+import { defineCommand } from './define-command.ts'
+import type { Style } from '../output.ts'
 import type { Context } from '../context.ts'
 import { agentFile, handlesFile } from '../home/files.ts'
 import { readablePublished } from '../operations/change-listing.ts'
@@ -61,7 +62,7 @@ export async function link(
   }
 }
 
-/** The handle in its one form; or the near one that the operator says was meant. Throws `Advice` without the handle. */
+/** The handle in its one form; or the near one that the operator says was meant. Throws `UserError` without the handle. */
 async function handleOf({ ask }: Context, channel: Channel, typed: string): Promise<string> {
   const normalised = normaliseHandle(channel, typed)
   if ('handle' in normalised) return normalised.handle
@@ -70,7 +71,7 @@ async function handleOf({ ask }: Context, channel: Channel, typed: string): Prom
     ask.say(`A handle of ${channelNames[channel]} ${because}.`)
     if (await ask.confirm({ message: `Did you mean ${suggestion}?`, initial: true })) return suggestion
   }
-  throw new Advice(
+  throw new UserError(
     `A handle of ${channelNames[channel]} ${because}.`,
     hint ?? 'What was typed nearly passes: bring it into that form. In a terminal the nearest one is suggested.',
   )
@@ -84,7 +85,7 @@ async function askFor(
   const name = channelNames[channel]
   if (ask === undefined) {
     if (channel !== 'whatsapp') return
-    throw new Advice(
+    throw new UserError(
       'On WhatsApp the handle is the phone number, and every listed agent of the room can read it.',
       'Give --yes, or link another channel: a Telegram username does not show a number.',
     )
@@ -95,7 +96,7 @@ async function askFor(
   // What is kept as it was typed needs no question; the number that leads to everything else does.
   if (channel !== 'whatsapp' && handle === typed && !replaces) return
   if (await ask.confirm({ message: `Keep ${handle} for ${name}?`, initial: channel !== 'whatsapp' })) return
-  throw new Advice('Nothing was kept.', 'Run it again when you want it.')
+  throw new UserError('Nothing was kept.', 'Run it again when you want it.')
 }
 
 const fictionalOnly = 'This directory runs under emulators: fictional numbers only.'

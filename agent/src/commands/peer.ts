@@ -1,9 +1,9 @@
 import * as z from 'zod'
 import { channelNames } from '../labels.ts'
-import { defineCommand, type Style } from './define-command.ts'
+import { defineCommand } from './define-command.ts'
 import { ruleWords } from '../matching/engine.ts'
 import { askForPeer, type AskedPeer } from '../operations/discover.ts'
-import { columns } from '../output.ts'
+import { columns, type Style } from '../output.ts'
 import { distanceWords, summaryFields, summaryWords } from '../peer-words.ts'
 
 export const command = defineCommand({

@@ -87,10 +87,10 @@ test('an option changes its field alone', async () => {
 
 test('where there is nobody to ask, every option that is missing is named at once', async () => {
   await expect(run({ action: 'edit', age: '34', ageMin: '28' })).rejects.toMatchObject({
-    next: 'Give --gender, --seeking, --age-max, --place (or --at, or --area), --max-distance, --intent too.',
+    hint: 'Give --gender, --seeking, --age-max, --place (or --at, or --area), --max-distance, --intent too.',
   })
   await run(flags)
-  await expect(run({ action: 'edit' })).rejects.toMatchObject({ next: expect.stringContaining('--gender') })
+  await expect(run({ action: 'edit' })).rejects.toMatchObject({ hint: expect.stringContaining('--gender') })
 })
 
 test.each([
@@ -107,7 +107,7 @@ test.each([
   [{ area: 'gcpv', at: '51.5,-0.1' }, '--place, --at and --area say the same in three ways.'],
 ])('an option that does not pass changes nothing, and what would pass is said: %j', async (options, message) => {
   await run(flags)
-  await expect(run(options)).rejects.toMatchObject({ name: 'Advice', message })
+  await expect(run(options)).rejects.toMatchObject({ name: 'UserError', message })
   expect(await kept()).toEqual(profile)
 })
 
@@ -132,13 +132,13 @@ describe('of a place', () => {
 
   test('a city that several have, or none, is asked about by name', async () => {
     await expect(areaOf({ place: 'London' })).rejects.toMatchObject({
-      next: 'Name the country too: "London, Canada" or "London, United Kingdom".',
+      hint: 'Name the country too: "London, Canada" or "London, United Kingdom".',
     })
     await expect(areaOf({ place: 'Brelin' })).rejects.toMatchObject({
-      next: expect.stringMatching(/^Did you mean "Berlin, Germany"/),
+      hint: expect.stringMatching(/^Did you mean "Berlin, Germany"/),
     })
-    await expect(areaOf({ place: 'Xyzzyville' })).rejects.toMatchObject({ next: expect.stringContaining('--at') })
-    await expect(areaOf({ at: 'here' })).rejects.toMatchObject({ next: 'Write it like 51.5,-0.1.' })
+    await expect(areaOf({ place: 'Xyzzyville' })).rejects.toMatchObject({ hint: expect.stringContaining('--at') })
+    await expect(areaOf({ at: 'here' })).rejects.toMatchObject({ hint: 'Write it like 51.5,-0.1.' })
     const asked = await answering([['Which of them?', 'London, Canada']])
     await run({ ...withoutArea, place: 'London' }, asked)
     expect((await kept())?.area).toMatch(/^dpw/)

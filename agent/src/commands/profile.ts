@@ -15,11 +15,11 @@ import {
   type Room,
 } from '@koko/contract'
 import * as z from 'zod'
-import { Advice } from '../errors.ts'
-import { defineCommand, type Style } from './define-command.ts'
+import { UserError } from '../errors.ts'
+import { defineCommand } from './define-command.ts'
 import type { Ask, Context } from '../context.ts'
 import { privateDealbreakers } from '../home/files.ts'
-import { columns } from '../output.ts'
+import { columns, type Style } from '../output.ts'
 import { findPlaces, placeName, positionOf, sizeInWords, usualCell } from '../matching/places.ts'
 import { editProfile, missingFields, noDealbreakers, readProfile, roomOf, type Values } from '../operations/profile.ts'
 
@@ -167,12 +167,12 @@ async function editsOf(
 ): Promise<Edits> {
   const room = rooms[roomName]
   if ([place, at, area].filter((each) => each !== undefined).length > 1) {
-    throw new Advice('--place, --at and --area say the same in three ways.', 'Give one of them.')
+    throw new UserError('--place, --at and --area say the same in three ways.', 'Give one of them.')
   }
   const own = new Set(optionsOf(room).map(({ key }) => key))
   const foreign = Object.keys(options).find((key) => !own.has(key))
   if (foreign !== undefined) {
-    throw new Advice(`The room ${roomName} has no --${kebabCase(foreign)}.`, 'See `koko profile --help`.')
+    throw new UserError(`The room ${roomName} has no --${kebabCase(foreign)}.`, 'See `koko profile --help`.')
   }
   const point =
     place !== undefined ? await pointOfPlace(place, ask) : at !== undefined ? pointOfPosition(at) : undefined
@@ -231,11 +231,11 @@ function typedValue(field: Field, text: string): FieldValue {
   }
 }
 
-/** The value of a typed option. Throws `Advice` that names the option, and never what was typed. */
+/** The value of a typed option. Throws `UserError` that names the option, and never what was typed. */
 function readTyped(option: string, field: Field, text: string): FieldValue {
   const value = typedValue(field, text)
   const wrong = wrongWith(field, value)
-  if (wrong !== undefined) throw new Advice(`${option} ${wrong}.`, 'See `--help`.')
+  if (wrong !== undefined) throw new UserError(`${option} ${wrong}.`, 'See `--help`.')
   return value
 }
 
@@ -252,9 +252,9 @@ function wrongWith(field: Field, value: FieldValue, least?: number): string | un
 
 function coarsened(area: Area | undefined, coarse: number | undefined): Area | undefined {
   if (coarse === undefined) return area
-  if (area === undefined) throw new Advice('--coarse goes with a place.', 'Give --place, --at or --area too.')
+  if (area === undefined) throw new UserError('--coarse goes with a place.', 'Give --place, --at or --area too.')
   if (area.length < coarse) {
-    throw new Advice('A cell can be made coarser, and not finer.', 'Give --place or --at too: no position is kept.')
+    throw new UserError('A cell can be made coarser, and not finer.', 'Give --place or --at too: no position is kept.')
   }
   return area.slice(0, coarse)
 }
@@ -262,16 +262,16 @@ function coarsened(area: Area | undefined, coarse: number | undefined): Area | u
 function pointOfPosition(typed: string): Point {
   const point = positionOf(typed)
   if (point !== undefined) return point
-  throw new Advice('--at must be a latitude and a longitude in degrees.', 'Write it like 51.5,-0.1.')
+  throw new UserError('--at must be a latitude and a longitude in degrees.', 'Write it like 51.5,-0.1.')
 }
 
 async function pointOfPlace(typed: string, ask: Ask | undefined): Promise<Point> {
   const { places, suggestions } = findPlaces(typed)
   const [place, ...others] = places
-  if (place === undefined) throw new Advice('The list has no city of that name.', meant(suggestions.map(placeName)))
+  if (place === undefined) throw new UserError('The list has no city of that name.', meant(suggestions.map(placeName)))
   if (others.length === 0) return place
   if (ask === undefined) {
-    throw new Advice('Several cities have that name.', `Name the country too: ${anyOf(places.map(placeName))}.`)
+    throw new UserError('Several cities have that name.', `Name the country too: ${anyOf(places.map(placeName))}.`)
   }
   return choosePlace(ask, places)
 }
@@ -437,7 +437,7 @@ function sentence(problem: string | undefined): string | undefined {
   return problem === undefined ? undefined : `It ${problem}.`
 }
 
-function unasked({ fields }: Room, open: readonly string[], hasProfile: boolean): Advice {
+function unasked({ fields }: Room, open: readonly string[], hasProfile: boolean): UserError {
   const names = open
     .map((name) => {
       const field = fields[name]
@@ -446,8 +446,8 @@ function unasked({ fields }: Room, open: readonly string[], hasProfile: boolean)
     })
     .join(', ')
   return hasProfile
-    ? new Advice('There is nobody to ask.', `Name what changes: ${names}.`)
-    : new Advice('A profile needs all its fields, and there is nobody to ask for them.', `Give ${names} too.`)
+    ? new UserError('There is nobody to ask.', `Name what changes: ${names}.`)
+    : new UserError('A profile needs all its fields, and there is nobody to ask for them.', `Give ${names} too.`)
 }
 
 function show({ room: roomName, profile, dealbreakers, isWritten, isCoarse }: KeptProfile, style: Style): string {

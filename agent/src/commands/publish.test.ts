@@ -81,19 +81,19 @@ test('a dry run shows the very bytes that a publish then sends, asks nobody, and
 
 test('a dry run needs no agent, but a profile and a handle', async () => {
   const fresh = await createTestContext({ directory })
-  await expect(previewPublish(fresh)).rejects.toMatchObject({ next: 'Run `koko profile edit`.' })
+  await expect(previewPublish(fresh)).rejects.toMatchObject({ hint: 'Run `koko profile edit`.' })
   await fresh.home.change((files) =>
     files.write(profileFile, { room: 'dating', profile: profileIn('gcpv'), dealbreakers: { onlyIntents: [] } }),
   )
-  await expect(previewPublish(fresh)).rejects.toMatchObject({ next: 'Run `koko link <channel> <handle>`.' })
+  await expect(previewPublish(fresh)).rejects.toMatchObject({ hint: 'Run `koko link <channel> <handle>`.' })
   await keepHandles(fresh, { telegram })
   expect(await previewPublish(fresh)).toMatchObject({ newHandles: ['telegram'] })
-  await expect(publish(fresh, yes)).rejects.toMatchObject({ next: expect.stringContaining('koko init') })
+  await expect(publish(fresh, yes)).rejects.toMatchObject({ hint: expect.stringContaining('koko init') })
 })
 
 describe('without a yes', () => {
   test('nothing is sent where there is nobody to ask and no --yes', async () => {
-    await expect(command.call(context, {})).rejects.toMatchObject({ next: expect.stringContaining('--yes') })
+    await expect(command.call(context, {})).rejects.toMatchObject({ hint: expect.stringContaining('--yes') })
     await expect(command.call(await answering([['Publish', false]]), {})).rejects.toThrow('no handle is left')
     expect(sent('publishProfile')).toHaveLength(0)
     await command.call(context, { yes: true })
@@ -224,9 +224,9 @@ test('where the directory refuses, or cannot be asked, what was known of the lis
 test('a handle that the host took down is named by its channel, with two ways on', async () => {
   await takeDownHandle(directory.world.ports, { channel: 'whatsapp', handle: whatsapp }, directory.clock.now())
   await expect(publish(context, yes)).rejects.toMatchObject({
-    name: 'Advice',
+    name: 'UserError',
     message: expect.stringMatching(/^(?!.*2025550123).*WhatsApp/),
-    next: expect.stringContaining('koko unlink whatsapp'),
+    hint: expect.stringContaining('koko unlink whatsapp'),
   })
 })
 

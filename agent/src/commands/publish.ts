@@ -1,13 +1,13 @@
 import { Channel, DirectoryError, publishInput, type Listing, type RoomName } from '@koko/contract'
 import * as z from 'zod'
-import { Advice } from '../errors.ts'
+import { UserError } from '../errors.ts'
 import { channelNames, clockTime, givesAway, inWords } from '../labels.ts'
-import { defineCommand, type Style } from './define-command.ts'
+import { defineCommand } from './define-command.ts'
 import type { Context } from '../context.ts'
 import { openDirectory } from '../directory/session.ts'
 import { agentFile, handlesFile, publishedFile, type Handles } from '../home/files.ts'
 import { changeListing, readablePublished } from '../operations/change-listing.ts'
-import { columns } from '../output.ts'
+import { columns, type Style } from '../output.ts'
 import {
   bytesOf,
   planPublish,
@@ -143,9 +143,9 @@ export async function publish(
 
 async function readKept(home: Pick<Context['home'], 'read'>, room: RoomName) {
   const [kept, handles] = [await readProfile(home, room), (await home.read(handlesFile)) ?? {}]
-  if (kept === undefined) throw new Advice('There is no profile yet.', 'Run `koko profile edit`.')
+  if (kept === undefined) throw new UserError('There is no profile yet.', 'Run `koko profile edit`.')
   if (Object.keys(handlesOf(handles)).length === 0) {
-    throw new Advice('There is no handle yet, and peers could not reach you.', 'Run `koko link <channel> <handle>`.')
+    throw new UserError('There is no handle yet, and peers could not reach you.', 'Run `koko link <channel> <handle>`.')
   }
   return { profile: kept.profile, handles }
 }
@@ -182,17 +182,20 @@ function assertPasses(room: RoomName, input: PublishInput): void {
   const [issue] = result.error.issues
   const at = issue?.path.map(String) ?? []
   const next = at[0] === 'channels' ? `Run \`koko link ${at[1] ?? '<channel>'} <handle>\`.` : 'Run `koko profile edit`.'
-  throw new Advice(`What is kept here cannot be published: ${at.join('.')} ${issue?.message ?? 'is not valid'}.`, next)
+  throw new UserError(
+    `What is kept here cannot be published: ${at.join('.')} ${issue?.message ?? 'is not valid'}.`,
+    next,
+  )
 }
 
-function refusedHandle(error: unknown): Advice | undefined {
+function refusedHandle(error: unknown): UserError | undefined {
   if (!(error instanceof DirectoryError) || error.code !== 'invalid-argument') return undefined
   const refused = Channel.options.filter((channel) => {
     return Array.isArray(error.details) && error.details.some(({ path }) => path === `channels.${channel}`)
   })
   const [channel] = refused
   if (channel === undefined) return undefined
-  return new Advice(
+  return new UserError(
     `The directory refuses the handle of ${inWords(refused)}: its host has taken it down, or asks for another form.`,
     `Nothing was published. \`koko unlink ${channel}\` leaves it out, \`koko link ${channel} <handle>\` takes another.`,
     { cause: error },
@@ -204,7 +207,7 @@ function consentOf({ ask }: Context, yes: boolean): Required<PublishConsent> {
     async agree(newHandles, { input }) {
       if (yes) return true
       if (ask === undefined) {
-        throw new Advice(
+        throw new UserError(
           `You have not agreed yet to publish ${inWords(newHandles)}.`,
           'Look with `koko publish --dry-run`, then give --yes.',
         )
@@ -231,9 +234,9 @@ function consentOf({ ask }: Context, yes: boolean): Required<PublishConsent> {
   }
 }
 
-function unpublished({ state, channels }: Exclude<Publication, { state: 'published' }>): Advice {
+function unpublished({ state, channels }: Exclude<Publication, { state: 'published' }>): UserError {
   return state === 'not agreed'
-    ? new Advice(
+    ? new UserError(
         channels.length === 0
           ? 'Nothing was published: every channel that is kept here was taken back.'
           : 'Nothing was published: no handle is left that you agreed to.',
@@ -241,7 +244,7 @@ function unpublished({ state, channels }: Exclude<Publication, { state: 'publish
           ? 'Only the settings page allows one again: `koko settings`.'
           : 'Run `koko publish` again when you want it.',
       )
-    : new Advice(
+    : new UserError(
         `Nothing was published: ${inWords(channels)} would have left your listing.`,
         'Agree to the new handle with `koko publish`, give one with `koko link`, or take the channel back with `koko unlink`.',
       )

@@ -128,7 +128,7 @@ describe('a home where an agent lives', () => {
     const options = { directory: directory.origin, agent: agent.agentId }
     const piped = await createTestContext({ directory, home, input: agent.secret })
     await expect(command.call(piped, options)).rejects.toMatchObject({
-      next: expect.stringContaining('KOKO_HOME') as unknown,
+      hint: expect.stringContaining('KOKO_HOME') as unknown,
     })
     const refusing = await createTestContext({ directory, home, answers: [['Replace it', false]] })
     await expect(command.call(refusing, options)).rejects.toThrow('Nothing was done')

@@ -1,8 +1,8 @@
 import { AgentId, Channel } from '@koko/contract'
 import { isDeepStrictEqual } from 'node:util'
 import * as z from 'zod'
-import { Advice } from '../errors.ts'
-import { defineCommand, type Style } from './define-command.ts'
+import { UserError } from '../errors.ts'
+import { defineCommand } from './define-command.ts'
 import { confirm } from './confirm.ts'
 import type { Context } from '../context.ts'
 import { codeOf, directoryOf } from '../directory/session.ts'
@@ -10,7 +10,7 @@ import { Agent, agentFile, handlesFile, profileFile, publishedFile, type Handles
 import { forgetAgent } from '../operations/forget-agent.ts'
 import type { Files, HomeFile } from '../home/home.ts'
 import { chooseOrigin, configAt } from '../directory/origin.ts'
-import { columns } from '../output.ts'
+import { columns, type Style } from '../output.ts'
 import { isThere } from '../home/is-there.ts'
 import { planRestoration, type Restoration } from '../operations/restore-plan.ts'
 import { withoutAgreement } from '../operations/unlink-progress.ts'
@@ -50,7 +50,7 @@ export async function restore(context: Context, options: Options): Promise<Resto
     .client.call('exportAgent', {})
     .catch((cause: unknown) => {
       if (codeOf(cause) !== 'unauthenticated') throw cause
-      throw new Advice(
+      throw new UserError(
         'The directory knows no agent with this id and secret. Nothing was changed here.',
         'Check both, and the directory. An agent that is not seen for 30 days is removed: then run `koko init`.',
         { cause },
@@ -66,7 +66,7 @@ export async function restore(context: Context, options: Options): Promise<Resto
       const current = await files.read(agentFile)
       if (current !== undefined && current.agentId !== agentId) {
         if (current.agentId !== former?.agentId) {
-          throw new Advice('Another agent moved in here meanwhile.', 'Run it again.')
+          throw new UserError('Another agent moved in here meanwhile.', 'Run it again.')
         }
         await forgetAgent(files)
       }
@@ -116,7 +116,7 @@ async function write(files: Files, agent: Agent, { listed }: Restoration): Promi
 }
 
 function ignoreDamage(error: unknown): undefined {
-  if (!(error instanceof Advice)) throw error
+  if (!(error instanceof UserError)) throw error
 }
 
 /**
@@ -136,7 +136,7 @@ async function chooseAgentId(
   if (option !== undefined) return option
   if (ask === undefined) {
     if (initial !== undefined) return initial
-    throw new Advice('No agent is named.', 'Give --agent <id>.')
+    throw new UserError('No agent is named.', 'Give --agent <id>.')
   }
   return ask.text({
     message: "The agent's id?",
@@ -149,7 +149,7 @@ async function chooseAgentId(
 async function assertMayReplace(context: Context, former: Agent): Promise<void> {
   const what = `Agent ${former.agentId} of ${former.origin} lives in ${context.home.path}`
   if (context.ask === undefined) {
-    throw new Advice(`${what}.`, 'Set KOKO_HOME to another folder, or run this in a terminal to replace it.')
+    throw new UserError(`${what}.`, 'Set KOKO_HOME to another folder, or run this in a terminal to replace it.')
   }
   await confirm(context, {
     yes: false,
@@ -175,7 +175,10 @@ async function readSecret({ ask, readInput, report, signal }: Context): Promise<
   const read = (await untilAborted(signal, readInput())).trim()
   const problem = problemOf(read)
   if (problem === undefined) return read
-  throw new Advice(`The secret ${problem}.`, 'Give it on the standard input, such as `koko restore … < secret-file`.')
+  throw new UserError(
+    `The secret ${problem}.`,
+    'Give it on the standard input, such as `koko restore … < secret-file`.',
+  )
 }
 
 function show({ agentId, origin, room, isEmulated, isListed, keptIn, written }: Restored, style: Style): string {

@@ -31,7 +31,7 @@ test('replaces the secret: the new one is kept and shown, the old one opens noth
 })
 
 test('asks first, and needs --yes where there is nobody to ask', async () => {
-  await expect(command.call(context, {})).rejects.toMatchObject({ next: 'Give --yes.' })
+  await expect(command.call(context, {})).rejects.toMatchObject({ hint: 'Give --yes.' })
   const answering = (answers: Answer[]) => createTestContext({ directory, home: context.home.path, answers })
   await expect(command.call(await answering([['Replace', false]]), {})).rejects.toThrow('Nothing was done')
   expect(await keptAgent(context)).toEqual(agent)
@@ -92,7 +92,7 @@ describe('an answer that never comes', () => {
     lose(true)
     await expect(rotate(context, { yes: true })).rejects.toMatchObject({
       message: expect.stringContaining('lost') as unknown,
-      next: expect.stringContaining('koko init --again') as unknown,
+      hint: expect.stringContaining('koko init --again') as unknown,
     })
     directory.intercept = (_, answer) => answer()
     const again = { acceptTerms: true, acceptDisclaimer: true, adult: true, again: true }
@@ -105,7 +105,7 @@ describe('an answer that never comes', () => {
     })
     await expect(rotate(context, { yes: true })).rejects.toMatchObject({
       message: expect.stringContaining('not known') as unknown,
-      next: expect.stringContaining('koko doctor') as unknown,
+      hint: expect.stringContaining('koko doctor') as unknown,
     })
     expect(await keptAgent(context)).toEqual(agent)
   })

@@ -1,7 +1,8 @@
 import { DirectoryError } from '@koko/contract'
 import * as z from 'zod'
-import { Advice } from '../errors.ts'
-import { defineCommand, type Style } from './define-command.ts'
+import { UserError } from '../errors.ts'
+import { defineCommand } from './define-command.ts'
+import type { Style } from '../output.ts'
 import { confirm } from './confirm.ts'
 import type { Context } from '../context.ts'
 import { codeOf, directoryOf, openDirectory } from '../directory/session.ts'
@@ -45,25 +46,25 @@ function mayHaveReplaced(error: unknown): boolean {
 }
 
 /** Which secret is good now, when nobody heard what became of the new one: the old one tells. */
-async function adviceAfterLoss(context: Context, agent: Agent, cause: unknown): Promise<Advice> {
+async function adviceAfterLoss(context: Context, agent: Agent, cause: unknown): Promise<UserError> {
   try {
     await directoryOf(context, agent).signIn()
   } catch (error) {
     if (!(error instanceof DirectoryError)) throw error
     if (error.code !== 'unauthenticated') {
-      return new Advice(
+      return new UserError(
         'The directory did not answer: whether the secret was replaced is not known. The old one is kept here.',
         'Run `koko doctor` when the directory answers: it tells whether the old secret is still good.',
         { cause },
       )
     }
-    return new Advice(
+    return new UserError(
       `The secret was replaced, and the answer with the new one was lost: agent ${agent.agentId} is out of your reach.`,
       'Ask the host of the directory for `npm run takedown -- --agent <id> --listing-only`, then run `koko init --again`. Unseen it goes offline in 60 hours, and is removed after 30 days.',
       { cause },
     )
   }
-  return new Advice(
+  return new UserError(
     'The directory did not answer, and the old secret is still good.',
     'Run `koko rotate` again later.',
     {

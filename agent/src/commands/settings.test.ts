@@ -67,6 +67,6 @@ test('prints a link as the address it is, whatever a directory writes into it', 
 test('needs an agent', async () => {
   const context = await createTestContext({ directory })
   await expect(command.call(context, {})).rejects.toMatchObject({
-    next: expect.stringContaining('koko init') as unknown,
+    hint: expect.stringContaining('koko init') as unknown,
   })
 })

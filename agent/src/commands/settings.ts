@@ -1,11 +1,11 @@
 import * as z from 'zod'
 import { renderUnicodeCompact } from 'uqr'
-import { Advice } from '../errors.ts'
-import { defineCommand, type Style } from './define-command.ts'
+import { UserError } from '../errors.ts'
+import { defineCommand } from './define-command.ts'
 import type { Context } from '../context.ts'
 import { openDirectory } from '../directory/session.ts'
 import { isLoopback } from '../directory/network.ts'
-import { isoTime } from '../output.ts'
+import { isoTime, type Style } from '../output.ts'
 
 const Options = z.strictObject({ open: z.boolean().default(true) })
 
@@ -26,7 +26,7 @@ export async function openSettings(context: Context, { open }: z.output<typeof O
   const url = pageOf(given)
   // It is given to the system to open, which would start anything that a scheme stands for.
   if (url === undefined) {
-    throw new Advice('The directory gave a settings link that is no web page.', 'Tell its host. It was not opened.')
+    throw new UserError('The directory gave a settings link that is no web page.', 'Tell its host. It was not opened.')
   }
   return { url, expiresAtMs, opened: open && (await context.openPage(url)) }
 }

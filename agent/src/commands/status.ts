@@ -1,8 +1,8 @@
 import { AgentId, Channel, Milliseconds, RoomName, rooms, type Profile } from '@koko/contract'
 import * as z from 'zod'
-import { Advice } from '../errors.ts'
+import { UserError } from '../errors.ts'
 import { channelNames, clockTime } from '../labels.ts'
-import { defineCommand, type Style } from './define-command.ts'
+import { defineCommand } from './define-command.ts'
 import type { Context } from '../context.ts'
 import {
   Agent,
@@ -18,7 +18,7 @@ import {
   type Published,
 } from '../home/files.ts'
 import type { HomeFile } from '../home/home.ts'
-import { columns } from '../output.ts'
+import { columns, type Style } from '../output.ts'
 import { budgetOn, noPeers, utcDay } from '../matching/peers.ts'
 import { planPublish } from '../operations/publish-plan.ts'
 
@@ -65,8 +65,8 @@ export async function status({ home, nowMs }: Context): Promise<Status> {
     try {
       return await home.read(file)
     } catch (error) {
-      if (!(error instanceof Advice)) throw error
-      problems.push(`${error.message} ${error.next}`)
+      if (!(error instanceof UserError)) throw error
+      problems.push(`${error.message} ${error.hint}`)
       return undefined
     }
   }

@@ -54,18 +54,18 @@ test('takes a channel back after a yes, and reports until no shard holds it', as
 test('leaves all as it is without a yes', async () => {
   await expect(command.call(await answering([['WhatsApp', false]]), { channel: 'whatsapp' })).rejects.toThrow('Nothing')
   await expect(command.call(await answering([['WhatsApp', leaves]]), { channel: 'whatsapp' })).rejects.toThrow('left')
-  await expect(command.call(context, { channel: 'whatsapp' })).rejects.toMatchObject({ next: 'Give --yes.' })
+  await expect(command.call(context, { channel: 'whatsapp' })).rejects.toMatchObject({ hint: 'Give --yes.' })
   expect(sent('unlinkChannel')).toHaveLength(0)
   expect(listed()).toEqual({ telegram, whatsapp })
 })
 
 test('a channel that does not exist is suggested, and what was typed is not repeated', async () => {
   await expect(command.call(context, { channel: 'whatsap', yes: true })).rejects.toMatchObject({
-    next: 'Did you mean whatsapp?',
+    hint: 'Did you mean whatsapp?',
   })
   await expect(command.call(context, { channel: whatsapp, yes: true })).rejects.toMatchObject({
     message: expect.not.stringContaining(whatsapp),
-    next: expect.not.stringContaining(whatsapp),
+    hint: expect.not.stringContaining(whatsapp),
   })
 })
 

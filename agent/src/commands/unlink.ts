@@ -1,14 +1,16 @@
 import { DirectoryError, type Channel } from '@koko/contract'
 import * as z from 'zod'
-import { Advice } from '../errors.ts'
+import { UserError } from '../errors.ts'
 import { channelNamed, channelNames, clockTime } from '../labels.ts'
-import { defineCommand, type Style } from './define-command.ts'
+import { defineCommand } from './define-command.ts'
+import type { Style } from '../output.ts'
 import { confirm } from './confirm.ts'
 import type { Context } from '../context.ts'
 import { codeOf, openDirectory, type Directory } from '../directory/session.ts'
 import { handlesFile, publishedFile } from '../home/files.ts'
 import { changeListing, readablePublished } from '../operations/change-listing.ts'
 import { lockedIfPossible } from '../home/locked-if-possible.ts'
+import type { Problem } from '../problem.ts'
 import { readStored } from '../operations/stored-documents.ts'
 import { progressOf, withoutAgreement, withoutChannel, type Acknowledged } from '../operations/unlink-progress.ts'
 
@@ -20,7 +22,7 @@ export interface Unlinked extends Acknowledged {
   state: 'gone' | 'under way' | 'allowed again'
   goneAtMs: number | null
   /** The channel is taken back, and this home could not be told. */
-  problem?: { message: string; next: string }
+  problem?: Problem
 }
 
 const Options = z.strictObject({
@@ -74,7 +76,7 @@ export async function unlink(
 async function takeBack(context: Context, { client }: Directory, channel: Channel): Promise<Unlinked> {
   const { home } = context
   const acknowledged: Acknowledged[] = []
-  let problem: Advice | undefined
+  let problem: UserError | undefined
   const send = async () => {
     const answer = { ...(await client.call('unlinkChannel', { channel })), channel }
     acknowledged.push(answer)
@@ -90,20 +92,20 @@ async function takeBack(context: Context, { client }: Directory, channel: Channe
       if (before !== undefined) await files.write(publishedFile, withoutChannel(before, answer))
     })
   } catch (error) {
-    if (!(error instanceof Advice)) throw error
+    if (!(error instanceof UserError)) throw error
     problem = error
   }
   const isSent = acknowledged.length > 0
   const answer = acknowledged[0] ?? (await send())
   if (!isSent) {
     // What was published last is not known any more, if the disk lets go of it.
-    await home.change((files) => files.remove(publishedFile)).catch(ignoreAdvice)
+    await home.change((files) => files.remove(publishedFile)).catch(ignoreUserError)
   }
   return {
     ...answer,
     state: 'under way',
     goneAtMs: null,
-    ...(problem === undefined ? {} : { problem: { message: problem.message, next: problem.next } }),
+    ...(problem === undefined ? {} : { problem: problem.problem }),
   }
 }
 
@@ -141,8 +143,8 @@ function passingFailure(error: unknown): undefined {
   if (!(error instanceof DirectoryError) || error.code === 'unauthenticated') throw error
 }
 
-function ignoreAdvice(error: unknown): void {
-  if (!(error instanceof Advice)) throw error
+function ignoreUserError(error: unknown): void {
+  if (!(error instanceof UserError)) throw error
 }
 
 function show({ channel, state, unlinkedAtMs, goneByMs, goneAtMs, problem }: Unlinked, style: Style): string {

@@ -48,7 +48,7 @@ describe('is confirmed', () => {
 
   test('by --yes where there is nobody to ask', async () => {
     const { context } = await createRegistered({ directory })
-    await expect(command.call(context, {})).rejects.toMatchObject({ next: 'Give --yes.' })
+    await expect(command.call(context, {})).rejects.toMatchObject({ hint: 'Give --yes.' })
     expect(deletions()).toBe(0)
     await command.call(context, { yes: true })
     expect(deletions()).toBe(1)
@@ -107,7 +107,7 @@ test('files that cannot be removed are said to be left, with what to do', async 
   }
   await expect(command.call(context, { yes: true })).rejects.toMatchObject({
     message: expect.stringContaining('its files are still here') as unknown,
-    next: expect.stringContaining('koko unregister') as unknown,
+    hint: expect.stringContaining('koko unregister') as unknown,
   })
 })
 
@@ -122,7 +122,7 @@ describe('a home that cannot be written keeps the agent in no listing', () => {
       message: expect.stringContaining(
         'is gone from https://directory.example, and its files are still here',
       ) as unknown,
-      next: expect.stringContaining('Then run `koko unregister` again.') as unknown,
+      hint: expect.stringContaining('Then run `koko unregister` again.') as unknown,
     })
     expect([...directory.world.store.all().keys()].filter((each) => each.startsWith('agents/'))).toEqual([])
     expect(await context.home.read(agentFile)).toEqual(agent)

@@ -1,6 +1,7 @@
 import * as z from 'zod'
-import { Advice } from '../errors.ts'
-import { defineCommand, type Style } from './define-command.ts'
+import { UserError } from '../errors.ts'
+import { defineCommand } from './define-command.ts'
+import type { Style } from '../output.ts'
 import { confirm, confirmTyped } from './confirm.ts'
 import type { Context } from '../context.ts'
 import { codeOf, openDirectory } from '../directory/session.ts'
@@ -75,7 +76,7 @@ async function isRemoved(context: Context): Promise<boolean> {
 /** The operator said yes to this very agent. */
 async function assertSame({ home }: Context, { agentId }: Agent): Promise<void> {
   if ((await home.read(agentFile))?.agentId === agentId) return
-  throw new Advice('Another agent moved in here meanwhile, or this one moved out.', 'Look with `koko status`.')
+  throw new UserError('Another agent moved in here meanwhile, or this one moved out.', 'Look with `koko status`.')
 }
 
 /** `outcome` is what became of the agent in the directory. */
@@ -83,10 +84,10 @@ async function forget({ home }: Context, outcome: string): Promise<void> {
   try {
     await home.change(forgetAgent)
   } catch (cause) {
-    if (!(cause instanceof Advice)) throw cause
-    throw new Advice(
+    if (!(cause instanceof UserError)) throw cause
+    throw new UserError(
       `${outcome}, and its files are still here: ${cause.message}`,
-      `${cause.next} Then run \`koko unregister\` again.`,
+      `${cause.hint} Then run \`koko unregister\` again.`,
       { cause },
     )
   }

@@ -10,7 +10,7 @@ import { createTestContext, freshFolder, type TestContext } from '../../test/con
 import { createTestDirectory, type TestDirectory } from '../../../testing/directory.ts'
 import { fullDisk } from '../../test/disks.ts'
 import type { Context } from '../context.ts'
-import { Advice } from '../errors.ts'
+import { UserError } from '../errors.ts'
 import { command } from '../commands/run.ts'
 import { runDaemon, runParts } from './daemon.ts'
 import { openDirectory } from '../directory/session.ts'
@@ -77,14 +77,14 @@ const isSeen = (nowMs: number) => {
   const listing = stored()
   return listing !== undefined && isOnline(listing, nowMs)
 }
-const adviceOf = (run: Promise<unknown>) =>
+const userErrorFrom = (run: Promise<unknown>) =>
   run.then(
     () => {
       throw new Error('it should have been refused')
     },
     (error: unknown) => {
-      expect(error).toBeInstanceOf(Advice)
-      return error as Advice
+      expect(error).toBeInstanceOf(UserError)
+      return error as UserError
     },
   )
 
@@ -307,7 +307,7 @@ describe('an agent that the directory no longer accepts', () => {
     ['that was removed elsewhere', 'unregisterAgent'],
   ] as const)('%s ends the daemon with what to do', async (_which, name) => {
     const elsewhere = await openDirectory(context)
-    const advice = await adviceOf(
+    const error = await userErrorFrom(
       live([
         30 * second,
         async () => {
@@ -316,7 +316,7 @@ describe('an agent that the directory no longer accepts', () => {
         ...ticks(3 * 24, hour),
       ]),
     )
-    expect(`${advice.message} ${advice.next}`).toContain('koko restore')
+    expect(`${error.message} ${error.hint}`).toContain('koko restore')
     expect(await context.home.lockedBy('daemon')).toBeUndefined()
   })
 
@@ -348,8 +348,10 @@ describe('an agent that the directory no longer accepts', () => {
   })
 
   test('ends the daemon when it was unregistered here', async () => {
-    const advice = await adviceOf(live([30 * second, () => context.home.change(forgetAgent), ...ticks(3, 30 * second)]))
-    expect(advice.message).toContain('is gone')
+    const error = await userErrorFrom(
+      live([30 * second, () => context.home.change(forgetAgent), ...ticks(3, 30 * second)]),
+    )
+    expect(error.message).toContain('is gone')
     expect(existsSync(join(context.home.path, 'daemon.json'))).toBe(false)
   })
 
@@ -381,7 +383,7 @@ describe('one at a time', () => {
     const outcomes = await Promise.allSettled(runs)
     const refused = outcomes.flatMap((outcome) => (outcome.status === 'rejected' ? [outcome.reason as unknown] : []))
     expect(refused).toHaveLength(1)
-    expect(refused[0]).toBeInstanceOf(Advice)
+    expect(refused[0]).toBeInstanceOf(UserError)
     expect(String(refused[0])).toContain(`process ${process.pid}`)
     expect(await context.home.lockedBy('daemon')).toBeUndefined()
   })
@@ -437,16 +439,16 @@ describe('parts of the daemon', () => {
   })
 
   test('all stop when one of them fails', async () => {
-    const fail = () => Promise.reject(new Advice('The part failed.', 'Wait.'))
+    const fail = () => Promise.reject(new UserError('The part failed.', 'Wait.'))
     let isStopped = false
     const stops = async (part: Context) => {
       await untilStopped(part)
       isStopped = true
     }
-    expect((await adviceOf(runParts(context, stops, fail))).message).toBe('The part failed.')
+    expect((await userErrorFrom(runParts(context, stops, fail))).message).toBe('The part failed.')
     expect(isStopped).toBe(true)
     isStopped = false
-    expect((await adviceOf(runParts(context, fail, stops))).message).toBe('The part failed.')
+    expect((await userErrorFrom(runParts(context, fail, stops))).message).toBe('The part failed.')
     expect(isStopped).toBe(true)
   })
 })
@@ -464,15 +466,15 @@ describe('koko run', () => {
   })
 
   test('takes the time of the daily discovery, and refuses an invalid one', async () => {
-    const advice = await adviceOf(command.call(context, { discoverAt: '9 am' }))
-    expect(advice.message).toBe('discover-at must be a time of day from 00:00 to 23:59, such as 09:00.')
+    const error = await userErrorFrom(command.call(context, { discoverAt: '9 am' }))
+    expect(error.message).toBe('discover-at must be a time of day from 00:00 to 23:59, such as 09:00.')
     expect((await command.call(context, { discoverAt: '00:00', once: true })).isBad).toBe(false)
   })
 
   test('without an agent says how to get one, and creates no folder', async () => {
     const home = await freshFolder()
-    const advice = await adviceOf(command.call(await createTestContext({ directory, home }), {}))
-    expect(advice.next).toContain('koko init')
+    const error = await userErrorFrom(command.call(await createTestContext({ directory, home }), {}))
+    expect(error.hint).toContain('koko init')
     expect(existsSync(home)).toBe(false)
   })
 })

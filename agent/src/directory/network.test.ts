@@ -2,7 +2,8 @@ import { beforeEach, describe, expect, test } from '@jest/globals'
 import { createRegistered } from '../../test/agents.ts'
 import { createTestContext, type TestContext } from '../../test/context.ts'
 import { createTestDirectory, type TestDirectory } from '../../../testing/directory.ts'
-import { adviceOf, openDirectory } from './session.ts'
+import { userErrorOf } from '../errors.ts'
+import { openDirectory } from './session.ts'
 import { networkOf } from './network.ts'
 
 let directory: TestDirectory
@@ -46,7 +47,7 @@ describe('an address that was taken over gets no secret', () => {
     answerConfig({ region: 'thief.example/#' })
     const { signIn } = await openDirectory(context)
     const error = await signIn().catch((failure: unknown) => failure)
-    expect(adviceOf(error as never)?.message).toBe('https://directory.example leads to another host, thief.example.')
+    expect(userErrorOf(error)?.message).toBe('https://directory.example leads to another host, thief.example.')
   })
 })
 
@@ -83,8 +84,8 @@ test('what a directory says reaches no terminal as anything but words', async ()
   directory.intercept = () =>
     Promise.resolve(Response.json({ error: { status: 'PERMISSION_DENIED', message: hostile } }, { status: 403 }))
   const error = await (await openDirectory(context)).config().catch((failure: unknown) => failure)
-  const advice = adviceOf(error as never)
-  expect(advice?.message).toMatch(/^[ -~]{1,300}$/)
+  const expected = userErrorOf(error)
+  expect(expected?.message).toMatch(/^[ -~]{1,300}$/)
 })
 
 test('who asks to wait for ever is asked again after a day', async () => {
@@ -98,7 +99,7 @@ test('who asks to wait for ever is asked again after a day', async () => {
       ),
     )
   const error = await (await openDirectory(context)).config().catch((failure: unknown) => failure)
-  expect(adviceOf(error as never)?.next).toBe('Run it again in 24 hours.')
+  expect(userErrorOf(error)?.hint).toBe('Run it again in 24 hours.')
 })
 
 test('a home without an agent asks the directory that is named, and nobody else', async () => {

@@ -1,4 +1,4 @@
-import { Advice } from '../errors.ts'
+import { UserError } from '../errors.ts'
 import type { Context } from '../context.ts'
 
 /** No call waits longer than this for an answer. */
@@ -38,7 +38,7 @@ function assertOwn(url: string, { origin, projectId = '[a-z][a-z0-9-]*' }: Place
   const isOwn = asked === origin || isLoopback(hostname)
   const isGoogles = protocol === 'https:' && (signInHosts.includes(hostname) || functionsHost.test(hostname))
   if (isOwn || isGoogles) return
-  throw new Advice(`${origin} leads to another host, ${hostname}.`, 'Ask its host. Nothing was sent there.')
+  throw new UserError(`${origin} leads to another host, ${hostname}.`, 'Ask its host. Nothing was sent there.')
 }
 
 /** An answer that breaks off where it is longer than any answer is. */

@@ -1,5 +1,5 @@
 import { DirectoryError, type Config } from '@koko/contract'
-import { Advice } from '../errors.ts'
+import { UserError } from '../errors.ts'
 import type { Context } from '../context.ts'
 import { anyoneAt } from './session.ts'
 import { isLoopback } from './network.ts'
@@ -26,11 +26,11 @@ export function originOf(typed: string): { origin: string } | { problem: string 
   return { origin }
 }
 
-/** The same, or `Advice`. */
+/** The same, or `UserError`. */
 export function requireOrigin(typed: string): string {
   const parsed = originOf(typed)
   if ('origin' in parsed) return parsed.origin
-  throw new Advice(`The directory ${parsed.problem}.`, 'Give it by --directory or KOKO_DIRECTORY.')
+  throw new UserError(`The directory ${parsed.problem}.`, 'Give it by --directory or KOKO_DIRECTORY.')
 }
 
 /** Asks for the directory, or takes it from the option or from `KOKO_DIRECTORY`. */
@@ -39,7 +39,7 @@ export async function chooseOrigin(context: Context, option: string | undefined,
   const known = [initial, context.env.KOKO_DIRECTORY].find((each) => each !== undefined && each !== '')
   if (context.ask === undefined) {
     if (known !== undefined) return requireOrigin(known)
-    throw new Advice('No directory is named.', 'Give --directory <url>, or set KOKO_DIRECTORY.')
+    throw new UserError('No directory is named.', 'Give --directory <url>, or set KOKO_DIRECTORY.')
   }
   const typed = await context.ask.text({
     message: 'Which directory?',
@@ -53,24 +53,24 @@ export async function chooseOrigin(context: Context, option: string | undefined,
   return requireOrigin(typed)
 }
 
-/** What the directory at an origin says of itself. Throws `Advice` where there is none. */
+/** What the directory at an origin says of itself. Throws `UserError` where there is none. */
 export async function configAt(context: Context, origin: string): Promise<Config> {
   const config = await anyoneAt(context, origin)
     .config()
     .catch((cause: unknown) => {
       if (!(cause instanceof DirectoryError) || context.signal.aborted) throw cause
       if (cause.code === 'unavailable') {
-        throw new Advice(`${origin} cannot be reached.`, 'Check the address and your network, then try again.', {
+        throw new UserError(`${origin} cannot be reached.`, 'Check the address and your network, then try again.', {
           cause,
         })
       }
       if (cause.code === 'resource-exhausted' || cause.code === 'aborted') throw cause
-      throw new Advice(`There is no Koko Directory at ${origin}.`, 'Check the address.', { cause })
+      throw new UserError(`There is no Koko Directory at ${origin}.`, 'Check the address.', { cause })
     })
   const { auth, functions } = config.emulators ?? {}
   for (const emulator of [auth, functions]) {
     if (emulator !== undefined && !isLoopback(emulator.host)) {
-      throw new Advice(
+      throw new UserError(
         `${origin} runs under emulators on another machine: the secret would travel in the clear.`,
         'Run koko on the machine of the emulators.',
       )

@@ -12,6 +12,7 @@ import {
   type Room,
 } from '@koko/contract'
 import * as z from 'zod'
+import { Problem } from '../problem.ts'
 import type { HomeFile } from './home.ts'
 
 // What is kept at home, one schema for each file. Of all this the cloud gets the published profile and channels, and the
@@ -119,7 +120,7 @@ export const Daemon = z.strictObject({
   /** The last local dates, such as `2026-11-21`, on which it discovered: a clock that is set back brings one again. */
   discoveredOn: z.array(z.iso.date()).max(60),
   /** One for each action at most. */
-  failures: z.array(z.strictObject({ action: Action, atMs: Milliseconds, message: z.string(), next: z.string() })),
+  failures: z.array(z.strictObject({ action: Action, atMs: Milliseconds, ...Problem.shape })),
 })
 export type Daemon = z.infer<typeof Daemon>
 export const daemonFile: HomeFile<Daemon> = { name: 'daemon.json', schema: Daemon, migrations: [] }

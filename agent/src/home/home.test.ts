@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { inspect, promisify } from 'node:util'
 import * as z from 'zod'
-import { Advice } from '../errors.ts'
+import { UserError } from '../errors.ts'
 import { openHome, type HomeFile } from './home.ts'
 
 jest.setTimeout(60_000)
@@ -28,13 +28,13 @@ async function homeWith(text: string) {
   return home
 }
 
-async function adviceOf(work: Promise<unknown>): Promise<Advice> {
+async function userErrorFrom(work: Promise<unknown>): Promise<UserError> {
   const error: unknown = await work.then(
     () => undefined,
     (reason: unknown) => reason,
   )
-  if (error instanceof Advice) return error
-  throw new Error('There was no advice.', { cause: error })
+  if (error instanceof UserError) return error
+  throw new Error('Nothing failed.', { cause: error })
 }
 
 const modeOf = async (path: string) => ((await stat(path)).mode & 0o777).toString(8)
@@ -112,10 +112,10 @@ describe('a damaged file is told by its path and the rule, never by what it hold
     ['the file must hold no other fields', '{"version": 1, "words": [], "tr0ub4dor": 1}'],
   ])('%s: %s', async (rule, text) => {
     const home = await homeWith(text)
-    const advice = await adviceOf(home.read(noteFile))
-    expect(advice.message).toBe(`${join(home.path, 'note.json')} is damaged: ${rule}.`)
-    expect(advice.next).toBe('Run `koko doctor`.')
-    expect(inspect(advice, { depth: Infinity, showHidden: true })).not.toContain('tr0ub4dor')
+    const error = await userErrorFrom(home.read(noteFile))
+    expect(error.message).toBe(`${join(home.path, 'note.json')} is damaged: ${rule}.`)
+    expect(error.hint).toBe('Run `koko doctor`.')
+    expect(inspect(error, { depth: Infinity, showHidden: true })).not.toContain('tr0ub4dor')
     expect(await readFile(join(home.path, 'note.json'), 'utf8')).toBe(text)
   })
 })
@@ -125,7 +125,7 @@ describe('what is no file of koko is not read', () => {
     const home = await homeWith('')
     await rm(join(home.path, 'note.json'))
     await promisify(execFile)('mkfifo', [join(home.path, 'note.json')])
-    expect((await adviceOf(home.read(noteFile))).message).toMatch(/is damaged: it is no file\.$/)
+    expect((await userErrorFrom(home.read(noteFile))).message).toMatch(/is damaged: it is no file\.$/)
     // What took its place is a file again.
     await home.change((files) => files.write(noteFile, { words: [] }))
     expect(await home.read(noteFile)).toEqual({ words: [] })
@@ -134,7 +134,9 @@ describe('what is no file of koko is not read', () => {
   test('more than koko writes', async () => {
     const home = await homeWith('')
     await truncate(join(home.path, 'note.json'), 3 * 1024 ** 3)
-    expect((await adviceOf(home.read(noteFile))).message).toMatch(/is damaged: it is larger than koko writes any\.$/)
+    expect((await userErrorFrom(home.read(noteFile))).message).toMatch(
+      /is damaged: it is larger than koko writes any\.$/,
+    )
   })
 })
 
@@ -168,16 +170,16 @@ describe('a file of another version', () => {
 
   test('that a newer koko wrote is refused, and left as it is', async () => {
     const home = await homeWith('{"version": 4, "secret": "tr0ub4dor"}')
-    const advice = await adviceOf(home.read(thirdFile))
-    expect(advice.message).toBe(`${join(home.path, 'note.json')} was written by a newer koko.`)
-    expect(advice.next).toBe('Install that version of koko again.')
+    const error = await userErrorFrom(home.read(thirdFile))
+    expect(error.message).toBe(`${join(home.path, 'note.json')} was written by a newer koko.`)
+    expect(error.hint).toBe('Install that version of koko again.')
   })
 
   test('that does not hold what its version does is damaged', async () => {
     const home = await homeWith('{"version": 1, "text": ["tr0ub4dor"]}')
-    const advice = await adviceOf(home.read(thirdFile))
-    expect(advice.message).toBe(`${join(home.path, 'note.json')} is damaged: it does not hold what version 1 does.`)
-    expect(inspect(advice, { depth: Infinity })).not.toContain('tr0ub4dor')
+    const error = await userErrorFrom(home.read(thirdFile))
+    expect(error.message).toBe(`${join(home.path, 'note.json')} is damaged: it does not hold what version 1 does.`)
+    expect(inspect(error, { depth: Infinity })).not.toContain('tr0ub4dor')
   })
 })
 
@@ -210,7 +212,7 @@ describe('everything is for its owner only', () => {
     const home = openHome(freshPath())
     await mkdir(join(home.path, 'Documents'), { recursive: true })
     await chmod(home.path, 0o755)
-    expect((await adviceOf(home.assertWritable())).next).toBe('Set KOKO_HOME to a folder of its own.')
+    expect((await userErrorFrom(home.assertWritable())).hint).toBe('Set KOKO_HOME to a folder of its own.')
     expect(await readdir(home.path)).toEqual(['Documents'])
     expect(await modeOf(home.path)).toBe('755')
   })
@@ -242,9 +244,9 @@ describe('the folder', () => {
       () => home.assertWritable(),
     ]
     for (const work of works) {
-      expect(await adviceOf(work())).toMatchObject({
+      expect(await userErrorFrom(work())).toMatchObject({
         message: expect.stringContaining('a part of the path is no folder'),
-        next: 'Set KOKO_HOME to a folder.',
+        hint: 'Set KOKO_HOME to a folder.',
       })
     }
   })
@@ -255,8 +257,8 @@ describe('who is at work', () => {
     const home = openHome(freshPath())
     await home.locked('listing', 0, async () => {
       expect(await home.lockedBy('listing')).toBe(process.pid)
-      const advice = await adviceOf(home.locked('listing', 50, () => Promise.resolve()))
-      expect(advice.message).toBe(`Another koko (process ${process.pid}) is at work in ${home.path}.`)
+      const error = await userErrorFrom(home.locked('listing', 50, () => Promise.resolve()))
+      expect(error.message).toBe(`Another koko (process ${process.pid}) is at work in ${home.path}.`)
       await home.locked('daemon', 0, () => Promise.resolve())
     })
     await expect(home.locked('listing', 0, () => Promise.reject(new Error('failed')))).rejects.toThrow('failed')

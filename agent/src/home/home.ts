@@ -2,7 +2,7 @@ import { randomBytes, randomInt } from 'node:crypto'
 import { chmod, mkdir, open, readdir, readFile, rename, rm, stat } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import type * as z from 'zod'
-import { Advice } from '../errors.ts'
+import { UserError } from '../errors.ts'
 import { openLocks, type Lock } from './lock.ts'
 
 /** A file of the home: `{"version": n, …}`. */
@@ -22,15 +22,15 @@ export type LockName = 'files' | 'listing' | 'daemon'
 /** The folder with all of an agent's files. Only its owner can read it. Each file is written completely or not at all. */
 export interface Home {
   path: string
-  /** Undefined if the file does not exist. Throws `Advice` if it cannot be read or is damaged. */
+  /** Undefined if the file does not exist. Throws `UserError` if it cannot be read or is damaged. */
   read: <T extends object>(file: HomeFile<T>) => Promise<T | undefined>
   /** Reads and writes while no other process writes. Do slow work outside. */
   change: <T>(work: (files: Files) => Promise<T>) => Promise<T>
-  /** Does `work` while holding a lock. Throws `Advice` if another process holds it for longer than `waitMs`. */
+  /** Does `work` while holding a lock. Throws `UserError` if another process holds it for longer than `waitMs`. */
   locked: <T>(name: LockName, waitMs: number, work: () => Promise<T>) => Promise<T>
   /** The id of the process that holds a lock. */
   lockedBy: (name: LockName) => Promise<number | undefined>
-  /** Throws `Advice` if nothing can be written. */
+  /** Throws `UserError` if nothing can be written. */
   assertWritable: () => Promise<void>
 }
 
@@ -64,7 +64,7 @@ export function openHome(path: string): Home {
       text = await readFile(filePath, 'utf8')
     } catch (error) {
       if (codeOf(error) === 'ENOENT') return undefined
-      throw diskAdvice(error, `read ${filePath}`)
+      throw diskError(error, `read ${filePath}`)
     }
     return parseFile(filePath, file, text)
   }
@@ -83,11 +83,11 @@ export function openHome(path: string): Home {
     await makeFolder(path)
     for (let waitedMs = 0; ; waitedMs += lockPollMs) {
       const lock = await locks.take(name).catch((error: unknown) => {
-        throw diskAdvice(error, `write in ${path}`)
+        throw diskError(error, `write in ${path}`)
       })
       if (!('heldBy' in lock)) return lock
       if (waitedMs >= waitMs) {
-        throw new Advice(
+        throw new UserError(
           `Another koko (process ${lock.heldBy}) is at work in ${path}.`,
           name === 'daemon' ? 'Stop it first, or leave it running: one is enough.' : 'Wait for it, then try again.',
         )
@@ -102,7 +102,7 @@ export function openHome(path: string): Home {
     locked,
     lockedBy: (name) =>
       locks.holder(name).catch((error: unknown) => {
-        throw diskAdvice(error, `read ${path}`)
+        throw diskError(error, `read ${path}`)
       }),
     change: (work) =>
       locked('files', patienceMs, async () => {
@@ -125,11 +125,14 @@ async function makeFolder(path: string): Promise<void> {
     if (process.platform === 'win32' || ((await stat(path)).mode & 0o077) === 0) return
     const names = await readdir(path)
     if (!names.includes(lockFolder) && !names.every((name) => name.startsWith('.') || name.endsWith('.json'))) {
-      throw new Advice(`${path} holds other things, and others may read it.`, 'Set KOKO_HOME to a folder of its own.')
+      throw new UserError(
+        `${path} holds other things, and others may read it.`,
+        'Set KOKO_HOME to a folder of its own.',
+      )
     }
     await chmod(path, 0o700)
   } catch (error) {
-    throw diskAdvice(error, `write in ${path}`)
+    throw diskError(error, `write in ${path}`)
   }
 }
 
@@ -157,7 +160,7 @@ function parseFile<T extends object>(path: string, file: HomeFile<T>, text: stri
     throw damaged(path, 'version must be a whole number from 1')
   }
   if (version > current) {
-    throw new Advice(`${path} was written by a newer koko.`, 'Install that version of koko again.')
+    throw new UserError(`${path} was written by a newer koko.`, 'Install that version of koko again.')
   }
   let migrated: Record<string, unknown> = fields
   for (const [index, migrate] of file.migrations.entries()) {
@@ -189,8 +192,8 @@ function jsonOf(text: string): unknown {
   }
 }
 
-function damaged(path: string, why: string): Advice {
-  return new Advice(`${path} is damaged: ${why}.`, 'Run `koko doctor`.')
+function damaged(path: string, why: string): UserError {
+  return new UserError(`${path} is damaged: ${why}.`, 'Run `koko doctor`.')
 }
 
 /** The old file stays until the new one is on disk. A crash leaves one of them, and at worst a draft beside it. */
@@ -202,7 +205,7 @@ async function writeWhole(folder: string, name: string, text: string): Promise<v
     await syncFolder(folder)
   } catch (error) {
     await rm(draft, { force: true }).catch(() => undefined)
-    throw diskAdvice(error, `write ${join(folder, name)}`)
+    throw diskError(error, `write ${join(folder, name)}`)
   }
 }
 
@@ -212,7 +215,7 @@ async function probe(folder: string): Promise<void> {
   try {
     await writeDraft(draft, ' '.repeat(probeBytes))
   } catch (error) {
-    throw diskAdvice(error, `write in ${folder}`)
+    throw diskError(error, `write in ${folder}`)
   } finally {
     await rm(draft, { force: true }).catch(() => undefined)
   }
@@ -237,7 +240,7 @@ async function removeFile(folder: string, name: string): Promise<void> {
     await rm(join(folder, name), { force: true })
     await syncFolder(folder)
   } catch (error) {
-    throw diskAdvice(error, `remove ${join(folder, name)}`)
+    throw diskError(error, `remove ${join(folder, name)}`)
   }
 }
 
@@ -247,7 +250,7 @@ async function removeDrafts(folder: string): Promise<void> {
     const drafts = (await readdir(folder)).filter((name) => name.startsWith('.') && name.endsWith('.draft'))
     await Promise.all(drafts.map((name) => rm(join(folder, name), { force: true })))
   } catch (error) {
-    throw diskAdvice(error, `write in ${folder}`)
+    throw diskError(error, `write in ${folder}`)
   }
 }
 
@@ -265,7 +268,7 @@ async function syncFolder(folder: string): Promise<void> {
   }
 }
 
-const diskFaults: Record<string, [what: string, next: string]> = {
+const diskFaults: Record<string, [what: string, hint: string]> = {
   ENOSPC: ['the disk is full', 'Make room on the disk, then try again.'],
   EDQUOT: ['the disk quota is used up', 'Make room on the disk, then try again.'],
   EROFS: ['the disk is read-only', 'Make it writable, or set KOKO_HOME to a folder that is.'],
@@ -281,11 +284,11 @@ const diskFaults: Record<string, [what: string, next: string]> = {
   EEXIST: ['a part of the path is no folder', 'Set KOKO_HOME to a folder.'],
 }
 
-function diskAdvice(error: unknown, what: string): unknown {
-  if (error instanceof Advice) return error
+function diskError(error: unknown, what: string): unknown {
+  if (error instanceof UserError) return error
   const fault = diskFaults[String(codeOf(error))]
   if (fault === undefined) return error
-  return new Advice(`Cannot ${what}: ${fault[0]}.`, fault[1], { cause: error })
+  return new UserError(`Cannot ${what}: ${fault[0]}.`, fault[1], { cause: error })
 }
 
 function codeOf(error: unknown): unknown {

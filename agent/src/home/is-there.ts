@@ -1,4 +1,4 @@
-import { Advice } from '../errors.ts'
+import { UserError } from '../errors.ts'
 import type { Files, HomeFile } from './home.ts'
 
 /** Whether the home holds a file, a damaged one and one of a newer koko included. */
@@ -6,7 +6,7 @@ export async function isThere<T extends object>({ read }: Pick<Files, 'read'>, f
   try {
     return (await read(file)) !== undefined
   } catch (error) {
-    if (error instanceof Advice) return true
+    if (error instanceof UserError) return true
     throw error
   }
 }

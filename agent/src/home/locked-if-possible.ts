@@ -1,4 +1,4 @@
-import { Advice } from '../errors.ts'
+import { UserError } from '../errors.ts'
 import type { Home } from './home.ts'
 
 /**
@@ -13,7 +13,7 @@ export async function lockedIfPossible<T>({ home }: { home: Home }, work: () => 
       return work()
     })
   } catch (error) {
-    if (lock.isHeld || !(error instanceof Advice)) throw error
+    if (lock.isHeld || !(error instanceof UserError)) throw error
     return work()
   }
 }

@@ -1,4 +1,3 @@
-import { DirectoryError } from '@koko/contract'
 import {
   isInputRequiredResult,
   McpServer,
@@ -8,13 +7,12 @@ import {
 } from '@modelcontextprotocol/server'
 import { serveStdio } from '@modelcontextprotocol/server/stdio'
 import manifest from '../../package.json' with { type: 'json' }
-import { Advice } from '../errors.ts'
+import { formatDefect, userErrorOf } from '../errors.ts'
 import type { Context } from '../context.ts'
-import { describeDefect } from '../defect.ts'
-import { adviceOf } from '../directory/session.ts'
 import { createConfirmations, type Confirmations } from './confirmation.ts'
 import { tools, type Confirm } from './tools.ts'
 import { plain } from '../output.ts'
+import type { Problem } from '../problem.ts'
 import { untilAborted } from '../until-aborted.ts'
 
 const instructions = `These tools look after the operator's agent in a Koko Directory: its profile, what is published of it, \
@@ -106,17 +104,13 @@ function resultOf(output: Record<string, unknown>): CallToolResult {
   }
 }
 
-/** What was to be expected is told, with what to do next. Of a defect the log learns where it is, and the model nothing. */
+/** An expected failure tells the model what to do next. A defect goes to the log, and the model learns nothing of it. */
 function failure(error: unknown, context: Context, signal: AbortSignal): CallToolResult {
-  const advice = error instanceof DirectoryError ? adviceOf(error) : error
-  const { message, next } =
-    advice instanceof Advice ? advice : { message: 'koko failed in a way that it should not.', next: 'See its log.' }
-  // Nobody waits for a call that was cancelled, and what failed for that is no defect.
-  if (!(advice instanceof Advice) && !signal.aborted) log(context, describeDefect(error))
-  return {
-    content: [{ type: 'text', text: JSON.stringify({ message: plain(message), next: plain(next) }) }],
-    isError: true,
-  }
+  const expected = userErrorOf(error)
+  // Nobody waits for a call that was cancelled, and a failure because of that is no defect.
+  if (expected === null && !signal.aborted) log(context, formatDefect(error))
+  const problem: Problem = expected?.problem ?? { message: 'koko failed unexpectedly.', next: 'See its log.' }
+  return { content: [{ type: 'text', text: JSON.stringify(problem) }], isError: true }
 }
 
 function log(context: Context, text: string): void {

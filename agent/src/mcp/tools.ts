@@ -1,7 +1,7 @@
 import { AgentId, Channel, Milliseconds, type Channels } from '@koko/contract'
 import type { InputRequiredResult, ToolAnnotations } from '@modelcontextprotocol/server'
 import * as z from 'zod'
-import { Advice } from '../errors.ts'
+import { UserError } from '../errors.ts'
 import { channelNames, givesAway, inWords } from '../labels.ts'
 import { previewPublish, publish } from '../commands/publish.ts'
 import { openSettings } from '../commands/settings.ts'
@@ -12,6 +12,7 @@ import type { Context } from '../context.ts'
 import { openDirectory } from '../directory/session.ts'
 import { AskedPeer, askForPeer, discover, Discovery, PeerMatch } from '../operations/discover.ts'
 import { AnyProfile, editProfile, fieldsOfAllRooms, readProfile, roomOf, Values } from '../operations/profile.ts'
+import { Problem } from '../problem.ts'
 import type { Confirmation, Question } from './confirmation.ts'
 import type { Change, Withheld } from '../operations/publish-plan.ts'
 
@@ -233,7 +234,7 @@ const publishTool = defineTool({
         case 'would take away':
           return { outcome: 'needs_confirmation' as const, takesAway: publication.channels, run: 'koko publish' }
         case 'not agreed':
-          throw new Advice(
+          throw new UserError(
             'Nothing was published: every channel that is kept here was taken back.',
             'Only the operator can allow one again, on the settings page: `open_settings`.',
           )
@@ -280,7 +281,7 @@ const unlinkTool = defineTool({
     unlinkedAtMs: Milliseconds,
     goneByMs: Milliseconds,
     goneAtMs: Milliseconds.nullable(),
-    problem: z.strictObject({ message: z.string(), next: z.string() }).optional(),
+    problem: Problem.optional(),
   }),
   run: (context, { channel }) => unlink(withPatience(context, unlinkPatienceMs), { channel, wait: true }),
 })

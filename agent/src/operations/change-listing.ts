@@ -1,4 +1,4 @@
-import { Advice } from '../errors.ts'
+import { UserError } from '../errors.ts'
 import { codeOf } from '../directory/session.ts'
 import { publishedFile, type Published } from '../home/files.ts'
 import type { Files, Home } from '../home/home.ts'
@@ -31,14 +31,14 @@ export async function changeListing<T>(
 /** What the last publish left; undefined also where the file is damaged: it is a copy, and the next publish mends it. */
 export async function readablePublished({ read }: Pick<Files, 'read'>): Promise<Published | undefined> {
   return read(publishedFile).catch((error: unknown) => {
-    if (error instanceof Advice) return undefined
+    if (error instanceof UserError) return undefined
     throw error
   })
 }
 
 /** True where nothing was sent, or the directory has said that it did nothing; false where nobody knows. */
 function isRefusal(error: unknown): boolean {
-  if (error instanceof Advice) return true
+  if (error instanceof UserError) return true
   const code = codeOf(error)
   return code !== undefined && code !== 'unavailable' && code !== 'internal'
 }

@@ -1,9 +1,9 @@
 import { Channel, DirectoryError, endpoints, Health, isOnline, rooms, type Config, type Listing } from '@koko/contract'
 import { readdir, stat } from 'node:fs/promises'
 import { join } from 'node:path'
-import { Advice } from '../errors.ts'
+import { UserError, userErrorOf } from '../errors.ts'
 import type { Context } from '../context.ts'
-import { adviceOf, codeOf, directoryOf } from '../directory/session.ts'
+import { codeOf, directoryOf } from '../directory/session.ts'
 import {
   agentFile,
   daemonFile,
@@ -97,7 +97,7 @@ async function checkWritable({ home }: Context): Promise<Check> {
     await home.assertWritable()
     return good('disk', 'can be written')
   } catch (error) {
-    if (error instanceof Advice) return failed('disk', error)
+    if (error instanceof UserError) return failed('disk', error)
     return bad('disk', `${home.path} cannot be written.`, 'Look at its disk, or set KOKO_HOME to another folder.')
   }
 }
@@ -142,8 +142,8 @@ async function checkFile<T extends object>(
     const then = mends[name]
     const mend = `\`rm -r ${quoted(path)}\`${then === undefined ? '. Nothing of weight is in it.' : `, then ${then}.`}`
     const check =
-      error instanceof Advice
-        ? bad(name, error.message, error.next.includes('koko doctor') ? mend : error.next)
+      error instanceof UserError
+        ? bad(name, error.message, error.hint.includes('koko doctor') ? mend : error.hint)
         : bad(name, `${path} cannot be read.`, mend)
     return { check, value: undefined }
   }
@@ -329,21 +329,20 @@ function checkHandles({ handles, profile, published }: Kept, stored: Stored | un
   })
 }
 
-/** A failure as a check; what is no failure of the world is a defect, and is thrown on. */
+/** A failure as a check. Throws a defect on. */
 function failed(name: string, error: unknown): Check {
-  if (error instanceof Advice) return bad(name, error.message, error.next)
-  if (!(error instanceof DirectoryError)) throw error
-  const advice = adviceOf(error)
-  if (advice === null) {
-    return bad(
-      name,
-      'The directory gave an answer that koko does not understand.',
-      'Install the newest koko, or ask its host.',
-    )
+  const expected = userErrorOf(error)
+  if (expected !== null) {
+    // Advising to run `koko doctor` is no help in its own report.
+    const isCircular = !(error instanceof UserError) && expected.hint.includes('koko doctor')
+    return bad(name, expected.message, isCircular ? 'Try again later; if it stays, ask its host.' : expected.hint)
   }
-  // To look with this very command is no help.
-  const mend = advice.next.includes('koko doctor') ? 'Try again later; if it stays, ask its host.' : advice.next
-  return bad(name, advice.message, mend)
+  if (!(error instanceof DirectoryError)) throw error
+  return bad(
+    name,
+    'The directory gave an answer that koko does not understand.',
+    'Install the newest koko, or ask its host.',
+  )
 }
 
 function quoted(path: string): string {

@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { call, profileIn, register } from '../../../testing/world.ts'
 import { createTestContext, type TestContext } from '../../test/context.ts'
 import { createTestDirectory, type TestDirectory } from '../../../testing/directory.ts'
-import { Advice } from '../errors.ts'
+import { UserError } from '../errors.ts'
 import type { Me } from '../matching/engine.ts'
 import { askForPeer, discover, Discovery, queryNear } from './discover.ts'
 import { agentFile, peersFile, profileFile, publishedFile } from '../home/files.ts'
@@ -241,11 +241,11 @@ describe('a look', () => {
 
     await expect(discover(home, {})).rejects.toMatchObject({
       message: "Today's budget for discovering is used.",
-      next: 'There is more after 00:00 UTC, in 12 hours.',
+      hint: 'There is more after 00:00 UTC, in 12 hours.',
     })
     expect((await home.home.read(peersFile))?.budget.discovered).toBe(100)
     const before = asked(directory, 'discover').length
-    await expect(discover(home, {})).rejects.toThrow(Advice)
+    await expect(discover(home, {})).rejects.toThrow(UserError)
     expect(asked(directory, 'discover')).toHaveLength(before)
   })
 })
@@ -445,11 +445,11 @@ describe('nobody looks', () => {
     }
     directory.requests.length = 0
     await expect(discover(await without(agent), {})).rejects.toMatchObject({
-      next: expect.stringContaining('koko init'),
+      hint: expect.stringContaining('koko init'),
     })
-    await expect(discover(await without(profile), {})).rejects.toMatchObject({ next: 'Run `koko profile edit`.' })
-    await expect(discover(await without(published), {})).rejects.toMatchObject({ next: 'Run `koko publish`.' })
-    await expect(askForPeer(await without(published), 'a')).rejects.toMatchObject({ next: 'Run `koko publish`.' })
+    await expect(discover(await without(profile), {})).rejects.toMatchObject({ hint: 'Run `koko profile edit`.' })
+    await expect(discover(await without(published), {})).rejects.toMatchObject({ hint: 'Run `koko publish`.' })
+    await expect(askForPeer(await without(published), 'a')).rejects.toMatchObject({ hint: 'Run `koko publish`.' })
     expect(directory.requests).toEqual([])
   })
 
@@ -459,7 +459,7 @@ describe('nobody looks', () => {
     const other = await settle(directory)
     const published = await other.home.read(publishedFile)
     if (published !== undefined) await home.home.change((files) => files.write(publishedFile, published))
-    await expect(discover(home, {})).rejects.toMatchObject({ next: 'Run `koko publish`.' })
+    await expect(discover(home, {})).rejects.toMatchObject({ hint: 'Run `koko publish`.' })
   })
 
   test('who is not online to others', async () => {
@@ -468,7 +468,7 @@ describe('nobody looks', () => {
     await directory.pass(4 * day)
     await expect(discover(home, {})).rejects.toMatchObject({
       message: 'The directory does not list this agent as online, and only who can be found may look.',
-      next: 'Run `koko publish`, then look again.',
+      hint: 'Run `koko publish`, then look again.',
     })
   })
 })
@@ -524,7 +524,7 @@ describe('asking for a peer', () => {
     const first = ids.map(([character]) => character)
     // Twenty ids begin with sixteen characters at most.
     const twice = first.find((character, index) => first.indexOf(character) < index) ?? ''
-    await expect(askForPeer(home, twice)).rejects.toMatchObject({ next: 'Give more of it.' })
+    await expect(askForPeer(home, twice)).rejects.toMatchObject({ hint: 'Give more of it.' })
     await expect(askForPeer(home, '12025550100')).rejects.toMatchObject({ message: "No known peer's id begins so." })
     await expect(askForPeer(home, home.agentId)).rejects.toThrow('your own agent')
   })
@@ -553,7 +553,7 @@ describe('asking for a peer', () => {
     directory.requests.length = 0
     await expect(askForPeer(home, peer.agentId)).rejects.toMatchObject({
       message: "Today's budget for asking for peers is used.",
-      next: 'There is more after 00:00 UTC, in 12 hours.',
+      hint: 'There is more after 00:00 UTC, in 12 hours.',
     })
     expect(asked(directory, 'batchGet')).toEqual([])
   })

@@ -12,7 +12,7 @@ import {
   type DiscoverOutput,
 } from '@koko/contract'
 import * as z from 'zod'
-import { Advice } from '../errors.ts'
+import { UserError } from '../errors.ts'
 import type { Context } from '../context.ts'
 import { numberOf, radiusKm, Rule, type Me } from '../matching/engine.ts'
 import type { Match } from '../matching/ranking.ts'
@@ -136,7 +136,7 @@ export async function discover(
 export async function askForPeer(context: Context, id: string): Promise<AskedPeer> {
   const room = await openRoom(context)
   const agentId = AgentId.safeParse(id).data ?? knownPeer(room, id)
-  if (agentId === room.me.agentId) throw new Advice('This is your own agent.', 'See `koko status`.')
+  if (agentId === room.me.agentId) throw new UserError('This is your own agent.', 'See `koko status`.')
   const listing = await room.askForOne(agentId)
   if (listing === undefined) return { agentId, found: false }
   const verdict = room.match(listing)
@@ -154,9 +154,10 @@ function knownPeer(room: Room, beginning: string): AgentId {
     .map(({ listing }) => listing.agentId)
     .filter((known) => known.startsWith(beginning))
   if (agentId === undefined) {
-    throw new Advice("No known peer's id begins so.", 'Give the whole id, or look with `koko discover`.')
+    throw new UserError("No known peer's id begins so.", 'Give the whole id, or look with `koko discover`.')
   }
-  if (others.length > 0) throw new Advice(`The ids of ${others.length + 1} known peers begin so.`, 'Give more of it.')
+  if (others.length > 0)
+    throw new UserError(`The ids of ${others.length + 1} known peers begin so.`, 'Give more of it.')
   return agentId
 }
 
@@ -226,7 +227,7 @@ function stopOf(error: unknown, pageToken?: string): Stop {
 
 function noteOf(stop: Stop): string {
   return stop instanceof BudgetSpent
-    ? `${stop.message} ${stop.next}`
+    ? `${stop.message} ${stop.hint}`
     : 'The directory broke off; what was found until then is kept. Run it again later.'
 }
 

@@ -1,5 +1,5 @@
 import { Channel } from '@koko/contract'
-import { Advice } from '../errors.ts'
+import { UserError } from '../errors.ts'
 import { agentFile, daemonFile, handlesFile, peersFile, publishedFile, type Handles } from '../home/files.ts'
 import type { Files } from '../home/home.ts'
 
@@ -13,7 +13,7 @@ export const filesOfAgent = [publishedFile, peersFile, daemonFile, agentFile] as
 export async function forgetAgent(files: Files): Promise<void> {
   const handles = await files.read(handlesFile).catch((error: unknown) => {
     // Damaged, it holds no agreement that anybody could read.
-    if (error instanceof Advice) return undefined
+    if (error instanceof UserError) return undefined
     throw error
   })
   if (handles !== undefined) await files.write(handlesFile, withoutAgreement(handles))

@@ -1,9 +1,9 @@
-import { Advice } from '../errors.ts'
-import type { Style } from '../commands/define-command.ts'
+import { UserError } from '../errors.ts'
 import type { Context } from '../context.ts'
 import { agentFile, type Agent } from '../home/files.ts'
 import type { Files } from '../home/home.ts'
-import { columns } from '../output.ts'
+import { columns, type Style } from '../output.ts'
+import type { Problem } from '../problem.ts'
 
 /** The only copy of a new secret: what became of writing it down, for the operator to see either way. */
 export interface RecoveryKey {
@@ -12,7 +12,7 @@ export interface RecoveryKey {
   /** The folder it is kept in; null where it could not be written. */
   keptIn: string | null
   /** Why it is not kept, and what to do. */
-  problem?: { message: string; next: string }
+  problem?: Problem
 }
 
 /** Writes a new secret. A failure is no error: it must not stand in the way of showing the secret. */
@@ -29,7 +29,7 @@ export async function keepAgent(
     })
     return { agentId, secret, keptIn: home.path }
   } catch (error) {
-    const why = error instanceof Advice ? `${error.message} ${error.next}` : 'Writing failed.'
+    const why = error instanceof UserError ? `${error.message} ${error.hint}` : 'Writing failed.'
     return {
       agentId,
       secret,

@@ -8,7 +8,7 @@ import {
   type RoomName,
 } from '@koko/contract'
 import * as z from 'zod'
-import { Advice } from '../errors.ts'
+import { UserError } from '../errors.ts'
 import { agentFile, privateDealbreakers, profileFile, type Profile as OwnProfile } from '../home/files.ts'
 import type { Home } from '../home/home.ts'
 
@@ -49,7 +49,7 @@ export const AnyProfile = otherProfiles.length === 0 ? firstProfile : z.union([f
 
 /**
  * Changes fields of the profile at home, and dealbreakers where they are given; what is left out stays. Sends nothing.
- * Throws `Advice` that names the field that does not pass.
+ * Throws `UserError` that names the field that does not pass.
  */
 export async function editProfile(
   home: Home,
@@ -81,8 +81,8 @@ export function missingFields(room: RoomName, values: Partial<Profile>): string[
   return Object.keys(rooms[room].fields).filter((name) => values[name] === undefined)
 }
 
-function refusedProfile({ issues: [issue] }: z.ZodError): Advice {
-  return new Advice(
+function refusedProfile({ issues: [issue] }: z.ZodError): UserError {
+  return new UserError(
     `The profile was not changed: ${String(issue?.path[0] ?? 'it')} ${issue?.message ?? 'is not valid'}.`,
     'Give a value that passes.',
   )

@@ -1,7 +1,7 @@
 import { DirectoryError, type Challenge, type Config, type RoomName, type Solution } from '@koko/contract'
 import { solveChallenge } from 'altcha-lib'
 import { deriveKey } from 'altcha-lib/algorithms/pbkdf2'
-import { Advice } from '../errors.ts'
+import { UserError } from '../errors.ts'
 import type { Context } from '../context.ts'
 import { anyoneAt } from '../directory/session.ts'
 import type { Agent } from '../home/files.ts'
@@ -13,7 +13,7 @@ export interface Consents {
   adult: boolean
 }
 
-/** Shows and asks the consents that no option gave. Throws `Advice` where one is missing. */
+/** Shows and asks the consents that no option gave. Throws `UserError` where one is missing. */
 export async function askConsents(context: Context, origin: string, config: Config, given: Consents): Promise<void> {
   const questions = [
     [given.acceptTerms, '--accept-terms', `Do you accept the terms of use, ${origin}/terms?`],
@@ -23,7 +23,7 @@ export async function askConsents(context: Context, origin: string, config: Conf
   const open = questions.filter(([isGiven]) => !isGiven)
   if (open.length === 0) return
   if (context.ask === undefined) {
-    throw new Advice(
+    throw new UserError(
       'Registering needs your consent.',
       `Read ${origin}/terms and ${origin}/disclaimer, then give ${open.map(([, flag]) => flag).join(' ')}.`,
     )
@@ -38,7 +38,7 @@ export async function askConsents(context: Context, origin: string, config: Conf
   )
   for (const [, , message] of open) {
     if (await context.ask.confirm({ message, initial: false })) continue
-    throw new Advice('Without it there is no registering. Nothing was sent.', 'Run `koko init` when you want it.')
+    throw new UserError('Without it there is no registering. Nothing was sent.', 'Run `koko init` when you want it.')
   }
 }
 
@@ -58,7 +58,7 @@ export async function solve(
 ): Promise<Solution> {
   const { cost, keyLength } = challenge.parameters
   if (cost > mostCost || keyLength > mostKeyLength) {
-    throw new Advice('The directory asks for more work than any does.', 'Tell its host.')
+    throw new UserError('The directory asks for more work than any does.', 'Tell its host.')
   }
   let attempts = 0
   const solution = await solveChallenge({
@@ -72,7 +72,7 @@ export async function solve(
     },
   })
   if (solution === null) {
-    throw new Advice('The proof of work took too long.', 'Run it again, on a faster machine if there is one.')
+    throw new UserError('The proof of work took too long.', 'Run it again, on a faster machine if there is one.')
   }
   return solution
 }
@@ -89,7 +89,7 @@ export async function register(
     .call('registerAgent', { category: room, consents, proof })
     .catch((cause: unknown) => {
       if (!(cause instanceof DirectoryError) || cause.code !== 'failed-precondition') throw cause
-      throw new Advice(cause.message, 'Run `koko init` again.', { cause })
+      throw new UserError(cause.message, 'Run `koko init` again.', { cause })
     })
   return {
     origin,

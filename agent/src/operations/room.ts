@@ -8,10 +8,10 @@ import {
   type DiscoverOutput,
   type Listing,
 } from '@koko/contract'
-import { Advice } from '../errors.ts'
+import { retryAfterSecondsOf, UserError } from '../errors.ts'
 import type { Context } from '../context.ts'
 import { createMatcher, type Me, type Rule, type Verdict } from '../matching/engine.ts'
-import { openDirectory, retryAfterSecondsOf } from '../directory/session.ts'
+import { openDirectory } from '../directory/session.ts'
 import { peersFile, publishedFile, type Agent } from '../home/files.ts'
 import {
   budgetOn,
@@ -59,14 +59,14 @@ export interface Room {
 }
 
 /** Today's budget is used. */
-export class BudgetSpent extends Advice {}
+export class BudgetSpent extends UserError {}
 
-/** Throws `Advice` where the agent has no profile or is not listed: only who can be found may look. */
+/** Throws `UserError` where the agent has no profile or is not listed: only who can be found may look. */
 export async function openRoom(context: Context): Promise<Room> {
   const { agent, client, config } = await openDirectory(context)
   const me = await readMe(context, agent)
   const budgets = new Map((await config()).rooms.map((room) => [room.name, room.budgets])).get(agent.room)
-  if (budgets === undefined) throw new Advice(`${agent.origin} has no room ${agent.room} any more.`, 'Ask its host.')
+  if (budgets === undefined) throw new UserError(`${agent.origin} has no room ${agent.room} any more.`, 'Ask its host.')
   const { batchGet, discover, discoverNewcomer, newcomerMs } = budgets
   const keptBack = Math.floor(batchGet / keptForOne)
   // As many as can be asked for again in a day.
@@ -118,7 +118,7 @@ export async function openRoom(context: Context): Promise<Room> {
         throw spent(count, retryAfterSeconds * 1_000)
       }
       if (error.code !== 'failed-precondition') throw error
-      throw new Advice(
+      throw new UserError(
         'The directory does not list this agent as online, and only who can be found may look.',
         'Run `koko publish`, then look again.',
         { cause: error },
@@ -189,10 +189,10 @@ export async function openRoom(context: Context): Promise<Room> {
 
 async function readMe({ home }: Context, { agentId, room }: Agent): Promise<Me> {
   const [profile, published] = [await readProfile(home, room), await home.read(publishedFile)]
-  if (profile === undefined) throw new Advice('There is no profile here yet.', 'Run `koko profile edit`.')
+  if (profile === undefined) throw new UserError('There is no profile here yet.', 'Run `koko profile edit`.')
   const listing = published?.listing
   if (listing?.agentId !== agentId) {
-    throw new Advice('Nothing is published, and only who can be found may look.', 'Run `koko publish`.')
+    throw new UserError('Nothing is published, and only who can be found may look.', 'Run `koko publish`.')
   }
   return { ...profile, agentId, channels: Channel.options.filter((channel) => listing.channels[channel] !== undefined) }
 }
