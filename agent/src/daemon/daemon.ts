@@ -24,7 +24,7 @@ export interface DaemonRun extends DutiesRun {
 type Part<T> = (context: Context) => Promise<T>
 
 /**
- * Runs this home's agent until the signal aborts. Throws `Advice` where another daemon already does so, and once the
+ * Runs this home's agent until the signal aborts. Throws `UserError` where another daemon already does so, and once the
  * directory no longer accepts the agent.
  */
 export async function runDaemon(context: Context, options: DaemonOptions): Promise<DaemonRun> {

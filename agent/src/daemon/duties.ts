@@ -2,15 +2,8 @@ import { DirectoryError, rooms } from '@koko/contract'
 import { isDeepStrictEqual } from 'node:util'
 import { publish } from '../commands/publish.ts'
 import type { Context } from '../context.ts'
-import {
-  adviceOf,
-  codeOf,
-  directoryOf,
-  openDirectory,
-  retryAfterSecondsOf,
-  type Directory,
-} from '../directory/session.ts'
-import { Advice } from '../errors.ts'
+import { codeOf, directoryOf, openDirectory, type Directory } from '../directory/session.ts'
+import { retryAfterSecondsOf, UserError, userErrorOf } from '../errors.ts'
 import {
   Action,
   agentFile,
@@ -25,6 +18,7 @@ import type { HomeFile } from '../home/home.ts'
 import { inWords } from '../labels.ts'
 import { discover } from '../operations/discover.ts'
 import { planPublish } from '../operations/publish-plan.ts'
+import type { Problem } from '../problem.ts'
 import type { Log } from './log.ts'
 import {
   afterDiscovery,
@@ -92,7 +86,7 @@ const minPauseMs = 1_000
 
 /**
  * Keeps this home's agent online, publishes changes that the operator agreed to, and looks for peers each day, until
- * the signal aborts. Throws `Advice` once the agent is gone from the home or the directory no longer accepts it.
+ * the signal aborts. Throws `UserError` once the agent is gone from the home or the directory no longer accepts it.
  */
 export async function runDuties(context: Context, log: Log, options: DutiesOptions): Promise<DutiesRun> {
   const duties = await startDuties(context, log, options)
@@ -171,7 +165,7 @@ async function followAgent(duties: Duties): Promise<boolean> {
   if (agent === undefined) {
     // `koko init --again` removes the agent for a moment.
     if (duties.isAgentMissing || options.once) {
-      throw new Advice(
+      throw new UserError(
         `The agent of ${context.home.path} is gone.`,
         'Run `koko init` or `koko restore`, then `koko run`.',
       )
@@ -230,10 +224,7 @@ async function attempt(duties: Duties, action: Action, wasRefused: boolean): Pro
     if (context.signal.aborted) return
     if (codeOf(error) === 'unauthenticated') {
       // The directory may have ended the session only, and a new secret may be written here before the next round.
-      if (wasRefused || options.once) {
-        const { message, next } = failureOf(error)
-        throw new Advice(message, next, { cause: error })
-      }
+      if (wasRefused || options.once) throw userErrorOf(error) ?? error
       duties.isRefused = true
       duties.directory = directoryOf(context, duties.directory.agent)
     }
@@ -284,7 +275,7 @@ async function sendHeartbeat({ context, options, directory, schedule }: Duties):
 async function publishChanges({ context, directory, schedule }: Duties): Promise<Success> {
   const publication = await publish(context, { agree: () => Promise.resolve(false) })
   if (publication.state !== 'published') {
-    throw new Advice(`Publishing ${inWords(publication.channels)} waits for your yes.`, 'Run `koko publish`.')
+    throw new UserError(`Publishing ${inWords(publication.channels)} waits for your yes.`, 'Run `koko publish`.')
   }
   const { listing, withheld } = publication
   const lastSeenAtMs = listing?.presence.lastSeenAtMs
@@ -355,11 +346,11 @@ function emptyRecord({ agentId }: Agent): Daemon {
 }
 
 /** `retryAfterMs` is how long the directory asks to wait, or 0. */
-function failureOf(error: unknown): { message: string; next: string; retryAfterMs: number } {
-  const cause = error instanceof Advice ? error.cause : error
+function failureOf(error: unknown): Problem & { retryAfterMs: number } {
+  const expected = userErrorOf(error)
+  const cause = error instanceof UserError ? error.cause : error
   const retryAfterMs = cause instanceof DirectoryError ? (retryAfterSecondsOf(cause) ?? 0) * 1_000 : 0
-  const advice = error instanceof DirectoryError ? adviceOf(error) : error
-  if (advice instanceof Advice) return { message: advice.message, next: advice.next, retryAfterMs }
+  if (expected !== null) return { ...expected.problem, retryAfterMs }
   const name = error instanceof Error ? error.name : 'Error'
   return {
     message: `koko failed unexpectedly (${name}).`,
