@@ -5,8 +5,7 @@ import { join } from 'node:path'
 import { PassThrough } from 'node:stream'
 import { stripVTControlCharacters } from 'node:util'
 import manifest from '../package.json' with { type: 'json' }
-import { runCli, type System } from './cli.ts'
-import { commandLines } from './commands/table.ts'
+import { commands, runCli, type System } from './cli.ts'
 
 interface Ran {
   exitCode: number
@@ -47,19 +46,28 @@ describe('help', () => {
   test('names every command', async () => {
     const { exitCode, stdout } = await koko(['--help'])
     expect(exitCode).toBe(0)
-    for (const { usage } of commandLines) expect(stdout).toContain(`\n  ${usage.split(' ')[0]} `)
+    for (const name of commands.keys()) expect(stdout).toContain(`\n  ${name} `)
   })
 
-  test.each(commandLines.map((line) => [line.usage.split(' ')[0] ?? '', line] as const))(
-    'of %s names every option, and runs nothing',
-    async (name, { options, summary }) => {
-      const { exitCode, stdout, stderr } = await koko([name, '--help'])
-      expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: '' })
-      expect(stdout.replaceAll(/\s+/g, ' ')).toContain(summary)
-      for (const [flags] of options) expect(stdout).toContain(flags)
-      expect(stdout).toContain('--json')
-    },
-  )
+  test.each([...commands])('of %s names every argument and option, and runs nothing', async (name, load) => {
+    const { summary, arguments: given, options } = await load()
+    const { exitCode, stdout, stderr } = await koko([name, '--help'])
+    expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: '' })
+    const text = stdout.replaceAll(/\s+/g, ' ')
+    expect(text).toContain(
+      `Usage: koko ${[name, '[options]', ...given.map(({ syntax }) => syntax)].join(' ')} ${summary}`,
+    )
+    for (const { syntax, description } of options) expect(text).toContain(`${syntax} ${description}`)
+    for (const { description } of given) expect(text).toContain(description)
+    expect(stdout).toContain('--json')
+  })
+
+  test('describes every argument and option', async () => {
+    for (const load of commands.values()) {
+      const { arguments: given, options } = await load()
+      for (const { description } of [...given, ...options]) expect(description).toMatch(/^[^ ].*[^.]$/)
+    }
+  })
 })
 
 describe('an expected failure', () => {

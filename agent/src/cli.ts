@@ -5,7 +5,8 @@ import type { Readable, Writable } from 'node:stream'
 import { setTimeout as wait } from 'node:timers/promises'
 import manifest from '../package.json' with { type: 'json' }
 import { formatDefect, UserError, userErrorOf } from './errors.ts'
-import { commandLines, type CommandLine } from './commands/table.ts'
+import type { Command } from './commands/define-command.ts'
+import type { RunDaemon } from './commands/run.ts'
 import type { Context } from './context.ts'
 import { openHome } from './home/home.ts'
 import { jsonText, styleOf } from './output.ts'
@@ -29,6 +30,37 @@ export interface System {
 /** 0: done. 1: not done, for a reason that the operator can do something about. 2: a defect of koko. */
 export type ExitCode = 0 | 1 | 2
 
+/** Every command, in the order of `--help`. Each is loaded when it is named, or all of them for `--help`. */
+export const commands = new Map<string, () => Promise<Command>>([
+  ['init', async () => (await import('./commands/init.ts')).command],
+  ['restore', async () => (await import('./commands/restore.ts')).command],
+  ['profile', async () => (await import('./commands/profile.ts')).command],
+  ['channels', async () => (await import('./commands/channels.ts')).command],
+  ['link', async () => (await import('./commands/link.ts')).command],
+  ['unlink', async () => (await import('./commands/unlink.ts')).command],
+  ['publish', async () => (await import('./commands/publish.ts')).command],
+  ['discover', async () => (await import('./commands/discover.ts')).command],
+  ['peer', async () => (await import('./commands/peer.ts')).command],
+  ['run', async () => (await import('./commands/run.ts')).createRunCommand(runDaemon)],
+  ['status', async () => (await import('./commands/status.ts')).command],
+  ['settings', async () => (await import('./commands/settings.ts')).command],
+  ['export', async () => (await import('./commands/export.ts')).command],
+  ['rotate', async () => (await import('./commands/rotate.ts')).command],
+  ['unregister', async () => (await import('./commands/unregister.ts')).command],
+  ['doctor', async () => (await import('./commands/doctor.ts')).command],
+  ['mcp', async () => (await import('./commands/mcp.ts')).createMcpCommand(serveMcpOnStdio)],
+])
+
+const runDaemon: RunDaemon = async (...given) => (await import('./daemon/daemon.ts')).runDaemon(...given)
+const serveMcpOnStdio = async (context: Context) => (await import('./mcp/server.ts')).serveMcpOnStdio(context)
+
+/** The names of the commands that a command line needs: one, none for the version, or all to list or suggest one. */
+function neededCommands(given: readonly string[]): string[] {
+  const name = given.find((argument) => !argument.startsWith('-'))
+  if (name !== undefined && commands.has(name)) return [name]
+  return given.some((argument) => ['-V', '--version'].includes(argument)) ? [] : [...commands.keys()]
+}
+
 /** Runs one command line. Never throws. */
 export async function runCli(system: System): Promise<ExitCode> {
   const errorStyle = styleOf(system.stderr, system.env)
@@ -38,7 +70,8 @@ export async function runCli(system: System): Promise<ExitCode> {
 
   const program = new Program('koko')
     .description('Keeps an agent at home, and publishes how to reach it in a Koko Directory.')
-    .version(manifest.version)
+    .version(manifest.version, '-V, --version', 'Show the version')
+    .helpOption('-h, --help', 'Show this help')
     .helpCommand(false)
     .showHelpAfterError(false)
     .exitOverride()
@@ -47,13 +80,12 @@ export async function runCli(system: System): Promise<ExitCode> {
       writeErr: () => undefined,
     })
     .addHelpText('after', help)
-  for (const line of commandLines) addCommand(program, line)
 
-  function addCommand(to: Program, line: CommandLine): void {
-    const added = to
-      .command(line.usage)
-      .description(line.summary)
-      .option('--json', 'print the value as JSON, and ask nothing')
+  function addCommand(name: string, command: Command): void {
+    const added = program
+      .command(name)
+      .description(command.summary)
+      .helpOption('-h, --help', 'Show this help')
       .action(async (...given: unknown[]) => {
         const [options] = given.splice(-2) as [Record<string, unknown>]
         const named = Object.fromEntries(
@@ -61,14 +93,15 @@ export async function runCli(system: System): Promise<ExitCode> {
             given[index] === undefined ? [] : [[argument.name(), given[index]]],
           ),
         )
-        exitCode = await run(line, { ...options, ...named })
+        exitCode = await run(command, { ...options, ...named })
       })
-    for (const [flags, description] of line.options) added.option(flags, description)
-    if (line.notes !== undefined) added.addHelpText('after', `\n${line.notes}`)
+    for (const { syntax, description } of command.arguments) added.argument(syntax, description)
+    for (const { syntax, description } of command.options) added.option(syntax, description)
+    added.option('--json', 'Print the value as JSON, and ask nothing')
+    if (command.notes !== undefined) added.addHelpText('after', `\n${command.notes}`)
   }
 
-  async function run(line: CommandLine, input: Record<string, unknown>): Promise<ExitCode> {
-    const { command } = await line.load()
+  async function run(command: Command, input: Record<string, unknown>): Promise<ExitCode> {
     const { value, show, isBad } = await command.call(contextOf(), input)
     reporter.clear()
     const raw = value === undefined ? '' : jsonText(value)
@@ -97,6 +130,10 @@ export async function runCli(system: System): Promise<ExitCode> {
   }
 
   try {
+    for (const name of neededCommands(system.arguments)) {
+      const command = await commands.get(name)?.()
+      if (command !== undefined) addCommand(name, command)
+    }
     await program.parseAsync(
       system.arguments.filter((argument) => argument !== '--json'),
       { from: 'user' },
@@ -132,7 +169,7 @@ export async function runCli(system: System): Promise<ExitCode> {
 }
 
 const help = `
-Without a terminal nothing is asked: options do it all. What is kept lies in ~/.koko, or in KOKO_HOME.
+Without a terminal koko asks nothing: give every answer as an option. The agent is kept in ~/.koko, or in KOKO_HOME.
 Exit codes: 0 done, 1 not done (one line says why, and what to do), 2 a defect of koko.`
 
 /** Where the home is; a relative path counts from the folder that koko is called in. */

@@ -1,4 +1,4 @@
-import { Channel, channelDefinitions, forEachChannel } from '@koko/contract'
+import { Channel, channelDefinitions, forEachChannel, forEachRoom } from '@koko/contract'
 import { UserError } from './errors.ts'
 import { nearMisses } from './near-misses.ts'
 
@@ -12,12 +12,46 @@ export function inWords(channels: readonly Channel[]): string {
   return new Intl.ListFormat('en', { type: 'conjunction' }).format(channels.map((channel) => channelNames[channel]))
 }
 
-/** A moment as this machine's clock and calendar tell it, to the second. */
+/** A moment by this machine's clock and calendar, to the second. */
 export function clockTime(ms: number): string {
   return new Date(ms).toLocaleString('sv-SE')
 }
 
-/** The channel of a name, without regard to case. Throws `UserError` that suggests one; what was typed can be a handle. */
+/** The fields by which these peers are described, in the order of their rooms, and the heading of each. */
+export function summaryFields(peers: readonly object[]): { name: string; heading: string }[] {
+  const fields = forEachRoom((_, { summary, fields }) =>
+    summary.map((name): [string, string] => [name, fields[name]?.heading ?? name]),
+  )
+  return [...new Map(fields.flat())]
+    .filter(([name]) => peers.some((peer) => Object.hasOwn(peer, name)))
+    .map(([name, heading]) => ({ name, heading }))
+}
+
+/** A field of a peer in words, such as `long term`. */
+export function summaryWords(peer: object, name: string): string {
+  const value: unknown = new Map<string, unknown>(Object.entries(peer)).get(name)
+  const values = Array.isArray(value) ? value : [value ?? '']
+  return values.map((each) => String(each).replaceAll('_', ' ')).join(', ')
+}
+
+/** How far away a peer is, as far as cells show it. */
+export function distanceWords({ about }: { about: number }): string {
+  return about === 0 ? 'same area' : `about ${about.toLocaleString('en-US')} km`
+}
+
+const underEmulators = 'under emulators: fictional numbers only'
+
+/** A directory's origin, and whether it runs under emulators. */
+export function directoryWords({ origin, isEmulated }: { origin: string; isEmulated: boolean }): string {
+  return isEmulated ? `${origin} (${underEmulators})` : origin
+}
+
+/** A warning for a directory under emulators. */
+export function emulatorWarning(directory = 'This directory'): string {
+  return `${directory} runs ${underEmulators}.`
+}
+
+/** The channel of a name, in any case. Throws `UserError` with a suggestion, and without what was typed: it can be a handle. */
 export function channelNamed(typed: string): Channel {
   const name = typed.trim().toLowerCase()
   const namesOf = (channel: Channel) => [channel, ...channelDefinitions[channel].aliases]

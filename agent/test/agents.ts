@@ -1,6 +1,6 @@
 import { Channel, type Channels, type DatingProfile } from '@koko/contract'
 import { call, codeOf, profileIn, type Claims } from '../../testing/world.ts'
-import { init } from '../src/commands/init.ts'
+import { register as registerAgent } from '../src/operations/register.ts'
 import type { Context } from '../src/context.ts'
 import { directoryOf, openDirectory } from '../src/directory/session.ts'
 import { agentFile, handlesFile, profileFile, publishedFile, type Agent, type Handles } from '../src/home/files.ts'
@@ -72,7 +72,7 @@ export async function openSettings(context: Context, { world }: TestDirectory): 
 
 async function register(context: Context, { origin }: TestDirectory): Promise<Agent> {
   const consents = { acceptTerms: true, acceptDisclaimer: true, adult: true, again: false }
-  await init({ ...context, ask: undefined }, { directory: origin, ...consents })
+  await registerAgent({ ...context, ask: undefined }, { directory: origin, ...consents })
   return keptAgent(context)
 }
 

@@ -4,7 +4,7 @@ import { cp, mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { hostingOrigin } from '../../scripts/stack/addresses.ts'
-import { commandLines } from '../src/commands/table.ts'
+import { commands } from '../src/cli.ts'
 import { agentFile, homeFiles, type Agent } from '../src/home/files.ts'
 import { openHome } from '../src/home/home.ts'
 import { fullDisk, readOnlyDisk, type BadDisk } from './disks.ts'
@@ -121,7 +121,7 @@ const leftHere = `The agent is gone from ${hostingOrigin}, and its files are sti
 
 describe('every command', () => {
   test('is tried', () => {
-    expect(Object.keys(tries).sort()).toEqual(commandLines.map(({ usage }) => usage.split(' ')[0]).sort())
+    expect(Object.keys(tries).sort()).toEqual([...commands.keys()].sort())
   })
 
   test('with no directory', async () => {

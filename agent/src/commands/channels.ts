@@ -1,104 +1,15 @@
-import { Channel, isOnline, type Unlinks } from '@koko/contract'
 import * as z from 'zod'
-import { userErrorOf } from '../errors.ts'
-import { channelNames, clockTime, givesAway } from '../labels.ts'
-import { defineCommand } from './define-command.ts'
-import type { Context } from '../context.ts'
-import { directoryOf } from '../directory/session.ts'
-import { agentFile, handlesFile } from '../home/files.ts'
-import { readablePublished } from '../operations/change-listing.ts'
+import { channelNames, clockTime } from '../labels.ts'
+import type { ChannelsStanding, ChannelStanding } from '../operations/channels.ts'
 import { columns, type Style } from '../output.ts'
-import type { Problem } from '../problem.ts'
-import { readStored } from '../operations/stored-documents.ts'
+import { defineCommand } from './define-command.ts'
 
-export interface ChannelStanding {
-  channel: Channel
-  /** Kept here for the next publish; null for none. */
-  handle: string | null
-  /** When the operator agreed to publish that very handle; null until then. */
-  agreedAtMs: number | null
-  /** Listed; null for none. */
-  listed: string | null
-  state: 'shown' | 'offline' | 'not published' | 'taken back' | 'unknown'
-  /** Since when it is taken back, and since when no shard holds it: null until then, absent where only home was asked. */
-  unlink: { unlinkedAtMs: number; goneAtMs?: number | null } | null
-  givesAway: string
-}
-
-export interface ChannelsStanding {
-  /** Who told what is listed: the directory now, or what the last publish from here left. */
-  source: 'directory' | 'home' | 'nobody'
-  /** When that was; null where nobody told. */
-  asOfMs: number | null
-  /** Why the directory did not tell. */
-  problem: Problem | null
-  channels: ChannelStanding[]
-}
-
-export const command = defineCommand({ options: z.strictObject({}), run: channels, show })
-
-/** What is kept here of each channel, and what peers see of it; from home where the directory cannot tell. */
-export async function channels(context: Context): Promise<ChannelsStanding> {
-  const handles = (await context.home.read(handlesFile)) ?? {}
-  const seen = await seenBy(context)
-  return {
-    source: seen.source,
-    asOfMs: seen.asOfMs,
-    problem: seen.problem,
-    channels: Channel.options.map((channel) => {
-      const kept = handles[channel]
-      const listed = seen.listing?.channels[channel] ?? null
-      const unlink = seen.unlinks[channel] ?? null
-      return {
-        channel,
-        handle: kept?.handle ?? null,
-        agreedAtMs: kept?.agreedAtMs ?? null,
-        listed,
-        state:
-          unlink !== null
-            ? 'taken back'
-            : seen.listing === undefined
-              ? 'unknown'
-              : listed === null
-                ? 'not published'
-                : seen.isOnline
-                  ? 'shown'
-                  : 'offline',
-        unlink,
-        givesAway: givesAway[channel],
-      }
-    }),
-  }
-}
-
-interface Seen extends Omit<ChannelsStanding, 'channels'> {
-  /** Null where nothing is listed, or never was; undefined where nobody knows. */
-  listing: { channels: Partial<Record<Channel, string | undefined>> } | null | undefined
-  isOnline: boolean
-  unlinks: Partial<Record<Channel, { unlinkedAtMs: number; goneAtMs?: number | null } | undefined>>
-}
-
-async function seenBy(context: Context): Promise<Seen> {
-  const agent = await context.home.read(agentFile)
-  const nothing = { isOnline: false, unlinks: {} as Unlinks, asOfMs: null, problem: null }
-  if (agent === undefined) return { ...nothing, source: 'nobody', listing: null }
-  try {
-    context.report({ text: 'Asking what is listed' })
-    const { listing, unlinks } = await readStored(directoryOf(context, agent))
-    const asOfMs = context.nowMs()
-    const isSeen = listing !== null && listing !== undefined && isOnline(listing, asOfMs)
-    return { source: 'directory', asOfMs, problem: null, listing, isOnline: isSeen, unlinks }
-  } catch (error) {
-    context.signal.throwIfAborted()
-    const problem = userErrorOf(error)?.problem
-    if (problem === undefined) throw error
-    const published = await readablePublished(context.home)
-    if (published === undefined) return { ...nothing, source: 'nobody', listing: undefined, problem }
-    const { publishedAtMs, listing, withheld } = published
-    const unlinks = Object.fromEntries(withheld.map(({ channel, unlinkedAtMs }) => [channel, { unlinkedAtMs }]))
-    return { source: 'home', asOfMs: publishedAtMs, problem, listing, isOnline: true, unlinks }
-  }
-}
+export const command = defineCommand({
+  summary: 'Show for each channel what is kept here, what peers see, and whether it is unlinked',
+  options: z.strictObject({}),
+  run: async (context) => (await import('../operations/channels.ts')).channels(context),
+  show,
+})
 
 function show({ source, asOfMs, problem, channels }: ChannelsStanding, style: Style): string {
   const asOf =

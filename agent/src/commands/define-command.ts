@@ -1,6 +1,6 @@
-import type * as z from 'zod'
-import { UserError } from '../errors.ts'
+import * as z from 'zod'
 import type { Context } from '../context.ts'
+import { UserError } from '../errors.ts'
 import type { Style } from '../output.ts'
 
 export interface Outcome {
@@ -8,31 +8,60 @@ export interface Outcome {
   value: unknown
   /** The same for people. */
   show: (style: Style) => string
-  /** True where the value itself is bad news, as a doctor's can be: the exit code is then 1. */
+  /** Whether the value itself is bad news, as a doctor's can be: the exit code is then 1. */
   isBad: boolean
 }
 
+/** An argument or an option as the command line and its help show it. */
+export interface Parameter {
+  /** Such as `<channel>`, `[action]`, `--dry-run` or `--room <name>`. */
+  syntax: string
+  description: string
+}
+
 export interface Command {
+  summary: string
+  /** Shown by `--help` below the options. */
+  notes?: string
+  arguments: readonly Parameter[]
+  options: readonly Parameter[]
   /** Takes the arguments and options by their camel-cased names, as the command line gives them: texts and booleans. */
   call: (context: Context, input: unknown) => Promise<Outcome>
 }
 
-/** A command from a function that returns a value, and from how that value looks to people. */
-export function defineCommand<Options extends z.ZodType, Value>({
+/** What a field is on the command line: an argument, or an option with a value of that name. Without it, a flag. */
+export const commandLine = z.registry<{ argument: true } | { value: string }>()
+
+export const yes = z.boolean().default(false).describe('Answer every question with yes')
+
+/**
+ * A command from the schema of its options, a function that returns a value, and how that value looks to people. Each
+ * field is described by `.describe()` and, unless it is a flag, registered in `commandLine`. All commands are loaded for
+ * `koko --help`: `run` imports what it calls.
+ */
+export function defineCommand<Shape extends Record<string, z.ZodType>, Value>({
   options,
   run,
   show,
   json = (value) => value,
   isBad = () => false,
+  ...texts
 }: {
-  options: Options
-  run: (context: Context, options: z.output<Options>) => Promise<Value>
+  summary: string
+  notes?: string
+  options: z.ZodObject<Shape, z.core.$strict>
+  run: (context: Context, options: z.output<z.ZodObject<Shape, z.core.$strict>>) => Promise<Value>
   show: (value: Value, style: Style) => string
   /** What `--json` prints, where it is not the value itself. */
   json?: (value: Value) => unknown
   isBad?: (value: Value) => boolean
 }): Command {
+  const fields = Object.entries(options.shape)
+  const isArgument = (schema: z.ZodType) => 'argument' in (commandLine.get(schema) ?? {})
   return {
+    ...texts,
+    arguments: fields.filter(([, schema]) => isArgument(schema)).map(parameterOf),
+    options: fields.filter(([, schema]) => !isArgument(schema)).map(parameterOf),
     async call(context, input) {
       const parsed = options.safeParse(input)
       if (!parsed.success) throw optionError(parsed.error)
@@ -42,9 +71,30 @@ export function defineCommand<Options extends z.ZodType, Value>({
   }
 }
 
+function parameterOf([key, schema]: [string, z.ZodType]): Parameter {
+  const name = kebabCase(key)
+  const description = descriptionOf(schema)
+  const meta = commandLine.get(schema)
+  const absent = schema.safeParse(undefined)
+  if (meta === undefined) return { syntax: absent.data === true ? `--no-${name}` : `--${name}`, description }
+  if ('value' in meta) return { syntax: `--${name} <${meta.value}>`, description }
+  return { syntax: absent.success ? `[${name}]` : `<${name}>`, description }
+}
+
+/** The description of a schema, or of the one inside a default. */
+function descriptionOf(schema: z.core.$ZodType): string {
+  const description = z.globalRegistry.get(schema)?.description
+  if (description !== undefined) return description
+  return schema instanceof z.ZodDefault ? descriptionOf(schema.unwrap()) : ''
+}
+
 /** Names the option and what would pass, and never what was given: it can be a handle. */
 function optionError(error: z.ZodError): UserError {
   const issue = error.issues[0]
-  const name = String(issue?.path[0] ?? '').replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)
+  const name = kebabCase(String(issue?.path[0] ?? ''))
   return new UserError(`${name === '' ? 'The command' : name} ${issue?.message ?? 'is not valid'}.`, 'See `--help`.')
+}
+
+function kebabCase(name: string): string {
+  return name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)
 }

@@ -1,27 +1,23 @@
-import * as z from 'zod'
-import { channelNames } from '../labels.ts'
-import { defineCommand } from './define-command.ts'
+import { channelNames, distanceWords, summaryFields, summaryWords } from '../labels.ts'
 import { distanceRules, ruleWords } from '../matching/engine.ts'
-import { discover, type Discovery } from '../operations/discover.ts'
+import type { Discovery } from '../operations/discover.ts'
+import { DiscoverOptions } from '../operations/options.ts'
 import { columns, type Style } from '../output.ts'
-import { distanceWords, summaryFields, summaryWords } from '../peer-words.ts'
+import { defineCommand } from './define-command.ts'
 
-/** So many matches are shown to people; `--json` has all. */
-const mostShown = 30
+/** People are shown this many matches; `--json` has all. */
+const maxShown = 30
 
 export const command = defineCommand({
-  options: z.strictObject({
-    nearMe: z.boolean().exactOptional(),
-    all: z.boolean().exactOptional(),
-    explain: z.boolean().exactOptional(),
-  }),
-  run: discover,
+  summary: 'Find peers, and match them here',
+  options: DiscoverOptions,
+  run: async (context, options) => (await import('../operations/discover.ts')).discover(context, options),
   show,
 })
 
 function show(discovery: Discovery, style: Style): string {
   const { looked, matches, leftOut, leftOutPeers, hasMore, budget, note } = discovery
-  const shown = matches.slice(0, mostShown)
+  const shown = matches.slice(0, maxShown)
   const [best] = shown
   const short = shortIds([...matches, ...(leftOutPeers ?? [])].map(({ agentId }) => agentId))
   return [

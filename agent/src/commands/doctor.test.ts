@@ -8,7 +8,8 @@ import { directoryOf } from '../directory/session.ts'
 import { agentFile, daemonFile, handlesFile, homeFiles, profileFile } from '../home/files.ts'
 import { checkClock } from '../operations/diagnose.ts'
 import { styleOf } from '../output.ts'
-import { command, type Diagnosis } from './doctor.ts'
+import type { Check } from '../operations/diagnose.ts'
+import { command } from './doctor.ts'
 
 const hour = 3_600_000
 
@@ -19,7 +20,7 @@ beforeEach(async () => {
 
 async function look(context: TestContext) {
   const { value, show, isBad } = await command.call(context, {})
-  const { ok, checks } = value as Diagnosis
+  const { ok, checks } = value as { ok: boolean; checks: Check[] }
   expect(isBad).toBe(!ok)
   expect(checks.every((check) => check.ok)).toBe(ok)
   const text = show(styleOf({}, {}))

@@ -1,25 +1,21 @@
 import * as z from 'zod'
-import { defineCommand } from './define-command.ts'
+import type { Check } from '../operations/diagnose.ts'
 import type { Style } from '../output.ts'
-import type { Context } from '../context.ts'
-import { diagnose, type Check } from '../operations/diagnose.ts'
+import { defineCommand } from './define-command.ts'
 
-const Options = z.strictObject({})
+export const command = defineCommand({
+  summary: 'Show what is wrong, and the command that repairs it',
+  options: z.strictObject({}),
+  async run(context) {
+    const { diagnose } = await import('../operations/diagnose.ts')
+    const checks = await diagnose(context, process.versions.node)
+    return { ok: checks.every(({ ok }) => ok), checks }
+  },
+  show,
+  isBad: ({ ok }) => !ok,
+})
 
-export interface Diagnosis {
-  ok: boolean
-  checks: Check[]
-}
-
-export const command = defineCommand({ options: Options, run: doctor, show, isBad: ({ ok }) => !ok })
-
-/** What is wrong, and the command that mends it. */
-export async function doctor(context: Context): Promise<Diagnosis> {
-  const checks = await diagnose(context, process.versions.node)
-  return { ok: checks.every(({ ok }) => ok), checks }
-}
-
-function show({ checks }: Diagnosis, style: Style): string {
+function show({ checks }: { checks: readonly Check[] }, style: Style): string {
   const width = Math.max(...checks.map(({ name }) => name.length))
   const lines = checks.flatMap((check) => {
     const name = check.name.padEnd(width)

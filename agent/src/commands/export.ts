@@ -1,19 +1,14 @@
 import * as z from 'zod'
-import { defineCommand } from './define-command.ts'
-import type { Context } from '../context.ts'
-import { openDirectory } from '../directory/session.ts'
 import { jsonText } from '../output.ts'
-
-const Options = z.strictObject({})
+import { defineCommand } from './define-command.ts'
 
 export const command = defineCommand({
-  options: Options,
-  run: exportAgent,
+  summary: 'Print everything that the directory holds of the agent, as it is stored',
+  options: z.strictObject({}),
+  async run(context) {
+    const { openDirectory } = await import('../directory/session.ts')
+    const { client } = await openDirectory(context)
+    return client.call('exportAgent', {})
+  },
   show: jsonText,
 })
-
-/** Everything that the directory holds of the agent, as it is stored. */
-export async function exportAgent(context: Context) {
-  const { client } = await openDirectory(context)
-  return client.call('exportAgent', {})
-}

@@ -6,7 +6,8 @@ import { createTestDirectory, type TestDirectory } from '../../../testing/direct
 import { directoryOf } from '../directory/session.ts'
 import { agentFile, handlesFile, peersFile, publishedFile } from '../home/files.ts'
 import { styleOf } from '../output.ts'
-import { command, init } from './init.ts'
+import { register } from '../operations/register.ts'
+import { command } from './init.ts'
 
 const consents: readonly Answer[] = [
   ['terms', true],
@@ -25,7 +26,7 @@ beforeEach(async () => {
 const sent = (name: string) => directory.requests.filter((request) => request.name === name)
 const registered = () => sent('registerAgent').length
 const run = (context: TestContext, options: object = {}) =>
-  init(context, { ...flags, directory: directory.origin, ...options })
+  register(context, { ...flags, directory: directory.origin, ...options })
 
 test('registers an agent whose secret signs in, and keeps it for this user only', async () => {
   const answers: Answer[] = [['Which directory', ' directory.example/settings?x=1 '], ...consents]

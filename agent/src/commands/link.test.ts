@@ -7,8 +7,8 @@ import { UserError } from '../errors.ts'
 import { handlesFile } from '../home/files.ts'
 import { styleOf } from '../output.ts'
 import { command } from './link.ts'
-import { publish } from './publish.ts'
-import { unlink } from './unlink.ts'
+import { publish } from '../operations/publish.ts'
+import { unlink } from '../operations/unlink.ts'
 
 const style = styleOf({}, {})
 

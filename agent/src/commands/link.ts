@@ -1,119 +1,23 @@
-import type { Channel } from '@koko/contract'
 import * as z from 'zod'
-import { UserError } from '../errors.ts'
-import { channelNamed, channelNames, givesAway } from '../labels.ts'
-import { defineCommand } from './define-command.ts'
+import { channelNamed, channelNames, emulatorWarning } from '../labels.ts'
+import type { Linked } from '../operations/link.ts'
 import type { Style } from '../output.ts'
-import type { Context } from '../context.ts'
-import { agentFile, handlesFile } from '../home/files.ts'
-import { readablePublished } from '../operations/change-listing.ts'
-import { normaliseHandle } from '../operations/normalise-handle.ts'
-
-export interface Linked {
-  channel: Channel
-  /** As it is kept, in its canonical form. */
-  handle: string
-  /** It is another than was kept before, or the first. */
-  isChanged: boolean
-  /** The operator agreed before to publish this very handle. */
-  isAgreed: boolean
-  /** The channel was taken back, as far as is known here. */
-  isUnlinked: boolean
-  isEmulated: boolean
-  givesAway: string
-}
-
-const Options = z.strictObject({ channel: z.string(), handle: z.string(), yes: z.boolean().default(false) })
+import { commandLine, defineCommand, yes } from './define-command.ts'
 
 export const command = defineCommand({
-  options: Options,
-  run: (context, { channel, handle, yes }) => link(context, { channel: channelNamed(channel), typed: handle, yes }),
+  summary: 'Keep a handle here for the next publish',
+  notes: 'Nothing is sent: `koko publish` does that.',
+  options: z.strictObject({
+    channel: z.string().describe('whatsapp, telegram, discord or slack').register(commandLine, { argument: true }),
+    handle: z.string().describe('Your handle on that channel').register(commandLine, { argument: true }),
+    yes,
+  }),
+  async run(context, { channel, handle, yes }) {
+    const { link } = await import('../operations/link.ts')
+    return link(context, { channel: channelNamed(channel), typed: handle, yes })
+  },
   show,
 })
-
-/** Keeps a handle for the next publish, after showing it in its one form. Sends nothing. */
-export async function link(
-  context: Context,
-  { channel, typed, yes }: { channel: Channel; typed: string; yes: boolean },
-): Promise<Linked> {
-  const { home } = context
-  const handle = await handleOf(context, channel, typed)
-  const before = (await home.read(handlesFile))?.[channel]
-  const isEmulated = (await home.read(agentFile))?.isEmulated ?? false
-  const isChanged = before?.handle !== handle
-  if (isChanged && !yes) await askFor(context, { channel, handle, typed, isEmulated, replaces: before !== undefined })
-
-  const kept = await home.change(async (files) => {
-    const handles = (await files.read(handlesFile)) ?? {}
-    const former = handles[channel]
-    const next = { handle, agreedAtMs: former?.handle === handle ? former.agreedAtMs : null }
-    await files.write(handlesFile, { ...handles, [channel]: next })
-    return next
-  })
-  const withheld = (await readablePublished(home))?.withheld ?? []
-  return {
-    channel,
-    handle,
-    isChanged,
-    isAgreed: kept.agreedAtMs !== null,
-    isUnlinked: withheld.some((each) => each.channel === channel),
-    isEmulated,
-    givesAway: givesAway[channel],
-  }
-}
-
-/** The handle in its one form; or the near one that the operator says was meant. Throws `UserError` without the handle. */
-async function handleOf({ ask }: Context, channel: Channel, typed: string): Promise<string> {
-  const normalised = normaliseHandle(channel, typed)
-  if ('handle' in normalised) return normalised.handle
-  const { because, hint, suggestion } = normalised
-  if (suggestion !== undefined && ask !== undefined) {
-    ask.say(`A handle of ${channelNames[channel]} ${because}.`)
-    if (await ask.confirm({ message: `Did you mean ${suggestion}?`, initial: true })) return suggestion
-  }
-  throw new UserError(
-    `A handle of ${channelNames[channel]} ${because}.`,
-    hint ?? 'What was typed nearly passes: bring it into that form. In a terminal the nearest one is suggested.',
-  )
-}
-
-async function askFor(
-  { ask }: Context,
-  asked: { channel: Channel; handle: string; typed: string; isEmulated: boolean; replaces: boolean },
-): Promise<void> {
-  const { channel, handle, typed, isEmulated, replaces } = asked
-  const name = channelNames[channel]
-  if (ask === undefined) {
-    if (channel !== 'whatsapp') return
-    throw new UserError(
-      'On WhatsApp the handle is the phone number, and every listed agent of the room can read it.',
-      'Give --yes, or link another channel: a Telegram username does not show a number.',
-    )
-  }
-  if (isEmulated) ask.say(fictionalOnly)
-  if (channel === 'whatsapp') ask.say(whatsapp)
-  ask.say(`${name} ${handle} will be kept here${replaces ? ', in place of the handle kept so far' : ''}.`)
-  // What is kept as it was typed needs no question; the number that leads to everything else does.
-  if (channel !== 'whatsapp' && handle === typed && !replaces) return
-  if (await ask.confirm({ message: `Keep ${handle} for ${name}?`, initial: channel !== 'whatsapp' })) return
-  throw new UserError('Nothing was kept.', 'Run it again when you want it.')
-}
-
-const fictionalOnly = 'This directory runs under emulators: fictional numbers only.'
-
-const whatsapp = [
-  'On WhatsApp the handle is the phone number. There is no way to be reached there by strangers without giving one away,',
-  'and the number leads to more than WhatsApp: your country, often your carrier, and what else is registered under it.',
-  'Every agent of your room that is listed itself can read it, within its daily budget. So can the host of the directory.',
-  '',
-  'Four ways not to show your own:',
-  '  1. Another channel: a Telegram username does not show your number.',
-  '  2. A dedicated number: a second SIM, for your agent alone.',
-  '  3. A generated number: a virtual one that you can give up.',
-  '  4. Several channels: WhatsApp only for those to whom you give it later, in a conversation.',
-  '',
-  'Once it is published a peer can keep it, whatever you take back later.',
-].join('\n')
 
 function show(
   { channel, handle, isChanged, isAgreed, isUnlinked, isEmulated, ...linked }: Linked,
@@ -123,7 +27,7 @@ function show(
   return [
     `${style.good('✓')} ${name} ${handle} is kept here${isChanged ? '' : ', as before'}. Nothing was sent.`,
     style.dim(linked.givesAway),
-    ...(isEmulated ? [style.warn(fictionalOnly)] : []),
+    ...(isEmulated ? [style.warn(emulatorWarning())] : []),
     ...(isUnlinked
       ? [`You took ${name} back: only the settings page allows it again, \`koko settings\`. Until then it is withheld.`]
       : []),

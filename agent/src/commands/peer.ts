@@ -1,20 +1,22 @@
 import * as z from 'zod'
-import { channelNames } from '../labels.ts'
-import { defineCommand } from './define-command.ts'
+import { channelNames, distanceWords, summaryFields, summaryWords } from '../labels.ts'
 import { ruleWords } from '../matching/engine.ts'
-import { askForPeer, type AskedPeer } from '../operations/discover.ts'
+import type { AskedPeer } from '../operations/discover.ts'
 import { columns, type Style } from '../output.ts'
-import { distanceWords, summaryFields, summaryWords } from '../peer-words.ts'
+import { commandLine, defineCommand } from './define-command.ts'
 
 export const command = defineCommand({
+  summary: 'Ask the directory for a peer again, and show how to reach it',
   options: z.strictObject({
     id: z
       .string()
       .trim()
       .toLowerCase()
-      .regex(/^[0-9a-f-]{1,36}$/, "must be a peer's id, or its beginning"),
+      .regex(/^[0-9a-f-]{1,36}$/, "must be a peer's id, or its beginning")
+      .describe("The peer's id; of a known peer, its beginning")
+      .register(commandLine, { argument: true }),
   }),
-  run: (context, { id }) => askForPeer(context, id),
+  run: async (context, { id }) => (await import('../operations/discover.ts')).askForPeer(context, id),
   show,
 })
 

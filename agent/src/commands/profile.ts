@@ -16,7 +16,7 @@ import {
 } from '@koko/contract'
 import * as z from 'zod'
 import { UserError } from '../errors.ts'
-import { defineCommand } from './define-command.ts'
+import { commandLine, defineCommand } from './define-command.ts'
 import type { Ask, Context } from '../context.ts'
 import { privateDealbreakers } from '../home/files.ts'
 import { columns, type Style } from '../output.ts'
@@ -46,6 +46,8 @@ interface FieldOption {
   /** As commander names it, such as `maxDistance`. */
   key: string
   flag: string
+  /** The placeholder of its value in the help. */
+  value: string
   help: string
 }
 
@@ -64,17 +66,17 @@ function helpOf(field: Field): string {
     case 'choice':
       return alternatives(Object.keys(field.values))
     case 'list':
-      return `any of ${Object.keys(field.values).join(', ')}, separated by commas; empty is ${field.none}`
+      return `Any of ${Object.keys(field.values).join(', ')}, separated by commas; empty is ${field.none}`
     case 'number': {
       const or = field.nullWord === undefined ? '' : `, or ${field.nullWord}`
       return `${field.description.split(';')[0] ?? ''}: ${field.min} to ${field.max}${or}`
     }
     case 'area':
-      return `a geohash of ${field.minLength} to ${field.maxLength} characters`
+      return `A geohash of ${field.minLength} to ${field.maxLength} characters`
   }
 }
 
-function optionsOf(room: Room): (FieldOption & { value: string })[] {
+function optionsOf(room: Room): FieldOption[] {
   return [
     ...Object.entries(room.fields).map(([name, field]) => ({
       ...optionOf(name, field),
@@ -89,38 +91,54 @@ function optionsOf(room: Room): (FieldOption & { value: string })[] {
   ]
 }
 
-/** The options by which any room's profile is edited; a flag that several rooms have stands once. */
-export const profileOptions: readonly (readonly [flags: string, help: string])[] = [
-  ...new Map(
-    Object.values(rooms)
-      .flatMap(optionsOf)
-      .map(({ flag, value, help }) => [flag, [`${flag} <${value}>`, help] as const]),
-  ).values(),
-  ['--place <city>', 'a city of the built-in list; only the cell around it is kept'],
-  ['--at <latitude,longitude>', 'a position, such as 51.5,-0.1; only the cell around it is kept'],
-  ['--coarse <characters>', `how many characters of the cell are kept: ${areaLengths.min} to ${areaLengths.max}`],
-]
-
 const cellLengths = Array.from({ length: areaLengths.max - areaLengths.min + 1 }, (_, index) => areaLengths.max - index)
 
+/** The options by which any room's profile is edited; rooms share an option of the same name. */
+const fieldOptions = Object.fromEntries(
+  Object.values(rooms)
+    .flatMap(optionsOf)
+    .map(({ key, value, help }) => [key, z.string().optional().describe(help).register(commandLine, { value })]),
+)
+
 const Options = z.strictObject({
-  action: z.enum(['edit'], { error: 'must be edit, or left out' }).optional(),
-  ...Object.fromEntries(
-    Object.values(rooms)
-      .flatMap(optionsOf)
-      .map(({ key }) => [key, z.string().optional()]),
-  ),
-  place: z.string().optional(),
-  at: z.string().optional(),
-  area: z.string().optional(),
+  action: z
+    .enum(['edit'], { error: 'must be edit, or left out' })
+    .optional()
+    .describe('`edit` asks for each field')
+    .register(commandLine, { argument: true }),
+  ...fieldOptions,
+  area: z
+    .string()
+    .optional()
+    .describe(`A geohash of ${areaLengths.min} to ${areaLengths.max} characters`)
+    .register(commandLine, { value: 'cell' }),
+  place: z
+    .string()
+    .optional()
+    .describe('A city of the built-in list; only the cell around it is kept')
+    .register(commandLine, { value: 'city' }),
+  at: z
+    .string()
+    .optional()
+    .describe('A position, such as 51.5,-0.1; only the cell around it is kept')
+    .register(commandLine, { value: 'latitude,longitude' }),
   coarse: z
     .enum(cellLengths.map(String), { error: `must be ${alternatives(cellLengths.map(String).reverse())}` })
     .transform(Number)
-    .optional(),
+    .optional()
+    .describe(`How many characters of the cell are kept: ${areaLengths.min} to ${areaLengths.max}`)
+    .register(commandLine, { value: 'characters' }),
 })
 export type ProfileOptions = z.output<typeof Options>
 
-export const command = defineCommand({ options: Options, run: profile, show, json: jsonOf })
+export const command = defineCommand({
+  summary: 'Show the profile; `profile edit` asks for it',
+  notes: 'Any option edits. Nothing is sent: `koko publish` does that.',
+  options: Options,
+  run: profile,
+  show,
+  json: jsonOf,
+})
 
 /** Shows the profile; changes it where any option says so, or by asking. Only a cell is kept of a place. Sends nothing. */
 export async function profile(context: Context, { action, ...options }: ProfileOptions): Promise<KeptProfile> {

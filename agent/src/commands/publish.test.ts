@@ -9,10 +9,11 @@ import { createTestContext, type Answer, type TestContext } from '../../test/con
 import { createTestDirectory, type TestDirectory } from '../../../testing/directory.ts'
 import { openDirectory } from '../directory/session.ts'
 import { handlesFile, profileFile, publishedFile } from '../home/files.ts'
-import { forgetAgent } from '../operations/forget-agent.ts'
+import { withoutAgreement } from '../operations/agreements.ts'
+import { forgetAgent } from '../operations/keep-agent.ts'
 import { styleOf } from '../output.ts'
-import { withoutAgreement } from '../operations/unlink-progress.ts'
-import { command, previewPublish, publish } from './publish.ts'
+import { previewPublish, publish } from '../operations/publish.ts'
+import { command } from './publish.ts'
 
 const telegram = 'alice_a'
 const whatsapp = '+12025550123'
@@ -271,7 +272,7 @@ test('a yes that is withdrawn while a publish is under way stays withdrawn', asy
     const response = await answer()
     if (name === 'publishProfile') {
       await context.home.change(async (files) => {
-        await files.write(handlesFile, withoutAgreement((await files.read(handlesFile)) ?? {}, 'whatsapp'))
+        await files.write(handlesFile, withoutAgreement((await files.read(handlesFile)) ?? {}, ['whatsapp']))
       })
     }
     return response

@@ -1,192 +1,31 @@
-import { AgentId, Channel } from '@koko/contract'
-import { isDeepStrictEqual } from 'node:util'
+import { AgentId } from '@koko/contract'
 import * as z from 'zod'
-import { UserError } from '../errors.ts'
-import { defineCommand } from './define-command.ts'
-import { confirm } from './confirm.ts'
-import type { Context } from '../context.ts'
-import { codeOf, directoryOf } from '../directory/session.ts'
-import { Agent, agentFile, handlesFile, profileFile, publishedFile, type Handles } from '../home/files.ts'
-import { forgetAgent } from '../operations/forget-agent.ts'
-import type { Files, HomeFile } from '../home/home.ts'
-import { chooseOrigin, configAt } from '../directory/origin.ts'
+import { directoryWords } from '../labels.ts'
+import type { Restored } from '../operations/restore.ts'
 import { columns, type Style } from '../output.ts'
-import { isThere } from '../home/is-there.ts'
-import { planRestoration, type Restoration } from '../operations/restore-plan.ts'
-import { withoutAgreement } from '../operations/unlink-progress.ts'
-import { untilAborted } from '../until-aborted.ts'
+import { commandLine, defineCommand } from './define-command.ts'
 
-const Options = z.strictObject({
-  directory: z.string().optional(),
-  agent: AgentId.optional(),
+export const command = defineCommand({
+  summary: 'Move an agent to this machine with its id and secret',
+  notes: 'The secret is asked for. Without a terminal it is read from the standard input, never from an option.',
+  options: z.strictObject({
+    directory: z
+      .string()
+      .optional()
+      .describe('The directory that the agent is registered in')
+      .register(commandLine, { value: 'url' }),
+    agent: AgentId.optional().describe("The agent's id").register(commandLine, { value: 'id' }),
+  }),
+  run: async (context, options) => (await import('../operations/restore.ts')).restore(context, options),
+  show,
 })
-type Options = z.output<typeof Options>
-
-export interface Restored extends Pick<Agent, 'origin' | 'isEmulated' | 'room' | 'agentId' | 'registeredAtMs'> {
-  /** Null where what is listed cannot be read by this version of koko. */
-  isListed: boolean | null
-  keptIn: string
-  /** The files that were written; what is not among them was there, or is not stored in the directory. */
-  written: string[]
-}
-
-export const command = defineCommand({ options: Options, run: restore, show })
-
-/** Takes up an agent with its secret, which is proven before anything is written. */
-export async function restore(context: Context, options: Options): Promise<Restored> {
-  const { home } = context
-  const former = await home.read(agentFile)
-  const isSame = options.agent === undefined || options.agent === former?.agentId
-  // The secret of another agent is not for this one's directory.
-  const origin = await chooseOrigin(context, options.directory, isSame ? former?.origin : undefined)
-  const config = await configAt(context, origin)
-  const agentId = await chooseAgentId(context, options.agent, former?.agentId)
-  if (former !== undefined && former.agentId !== agentId) await assertMayReplace(context, former)
-  await home.assertWritable()
-
-  const credential = { origin, projectId: config.projectId, agentId, secret: await readSecret(context) }
-  context.report({ text: 'Signing in' })
-  const { documents } = await directoryOf(context, credential)
-    .client.call('exportAgent', {})
-    .catch((cause: unknown) => {
-      if (codeOf(cause) !== 'unauthenticated') throw cause
-      throw new UserError(
-        'The directory knows no agent with this id and secret. Nothing was changed here.',
-        'Check both, and the directory. An agent that is not seen for 30 days is removed: then run `koko init`.',
-        { cause },
-      )
-    })
-  const plan = planRestoration(agentId, documents)
-  const { category: room, registeredAtMs } = plan.badge
-  const isEmulated = config.emulators !== undefined
-  const termsVersion = former?.agentId === agentId ? former.termsVersion : null
-  const agent = { ...credential, isEmulated, room, registeredAtMs, termsVersion }
-  return home.locked('listing', 30_000, async () => {
-    const written = await home.change(async (files) => {
-      const current = await files.read(agentFile)
-      if (current !== undefined && current.agentId !== agentId) {
-        if (current.agentId !== former?.agentId) {
-          throw new UserError('Another agent moved in here meanwhile.', 'Run it again.')
-        }
-        await forgetAgent(files)
-      }
-      return write(files, agent, plan)
-    })
-    return {
-      origin,
-      isEmulated,
-      room,
-      agentId,
-      registeredAtMs,
-      isListed: plan.listed === undefined ? null : plan.listed !== null,
-      keptIn: home.path,
-      written,
-    }
-  })
-}
-
-/** The agent, and what of its listing is not at home. The credential comes last: with it the home is whole. */
-async function write(files: Files, agent: Agent, { listed }: Restoration): Promise<string[]> {
-  const written: string[] = []
-  async function fill<T extends object>(file: HomeFile<T>, value: T) {
-    if (await isThere(files, file)) return
-    await files.write(file, value)
-    written.push(file.name)
-  }
-  const handles = await files.read(handlesFile).catch(ignoreDamage)
-  if (handles !== undefined) {
-    const current = withoutOtherAgreements(handles, listed?.handles ?? {})
-    if (!isDeepStrictEqual(current, handles)) {
-      await files.write(handlesFile, current)
-      written.push(handlesFile.name)
-    }
-  }
-  if (listed !== null && listed !== undefined) {
-    await fill(profileFile, listed.profile)
-    await fill(handlesFile, listed.handles)
-    await files.write(publishedFile, listed.published)
-    written.push(publishedFile.name)
-  } else {
-    // What this home remembers is not what is listed.
-    await files.remove(publishedFile)
-  }
-  await files.write(agentFile, agent)
-  written.push(agentFile.name)
-  return written
-}
-
-function ignoreDamage(error: unknown): undefined {
-  if (!(error instanceof UserError)) throw error
-}
-
-/**
- * The handles, agreed to where they are listed. An agreement to any other is from before another home changed the
- * listing, and would bring an old handle back.
- */
-function withoutOtherAgreements(handles: Handles, listed: Handles): Handles {
-  const others = Channel.options.filter((channel) => handles[channel]?.handle !== listed[channel]?.handle)
-  return others.reduce(withoutAgreement, handles)
-}
-
-async function chooseAgentId(
-  { ask }: Context,
-  option: AgentId | undefined,
-  initial: AgentId | undefined,
-): Promise<AgentId> {
-  if (option !== undefined) return option
-  if (ask === undefined) {
-    if (initial !== undefined) return initial
-    throw new UserError('No agent is named.', 'Give --agent <id>.')
-  }
-  return ask.text({
-    message: "The agent's id?",
-    ...(initial === undefined ? {} : { initial }),
-    validate: (answer) =>
-      AgentId.safeParse(answer).success ? undefined : 'It must be a UUID, as `koko init` showed it.',
-  })
-}
-
-async function assertMayReplace(context: Context, former: Agent): Promise<void> {
-  const what = `Agent ${former.agentId} of ${former.origin} lives in ${context.home.path}`
-  if (context.ask === undefined) {
-    throw new UserError(`${what}.`, 'Set KOKO_HOME to another folder, or run this in a terminal to replace it.')
-  }
-  await confirm(context, {
-    yes: false,
-    message: `${what}. Replace it? Without its recovery key it is lost to you, and what it published stays published.`,
-  })
-}
-
-async function readSecret({ ask, readInput, report, signal }: Context): Promise<string> {
-  const { secret } = Agent.shape
-  const problemOf = (answer: string) => secret.safeParse(answer.trim()).error?.issues[0]?.message
-  if (ask !== undefined) {
-    const typed = await ask.secret({
-      message: 'Its recovery key?',
-      validate(answer) {
-        const problem = problemOf(answer)
-        return problem === undefined ? undefined : `It ${problem}.`
-      },
-    })
-    return typed.trim()
-  }
-  report({ text: 'Reading the recovery key from the standard input, to its end' })
-  // What is piped in may never end: Ctrl-C does.
-  const read = (await untilAborted(signal, readInput())).trim()
-  const problem = problemOf(read)
-  if (problem === undefined) return read
-  throw new UserError(
-    `The secret ${problem}.`,
-    'Give it on the standard input, such as `koko restore … < secret-file`.',
-  )
-}
 
 function show({ agentId, origin, room, isEmulated, isListed, keptIn, written }: Restored, style: Style): string {
   return [
     `${style.good('✓')} The agent lives in ${keptIn} now.`,
     columns([
       ['agent id', agentId],
-      ['directory', `${origin}${isEmulated ? ' (under emulators: fictional numbers only)' : ''}`],
+      ['directory', directoryWords({ origin, isEmulated })],
       ['room', room],
       ['written', written.join(', ')],
     ]),

@@ -6,8 +6,9 @@ import { createTestDirectory, type TestDirectory } from '../../../testing/direct
 import { directoryOf } from '../directory/session.ts'
 import type { Agent } from '../home/files.ts'
 import { styleOf } from '../output.ts'
-import { init } from './init.ts'
-import { command, rotate } from './rotate.ts'
+import { register } from '../operations/register.ts'
+import { rotate } from '../operations/rotate.ts'
+import { command } from './rotate.ts'
 
 let directory: TestDirectory
 let context: TestContext
@@ -96,7 +97,7 @@ describe('an answer that never comes', () => {
     })
     directory.intercept = (_, answer) => answer()
     const again = { acceptTerms: true, acceptDisclaimer: true, adult: true, again: true }
-    expect(await init(context, again)).toMatchObject({ alreadyRegistered: false })
+    expect(await register(context, again)).toMatchObject({ alreadyRegistered: false })
   })
 
   test('while the directory stays down is told as not known', async () => {

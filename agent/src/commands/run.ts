@@ -1,20 +1,39 @@
 import * as z from 'zod'
-import { defineCommand } from './define-command.ts'
+import type { Context } from '../context.ts'
+import type { Daemon } from '../home/files.ts'
 import type { Style } from '../output.ts'
-import { runDaemon, type DaemonRun } from '../daemon/daemon.ts'
+import { commandLine, defineCommand, type Command } from './define-command.ts'
+
+/** The daemon, which the composition root passes in: faces do not import each other. */
+export type RunDaemon = (context: Context, options: { discoverAtMinutes: number; once: boolean }) => Promise<DaemonRun>
+
+interface DaemonRun {
+  isStopped: boolean
+  heartbeats: number
+  publishes: number
+  discoveries: number
+  failures: Daemon['failures']
+}
 
 const TimeOfDay = z
   .string()
   .regex(/^([01]\d|2[0-3]):[0-5]\d$/, 'must be a time of day from 00:00 to 23:59, such as 09:00')
   .transform((text) => Number(text.slice(0, 2)) * 60 + Number(text.slice(3)))
 
-export const command = defineCommand({
-  options: z.strictObject({ discoverAt: TimeOfDay.default(9 * 60), once: z.boolean().default(false) }),
-  run: (context, { discoverAt, once }) => runDaemon(context, { discoverAtMinutes: discoverAt, once }),
-  show,
-  // Asked to stop, it has done what it was asked for.
-  isBad: ({ failures, isStopped }) => failures.length > 0 && !isStopped,
-})
+export const createRunCommand = (runDaemon: RunDaemon): Command =>
+  defineCommand({
+    summary: 'Keep the agent online, and look for peers each day',
+    options: z.strictObject({
+      discoverAt: TimeOfDay.default(9 * 60)
+        .describe('The local time of the daily discovery; 09:00 by default')
+        .register(commandLine, { value: 'time' }),
+      once: z.boolean().default(false).describe('Do what is due now, then end'),
+    }),
+    run: (context, { discoverAt, once }) => runDaemon(context, { discoverAtMinutes: discoverAt, once }),
+    show,
+    // A failure does not count where the daemon was asked to stop.
+    isBad: ({ failures, isStopped }) => failures.length > 0 && !isStopped,
+  })
 
 function show({ heartbeats, publishes, discoveries, failures }: DaemonRun, style: Style): string {
   const counted = (count: number, one: string, many: string) => `${count} ${count === 1 ? one : many}`

@@ -3,7 +3,8 @@ import { createRegistered } from '../../test/agents.ts'
 import { createTestContext } from '../../test/context.ts'
 import { createTestDirectory, type TestDirectory } from '../../../testing/directory.ts'
 import { styleOf } from '../output.ts'
-import { command, type SettingsLink } from './settings.ts'
+import type { SettingsLink } from '../operations/settings.ts'
+import { command } from './settings.ts'
 
 let directory: TestDirectory
 beforeEach(async () => {

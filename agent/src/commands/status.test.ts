@@ -9,7 +9,8 @@ import { createTestDirectory, type TestDirectory } from '../../../testing/direct
 import { runDaemon } from '../daemon/daemon.ts'
 import { agentFile, daemonFile, handlesFile, profileFile, publishedFile } from '../home/files.ts'
 import { styleOf } from '../output.ts'
-import { command, status } from './status.ts'
+import { status } from '../operations/status.ts'
+import { command } from './status.ts'
 
 const hour = 3_600_000
 const handles = { telegram: 'a_fictional_name', whatsapp: '+12025550123' }

@@ -7,8 +7,9 @@ import { createTestContext, leaves, type Answer, type TestContext } from '../../
 import { createTestDirectory, type TestDirectory } from '../../../testing/directory.ts'
 import { handlesFile, publishedFile } from '../home/files.ts'
 import { styleOf } from '../output.ts'
-import { publish } from './publish.ts'
-import { command, unlink } from './unlink.ts'
+import { publish } from '../operations/publish.ts'
+import { unlink } from '../operations/unlink.ts'
+import { command } from './unlink.ts'
 
 const telegram = 'alice_a'
 const whatsapp = '+12025550123'
@@ -32,7 +33,7 @@ const listed = () => stored(`mcpDirectory/dating/agents/${agentId}`)?.channels
 const withdrawn = async () => (await context.home.read(handlesFile))?.whatsapp
 
 test('takes a channel back after a yes, and reports until no shard holds it', async () => {
-  const asked = await answering([['Take WhatsApp back?', true]])
+  const asked = await answering([['Stop sharing your WhatsApp handle?', true]])
   const { value, show, isBad } = await command.call(asked, { channel: 'whatsapp' })
   expect(asked.said.join()).toContain('A peer that has already read it may keep it.')
   expect(value).toMatchObject({ channel: 'whatsapp', state: 'gone', goneAtMs: expect.any(Number) })

@@ -11,11 +11,11 @@ import { createTestDirectory, type TestDirectory } from '../../../testing/direct
 import { fullDisk } from '../../test/disks.ts'
 import type { Context } from '../context.ts'
 import { UserError } from '../errors.ts'
-import { command } from '../commands/run.ts'
+import { createRunCommand } from '../commands/run.ts'
 import { runDaemon, runParts } from './daemon.ts'
 import { openDirectory } from '../directory/session.ts'
 import { agentFile, daemonFile, handlesFile, profileFile } from '../home/files.ts'
-import { forgetAgent } from '../operations/forget-agent.ts'
+import { forgetAgent } from '../operations/keep-agent.ts'
 import { styleOf } from '../output.ts'
 
 jest.setTimeout(60_000)
@@ -77,6 +77,7 @@ const isSeen = (nowMs: number) => {
   const listing = stored()
   return listing !== undefined && isOnline(listing, nowMs)
 }
+const command = createRunCommand(runDaemon)
 const userErrorFrom = (run: Promise<unknown>) =>
   run.then(
     () => {

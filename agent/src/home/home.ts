@@ -41,7 +41,9 @@ export interface Files {
 }
 
 /** How long to wait for other writers, which hold the lock briefly. */
-const patienceMs = 10_000
+const filesWaitMs = 10_000
+/** How long to wait for another koko that changes the listing: it asks the directory meanwhile. */
+export const listingWaitMs = 30_000
 /** The average pause between tries to take a lock. It is random, so that no process is too late every time. */
 const lockPollMs = 15
 /** As large as a home's usual files, so that a full disk shows before there is something to lose. */
@@ -105,12 +107,12 @@ export function openHome(path: string): Home {
         throw diskError(error, `read ${path}`)
       }),
     change: (work) =>
-      locked('files', patienceMs, async () => {
+      locked('files', filesWaitMs, async () => {
         await removeDrafts(path)
         return work({ read, write, remove: ({ name }) => removeFile(path, name) })
       }),
     assertWritable: () =>
-      locked('files', patienceMs, async () => {
+      locked('files', filesWaitMs, async () => {
         await removeDrafts(path)
         await probe(path)
       }),

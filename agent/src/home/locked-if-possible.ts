@@ -1,5 +1,5 @@
 import { UserError } from '../errors.ts'
-import type { Home } from './home.ts'
+import { listingWaitMs, type Home } from './home.ts'
 
 /**
  * Does what takes back, holding the listing's lock where it can be had. Neither a disk that takes no lock nor another
@@ -8,7 +8,7 @@ import type { Home } from './home.ts'
 export async function lockedIfPossible<T>({ home }: { home: Home }, work: () => Promise<T>): Promise<T> {
   const lock = { isHeld: false }
   try {
-    return await home.locked('listing', 30_000, () => {
+    return await home.locked('listing', listingWaitMs, () => {
       lock.isHeld = true
       return work()
     })

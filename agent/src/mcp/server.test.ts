@@ -5,7 +5,7 @@ import { Ajv2020 } from 'ajv/dist/2020.js'
 import type { DatingProfile } from '@koko/contract'
 import { createTestContext, type TestContext } from '../../test/context.ts'
 import { createTestDirectory, type TestDirectory } from '../../../testing/directory.ts'
-import { init } from '../commands/init.ts'
+import { register } from '../operations/register.ts'
 import { agentFile, handlesFile, profileFile } from '../home/files.ts'
 import { serveMcp } from './server.ts'
 
@@ -69,7 +69,7 @@ async function createOperator(
 ): Promise<TestContext> {
   const context = await createTestContext({ directory, ...options })
   const consents = { acceptTerms: true, acceptDisclaimer: true, adult: true }
-  await init(context, { directory: directory.origin, ...consents, again: false })
+  await register(context, { directory: directory.origin, ...consents, again: false })
   await context.home.change(async (files) => {
     await files.write(profileFile, { room: 'dating', profile, dealbreakers: { onlyIntents: [] } })
     await files.write(handlesFile, {

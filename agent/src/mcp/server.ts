@@ -5,7 +5,7 @@ import {
   type ServerContext,
   type Transport,
 } from '@modelcontextprotocol/server'
-import { serveStdio } from '@modelcontextprotocol/server/stdio'
+import { serveStdio, StdioServerTransport } from '@modelcontextprotocol/server/stdio'
 import manifest from '../../package.json' with { type: 'json' }
 import { formatDefect, userErrorOf } from '../errors.ts'
 import type { Context } from '../context.ts'
@@ -64,6 +64,11 @@ export async function serveMcp(context: Context, transport: Transport): Promise<
     if (context.signal.aborted) void handle.close()
   })
   stop.abort()
+}
+
+/** Serves the client that started this process. */
+export function serveMcpOnStdio(context: Context): Promise<void> {
+  return serveMcp(context, new StdioServerTransport())
 }
 
 /** The context of one call: it ends with the call, tells its progress to the client, and asks nobody by itself. */

@@ -1,4 +1,14 @@
-import { Channel, DirectoryError, endpoints, Health, isOnline, rooms, type Config, type Listing } from '@koko/contract'
+import {
+  Channel,
+  dayMs,
+  DirectoryError,
+  endpoints,
+  Health,
+  isOnline,
+  rooms,
+  type Config,
+  type Listing,
+} from '@koko/contract'
 import { readdir, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { UserError, userErrorOf } from '../errors.ts'
@@ -22,8 +32,8 @@ import type { HomeFile } from '../home/home.ts'
 import { networkOf } from '../directory/network.ts'
 import { configAt } from '../directory/origin.ts'
 import { isoTime } from '../output.ts'
-import { planPublish } from './publish-plan.ts'
-import { readStored, unlinkedIn, type Stored } from './stored-documents.ts'
+import { planPublish } from './publish.ts'
+import { readStored, unlinkedIn, type Stored } from './listing.ts'
 
 /** One thing that was looked at. Holds no handle and no secret. */
 export type Check = { name: string } & ({ ok: true; detail: string } | { ok: false; problem: string; mend: string })
@@ -302,8 +312,6 @@ function checkListing(
   }
   return good(name, `is as it is kept here, and online until ${until}`)
 }
-
-const dayMs = 86_400_000
 
 function isSameListing(one: Listing | null, other: Listing | null): boolean {
   const shown = (listing: Listing | null) =>

@@ -17,7 +17,8 @@ import type { Context } from '../context.ts'
 import { numberOf, radiusKm, Rule, type Me } from '../matching/engine.ts'
 import type { Match } from '../matching/ranking.ts'
 import { fieldsOfAllRooms } from './profile.ts'
-import { BudgetSpent, openRoom, type Room } from './room.ts'
+import type { DiscoverOptions } from './options.ts'
+import { BudgetSpent, openRoomView, type RoomView } from './room-view.ts'
 
 /** A look ends after so many listings, unless it is to see all. */
 const lookSize = 200
@@ -84,15 +85,6 @@ export const AskedPeer = z.strictObject({
 })
 export type AskedPeer = z.infer<typeof AskedPeer>
 
-export interface DiscoverOptions {
-  /** The nearest cells first, as far as the profile looks. */
-  nearMe?: boolean
-  /** Until the room, or the day's budget, is used up. */
-  all?: boolean
-  /** Names everybody who was left out. */
-  explain?: boolean
-}
-
 /**
  * Asks again for the peers that are known, then looks for more. What is found is kept page by page. Where the directory
  * breaks off, or the day's budget ends, the value holds what there is, and a note says so.
@@ -101,7 +93,7 @@ export async function discover(
   context: Context,
   { nearMe = false, all = false, explain = false }: DiscoverOptions,
 ): Promise<Discovery> {
-  const room = await openRoom(context)
+  const room = await openRoomView(context)
   const known = new Set(room.matches().map(({ listing }) => listing.agentId))
   const stopped = await refreshKnown(context, room)
   const look =
@@ -134,7 +126,7 @@ export async function discover(
 
 /** Asks for one peer, by its id or by the beginning of the id of a peer that is known. */
 export async function askForPeer(context: Context, id: string): Promise<AskedPeer> {
-  const room = await openRoom(context)
+  const room = await openRoomView(context)
   const agentId = AgentId.safeParse(id).data ?? knownPeer(room, id)
   if (agentId === room.me.agentId) throw new UserError('This is your own agent.', 'See `koko status`.')
   const listing = await room.askForOne(agentId)
@@ -148,7 +140,7 @@ export async function askForPeer(context: Context, id: string): Promise<AskedPee
   return { agentId, found: true, match: { ...match, ...(link === undefined ? {} : { link }) } }
 }
 
-function knownPeer(room: Room, beginning: string): AgentId {
+function knownPeer(room: RoomView, beginning: string): AgentId {
   const [agentId, ...others] = room
     .matches()
     .map(({ listing }) => listing.agentId)
@@ -165,7 +157,7 @@ function knownPeer(room: Room, beginning: string): AgentId {
 type Stop = BudgetSpent | DirectoryError
 
 /** Asks for known peers, the one first that was not asked for the longest, as far as the budget of the day goes. */
-async function refreshKnown(context: Context, room: Room): Promise<Stop | undefined> {
+async function refreshKnown(context: Context, room: RoomView): Promise<Stop | undefined> {
   const due = room.longestUnasked()
   for (let asked = 0; asked < due.length;) {
     context.report({
@@ -187,7 +179,7 @@ async function refreshKnown(context: Context, room: Room): Promise<Stop | undefi
 /** Walks through the room, page by page. */
 async function lookFurther(
   context: Context,
-  room: Room,
+  room: RoomView,
   query: DiscoverInput,
   all: boolean,
 ): Promise<{ stop: Stop | undefined; hasMore: boolean }> {

@@ -1,9 +1,10 @@
-import { UserError } from '../errors.ts'
 import type { Context } from '../context.ts'
-import { agentFile, type Agent } from '../home/files.ts'
+import { UserError } from '../errors.ts'
+import { agentFile, daemonFile, handlesFile, peersFile, publishedFile, type Agent } from '../home/files.ts'
 import type { Files } from '../home/home.ts'
-import { columns, type Style } from '../output.ts'
+import { readIfWhole } from '../home/read-if-whole.ts'
 import type { Problem } from '../problem.ts'
+import { withoutAgreement } from './agreements.ts'
 
 /** The only copy of a new secret: what became of writing it down, for the operator to see either way. */
 export interface RecoveryKey {
@@ -42,14 +43,16 @@ export async function keepAgent(
   }
 }
 
-export function showRecoveryKey({ agentId, secret, problem }: RecoveryKey, style: Style): string {
-  return [
-    ...(problem === undefined ? [] : [style.bad(problem.message), style.bold(problem.next), '']),
-    columns([
-      ['agent id', agentId],
-      ['recovery key', style.bold(secret)],
-    ]),
-    '',
-    'The recovery key is the secret. It is shown this once: keep it where you keep passwords. Who has it is your agent.',
-  ].join('\n')
+/** What goes with an agent. The profile and the handles are the operator's, and stay. */
+export const filesOfAgent = [publishedFile, peersFile, daemonFile, agentFile] as const
+
+/**
+ * Removes what belongs to the agent of this home, the credential last. The handles stay without the agreement to publish
+ * them: another agent is another publication.
+ */
+export async function forgetAgent(files: Files): Promise<void> {
+  // A damaged file holds no agreement that anybody could read.
+  const handles = await readIfWhole(files, handlesFile)
+  if (handles !== undefined) await files.write(handlesFile, withoutAgreement(handles))
+  for (const file of filesOfAgent) await files.remove(file)
 }

@@ -1,20 +1,123 @@
 import { DirectoryError, type Challenge, type Config, type RoomName, type Solution } from '@koko/contract'
 import { solveChallenge } from 'altcha-lib'
 import { deriveKey } from 'altcha-lib/algorithms/pbkdf2'
-import { UserError } from '../errors.ts'
 import type { Context } from '../context.ts'
-import { anyoneAt } from '../directory/session.ts'
-import type { Agent } from '../home/files.ts'
+import { chooseOrigin, configAt, requireOrigin } from '../directory/origin.ts'
+import { anyoneAt, codeOf, directoryOf } from '../directory/session.ts'
+import { UserError } from '../errors.ts'
+import { agentFile, type Agent } from '../home/files.ts'
+import { listingWaitMs } from '../home/home.ts'
+import { emulatorWarning } from '../labels.ts'
 import { plain } from '../output.ts'
+import { forgetAgent, keepAgent, type RecoveryKey } from './keep-agent.ts'
 
-export interface Consents {
+export type Registration = Pick<Agent, 'origin' | 'isEmulated' | 'room' | 'registeredAtMs' | 'termsVersion'> &
+  (({ alreadyRegistered: false } & RecoveryKey) | { alreadyRegistered: true; agentId: string; keptIn: string })
+
+export interface RegisterOptions extends Consents {
+  directory?: string | undefined
+  room?: RoomName | undefined
+  /** Register again where the agent of this home is gone from the directory. */
+  again: boolean
+}
+
+const emulatedPublicity =
+  'Every program on this machine, and every page in its browser, can read what is published there.'
+
+/** Registers an agent, unless one lives here. */
+export async function register(context: Context, options: RegisterOptions): Promise<Registration> {
+  const { home } = context
+  const former = await home.read(agentFile)
+  if (former !== undefined) {
+    if (!options.again) return alreadyRegistered(context, former, options)
+    await assertGone(context, former)
+  }
+  const origin = await chooseOrigin(context, options.directory, former?.origin)
+  const config = await configAt(context, origin)
+  if (config.emulators !== undefined) context.ask?.say(`${emulatorWarning(origin)} ${emulatedPublicity}`)
+  const room = chooseRoom(origin, config, options.room)
+  await home.assertWritable()
+  await askConsents(context, origin, config, options)
+
+  const { challenge } = await anyoneAt(context, origin).call('createRegistrationChallenge', {})
+  const solution = await solve(context, challenge)
+  return home.locked('listing', listingWaitMs, async () => {
+    const current = await home.read(agentFile)
+    if (current !== undefined && current.agentId !== former?.agentId)
+      return alreadyRegistered(context, current, options)
+    context.report({ text: 'Registering' })
+    const agent = await requestRegistration(context, { origin, config, room }, { challenge, solution })
+    const key = await keepAgent(context, agent, forgetAgent)
+    return { alreadyRegistered: false, ...summaryOf(agent), ...key }
+  })
+}
+
+function summaryOf({ origin, isEmulated, room, registeredAtMs, termsVersion }: Agent) {
+  return { origin, isEmulated, room, registeredAtMs, termsVersion }
+}
+
+/** A second run: nothing is registered, and consents that are due anew are asked where there is somebody to ask. */
+async function alreadyRegistered(context: Context, agent: Agent, options: RegisterOptions): Promise<Registration> {
+  const { home } = context
+  if (options.directory !== undefined && requireOrigin(options.directory) !== agent.origin) {
+    throw new UserError(
+      `The agent in ${home.path} is registered in ${agent.origin}.`,
+      'For an agent in another directory set KOKO_HOME to another folder.',
+    )
+  }
+  const termsVersion = await renewConsent(context, agent, options)
+  return { alreadyRegistered: true, agentId: agent.agentId, keptIn: home.path, ...summaryOf(agent), termsVersion }
+}
+
+/** The version of the texts that is consented to, after asking for a newer one. */
+async function renewConsent(context: Context, agent: Agent, options: RegisterOptions): Promise<string | null> {
+  if (agent.termsVersion === null) return null
+  const config = await configAt(context, agent.origin).catch((error: unknown) => {
+    // A directory that is down is no reason for a second run to fail.
+    if (error instanceof UserError || codeOf(error) !== undefined) return undefined
+    throw error
+  })
+  const isNew = config?.projectId === agent.projectId && config.termsVersion !== agent.termsVersion
+  const canConsent = context.ask !== undefined || (options.acceptTerms && options.acceptDisclaimer && options.adult)
+  if (config === undefined || !isNew || !canConsent) return agent.termsVersion
+  await askConsents(context, agent.origin, config, options)
+  const { termsVersion } = config
+  await context.home.change(async (files) => {
+    const current = await files.read(agentFile)
+    if (current?.agentId === agent.agentId) await files.write(agentFile, { ...current, termsVersion })
+  })
+  return termsVersion
+}
+
+/** Registering anew gives the former credential up: only where it opens nothing any more. */
+async function assertGone(context: Context, agent: Agent): Promise<void> {
+  try {
+    await directoryOf(context, agent).signIn()
+  } catch (error) {
+    if (codeOf(error) === 'unauthenticated') return
+    throw error
+  }
+  throw new UserError(
+    `The agent in ${context.home.path} is alive in ${agent.origin}.`,
+    'Run `koko unregister` first, or set KOKO_HOME to another folder for a second agent.',
+  )
+}
+
+function chooseRoom(origin: string, { rooms }: Config, wanted: RoomName | undefined): RoomName {
+  const names = new Set(rooms.map(({ name }) => name))
+  const room = wanted ?? rooms[0]?.name
+  if (room !== undefined && names.has(room)) return room
+  throw new UserError(`${origin} has no such room.`, `Its rooms: ${[...names].join(', ')}.`)
+}
+
+interface Consents {
   acceptTerms: boolean
   acceptDisclaimer: boolean
   adult: boolean
 }
 
 /** Shows and asks the consents that no option gave. Throws `UserError` where one is missing. */
-export async function askConsents(context: Context, origin: string, config: Config, given: Consents): Promise<void> {
+async function askConsents(context: Context, origin: string, config: Config, given: Consents): Promise<void> {
   const questions = [
     [given.acceptTerms, '--accept-terms', `Do you accept the terms of use, ${origin}/terms?`],
     [given.acceptDisclaimer, '--accept-disclaimer', `Do you accept the disclaimer, ${origin}/disclaimer?`],
@@ -52,10 +155,7 @@ const mostCost = 10_000_000
 const mostKeyLength = 1_024
 
 /** Solves a challenge in the thread pool, so that Ctrl-C is heard between two attempts. */
-export async function solve(
-  { signal, report }: Pick<Context, 'signal' | 'report'>,
-  challenge: Challenge,
-): Promise<Solution> {
+async function solve({ signal, report }: Pick<Context, 'signal' | 'report'>, challenge: Challenge): Promise<Solution> {
   const { cost, keyLength } = challenge.parameters
   if (cost > mostCost || keyLength > mostKeyLength) {
     throw new UserError('The directory asks for more work than any does.', 'Tell its host.')
@@ -78,7 +178,7 @@ export async function solve(
 }
 
 /** Registers an agent. The secret in the answer is its only copy. */
-export async function register(
+async function requestRegistration(
   context: Context,
   place: { origin: string; config: Config; room: RoomName },
   proof: { challenge: Challenge; solution: Solution },

@@ -33,7 +33,7 @@ const keptForOne = 20
 const mostAheadMs = 100 * 365 * dayMs
 
 /** A room as its agent sees it: asks within the budgets of the day, counts them, and keeps what it learns of peers. */
-export interface Room {
+export interface RoomView {
   me: Me
   match: (listing: Listing) => Verdict
   /** Asks for one peer. Throws `BudgetSpent` where nothing is left. */
@@ -62,7 +62,7 @@ export interface Room {
 export class BudgetSpent extends UserError {}
 
 /** Throws `UserError` where the agent has no profile or is not listed: only who can be found may look. */
-export async function openRoom(context: Context): Promise<Room> {
+export async function openRoomView(context: Context): Promise<RoomView> {
   const { agent, client, config } = await openDirectory(context)
   const me = await readMe(context, agent)
   const budgets = new Map((await config()).rooms.map((room) => [room.name, room.budgets])).get(agent.room)

@@ -1,6 +1,7 @@
 import { describe, expect, test } from '@jest/globals'
 import fc from 'fast-check'
-import { progressOf, withoutAgreement, withoutChannel } from './unlink-progress.ts'
+import { withoutAgreement } from './agreements.ts'
+import { progressOf, withoutChannel } from './unlink.ts'
 
 const acknowledged = { channel: 'telegram' as const, unlinkedAtMs: 1_000, goneByMs: 11_000 }
 
@@ -28,11 +29,11 @@ describe('a channel that was taken back is out of every answer', () => {
 
 test('taking a channel back withdraws the agreement to its handle alone, and keeps the handle', () => {
   const handles = { telegram: { handle: 'alice_a', agreedAtMs: 1 }, slack: { handle: 'U012AB3CD', agreedAtMs: 2 } }
-  expect(withoutAgreement(handles, 'telegram')).toEqual({
+  expect(withoutAgreement(handles, ['telegram'])).toEqual({
     telegram: { handle: 'alice_a', agreedAtMs: null },
     slack: { handle: 'U012AB3CD', agreedAtMs: 2 },
   })
-  expect(withoutAgreement(handles, 'discord')).toEqual(handles)
+  expect(withoutAgreement(handles, ['discord'])).toEqual(handles)
 })
 
 test('what is published loses the handle, and with the last one the listing', () => {

@@ -2,7 +2,7 @@ import { Channel, publishInput, type DatingProfile } from '@koko/contract'
 import { expect, test } from '@jest/globals'
 import fc from 'fast-check'
 import { profileIn } from '../../../testing/world.ts'
-import { bytesOf, planPublish, type Known } from './publish-plan.ts'
+import { bytesOf, planPublish, type Known } from './publish.ts'
 
 const profile: DatingProfile = profileIn('gcpv')
 const alice = { handle: 'alice_a', agreedAtMs: 1 }

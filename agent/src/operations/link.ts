@@ -1,0 +1,103 @@
+import type { Channel } from '@koko/contract'
+import type { Context } from '../context.ts'
+import { UserError } from '../errors.ts'
+import { agentFile, handlesFile, publishedFile } from '../home/files.ts'
+import { readIfWhole } from '../home/read-if-whole.ts'
+import { channelNames, emulatorWarning, givesAway } from '../labels.ts'
+import { normaliseHandle } from './normalise-handle.ts'
+
+export interface Linked {
+  channel: Channel
+  /** As it is kept, in its canonical form. */
+  handle: string
+  /** It is another than was kept before, or the first. */
+  isChanged: boolean
+  /** The operator agreed before to publish this very handle. */
+  isAgreed: boolean
+  /** The channel was taken back, as far as is known here. */
+  isUnlinked: boolean
+  isEmulated: boolean
+  givesAway: string
+}
+
+/** Keeps a handle for the next publish, after showing it in its one form. Sends nothing. */
+export async function link(
+  context: Context,
+  { channel, typed, yes }: { channel: Channel; typed: string; yes: boolean },
+): Promise<Linked> {
+  const { home } = context
+  const handle = await handleOf(context, channel, typed)
+  const before = (await home.read(handlesFile))?.[channel]
+  const isEmulated = (await home.read(agentFile))?.isEmulated ?? false
+  const isChanged = before?.handle !== handle
+  if (isChanged && !yes) await askFor(context, { channel, handle, typed, isEmulated, replaces: before !== undefined })
+
+  const kept = await home.change(async (files) => {
+    const handles = (await files.read(handlesFile)) ?? {}
+    const former = handles[channel]
+    const next = { handle, agreedAtMs: former?.handle === handle ? former.agreedAtMs : null }
+    await files.write(handlesFile, { ...handles, [channel]: next })
+    return next
+  })
+  const withheld = (await readIfWhole(home, publishedFile))?.withheld ?? []
+  return {
+    channel,
+    handle,
+    isChanged,
+    isAgreed: kept.agreedAtMs !== null,
+    isUnlinked: withheld.some((each) => each.channel === channel),
+    isEmulated,
+    givesAway: givesAway[channel],
+  }
+}
+
+/** The handle in its one form; or the near one that the operator says was meant. Throws `UserError` without the handle. */
+async function handleOf({ ask }: Context, channel: Channel, typed: string): Promise<string> {
+  const normalised = normaliseHandle(channel, typed)
+  if ('handle' in normalised) return normalised.handle
+  const { because, hint, suggestion } = normalised
+  if (suggestion !== undefined && ask !== undefined) {
+    ask.say(`A handle of ${channelNames[channel]} ${because}.`)
+    if (await ask.confirm({ message: `Did you mean ${suggestion}?`, initial: true })) return suggestion
+  }
+  throw new UserError(
+    `A handle of ${channelNames[channel]} ${because}.`,
+    hint ?? 'What was typed nearly passes: bring it into that form. In a terminal the nearest one is suggested.',
+  )
+}
+
+async function askFor(
+  { ask }: Context,
+  asked: { channel: Channel; handle: string; typed: string; isEmulated: boolean; replaces: boolean },
+): Promise<void> {
+  const { channel, handle, typed, isEmulated, replaces } = asked
+  const name = channelNames[channel]
+  if (ask === undefined) {
+    if (channel !== 'whatsapp') return
+    throw new UserError(
+      'On WhatsApp the handle is the phone number, and every listed agent of the room can read it.',
+      'Give --yes, or link another channel: a Telegram username does not show a number.',
+    )
+  }
+  if (isEmulated) ask.say(emulatorWarning())
+  if (channel === 'whatsapp') ask.say(whatsapp)
+  ask.say(`${name} ${handle} will be kept here${replaces ? ', in place of the handle kept so far' : ''}.`)
+  // What is kept as it was typed needs no question; the number that leads to everything else does.
+  if (channel !== 'whatsapp' && handle === typed && !replaces) return
+  if (await ask.confirm({ message: `Keep ${handle} for ${name}?`, initial: channel !== 'whatsapp' })) return
+  throw new UserError('Nothing was kept.', 'Run it again when you want it.')
+}
+
+const whatsapp = [
+  'On WhatsApp the handle is the phone number. There is no way to be reached there by strangers without giving one away,',
+  'and the number leads to more than WhatsApp: your country, often your carrier, and what else is registered under it.',
+  'Every agent of your room that is listed itself can read it, within its daily budget. So can the host of the directory.',
+  '',
+  'Four ways not to show your own:',
+  '  1. Another channel: a Telegram username does not show your number.',
+  '  2. A dedicated number: a second SIM, for your agent alone.',
+  '  3. A generated number: a virtual one that you can give up.',
+  '  4. Several channels: WhatsApp only for those to whom you give it later, in a conversation.',
+  '',
+  'Once it is published a peer can keep it, whatever you take back later.',
+].join('\n')

@@ -1,0 +1,63 @@
+import { DirectoryError } from '@koko/contract'
+import type { Context } from '../context.ts'
+import { codeOf, directoryOf, openDirectory } from '../directory/session.ts'
+import { UserError } from '../errors.ts'
+import type { Agent } from '../home/files.ts'
+import { listingWaitMs } from '../home/home.ts'
+import { confirm } from './confirm.ts'
+import { keepAgent, type RecoveryKey } from './keep-agent.ts'
+
+/** Replaces the secret. The new one is written before it is shown, and shown even where it cannot be written. */
+export async function rotate(context: Context, { yes }: { yes: boolean }): Promise<RecoveryKey> {
+  await openDirectory(context)
+  await confirm(context, {
+    yes,
+    message: 'Replace the secret? The recovery key that you have now, and every session, end at once.',
+  })
+  return context.home.locked('listing', listingWaitMs, async () => {
+    await context.home.assertWritable()
+    // The answer holds the only copy of the new secret: Ctrl-C does not cut it off.
+    const patient = { ...context, signal: new AbortController().signal }
+    const directory = await openDirectory(patient)
+    await directory.signIn()
+    context.signal.throwIfAborted()
+    context.report({ text: 'Replacing the secret' })
+    const { secret } = await directory.client.call('rotateSecret', {}).catch(async (error: unknown) => {
+      throw mayHaveReplaced(error) ? await adviceAfterLoss(patient, directory.agent, error) : error
+    })
+    return keepAgent(context, { ...directory.agent, secret })
+  })
+}
+
+/** Whether the directory may have acted although this is what came back. */
+function mayHaveReplaced(error: unknown): boolean {
+  return codeOf(error) === 'unavailable' || codeOf(error) === 'internal'
+}
+
+/** Which secret is good now, when nobody heard what became of the new one: the old one tells. */
+async function adviceAfterLoss(context: Context, agent: Agent, cause: unknown): Promise<UserError> {
+  try {
+    await directoryOf(context, agent).signIn()
+  } catch (error) {
+    if (!(error instanceof DirectoryError)) throw error
+    if (error.code !== 'unauthenticated') {
+      return new UserError(
+        'The directory did not answer: whether the secret was replaced is not known. The old one is kept here.',
+        'Run `koko doctor` when the directory answers: it tells whether the old secret is still good.',
+        { cause },
+      )
+    }
+    return new UserError(
+      `The secret was replaced, and the answer with the new one was lost: agent ${agent.agentId} is out of your reach.`,
+      'Ask the host of the directory for `npm run takedown -- --agent <id> --listing-only`, then run `koko init --again`. Unseen it goes offline in 60 hours, and is removed after 30 days.',
+      { cause },
+    )
+  }
+  return new UserError(
+    'The directory did not answer, and the old secret is still good.',
+    'Run `koko rotate` again later.',
+    {
+      cause,
+    },
+  )
+}

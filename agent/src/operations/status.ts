@@ -1,0 +1,133 @@
+import { AgentId, Channel, Milliseconds, RoomName, rooms, type Profile } from '@koko/contract'
+import * as z from 'zod'
+import type { Context } from '../context.ts'
+import { UserError } from '../errors.ts'
+import {
+  Agent,
+  agentFile,
+  Daemon,
+  daemonFile,
+  handlesFile,
+  peersFile,
+  profileFile,
+  publishedFile,
+  type Handles,
+  type Peers,
+  type Published,
+} from '../home/files.ts'
+import type { HomeFile } from '../home/home.ts'
+import { budgetOn, noPeers, utcDay } from '../matching/peers.ts'
+import { handleTexts } from './agreements.ts'
+import { planPublish } from './publish.ts'
+
+/** Of today, UTC. */
+const Used = z.strictObject({ used: z.int(), of: z.int() })
+
+const ChannelState = z.enum(['published', 'taken back', 'waits for your yes', 'not published'])
+export type ChannelState = z.infer<typeof ChannelState>
+
+/** How an agent stands, from what is kept at home alone. Holds neither a handle nor the secret. */
+export const Standing = z.strictObject({
+  agent: z.strictObject({ agentId: AgentId, room: RoomName, registeredAtMs: Milliseconds }),
+  directory: Agent.pick({ origin: true, isEmulated: true }),
+  isListed: z.boolean().nullable().describe('As the last publish from here left it; null where that is not known here'),
+  channels: z
+    .array(z.strictObject({ channel: Channel, state: ChannelState }))
+    .describe('Those with a handle, here or listed'),
+  onlineUntilMs: Milliseconds.nullable().describe('As far as is known here; null where nothing is listed'),
+  isOnline: z.boolean(),
+  hasProfile: z.boolean(),
+  unpublished: z.array(z.string()).describe('What a publish would change, such as profile.age; no values'),
+  daemon: z.strictObject({ pid: z.int().nullable(), failures: Daemon.shape.failures }),
+  discoveredAtMs: Milliseconds.nullable().describe('When the daemon looked last'),
+  peers: z.int().describe('Matches that are known'),
+  budget: z.strictObject({ discover: Used, batchGet: Used }),
+  problems: z.array(z.string()).describe('Files that cannot be read'),
+})
+export type Standing = z.infer<typeof Standing>
+
+export const Status = z.union([Standing, z.strictObject({ agent: z.null(), problems: Standing.shape.problems })])
+export type Status = z.infer<typeof Status>
+
+/** Asks nobody, and writes nothing. */
+export async function status({ home, nowMs }: Context): Promise<Status> {
+  const problems: string[] = []
+
+  async function read<T extends object>(file: HomeFile<T>): Promise<T | undefined> {
+    try {
+      return await home.read(file)
+    } catch (error) {
+      if (!(error instanceof UserError)) throw error
+      problems.push(`${error.message} ${error.hint}`)
+      return undefined
+    }
+  }
+
+  const agent = await read(agentFile)
+  if (agent === undefined) return { agent: null, problems }
+  const { agentId, room, registeredAtMs, origin, isEmulated } = agent
+  const [profile, handles, published, peers, daemon, pid] = await Promise.all([
+    read(profileFile),
+    read(handlesFile),
+    read(publishedFile),
+    read(peersFile),
+    read(daemonFile),
+    home.lockedBy('daemon').catch(() => undefined),
+  ])
+  const own = daemon?.agentId === agentId ? daemon : undefined
+  const onlineUntilMs = onlineUntil(room, published, own)
+  return {
+    agent: { agentId, room, registeredAtMs },
+    directory: { origin, isEmulated },
+    isListed: published === undefined ? null : published.listing !== null,
+    channels: channelStates(handles ?? {}, published),
+    onlineUntilMs,
+    isOnline: onlineUntilMs !== null && onlineUntilMs >= nowMs(),
+    hasProfile: profile !== undefined,
+    unpublished: profile === undefined ? [] : unpublished(profile.profile, handles ?? {}, published),
+    daemon: { pid: pid ?? null, failures: own?.failures ?? [] },
+    discoveredAtMs: own?.discoveredAtMs ?? null,
+    peers: peers?.peers.length ?? 0,
+    budget: budgetToday(agent, peers ?? noPeers, nowMs()),
+    problems,
+  }
+}
+
+/** The directory keeps the UTC day on which it heard of an agent; both of what it answered are from such a day. */
+function onlineUntil(room: RoomName, published: Published | undefined, daemon: Daemon | undefined): number | null {
+  if (published?.listing === null) return null
+  const seenAtMs = published?.listing.presence.lastSeenAtMs
+  const ends = [
+    ...(seenAtMs === undefined ? [] : [seenAtMs + rooms[room].onlineWindowMs]),
+    ...(typeof daemon?.onlineUntilMs === 'number' ? [daemon.onlineUntilMs] : []),
+  ]
+  return ends.length === 0 ? null : Math.max(...ends)
+}
+
+function channelStates(handles: Handles, published: Published | undefined): Standing['channels'] {
+  return Channel.options.flatMap((channel): Standing['channels'] => {
+    if (published?.listing?.channels[channel] !== undefined) return [{ channel, state: 'published' }]
+    if (published?.withheld.some((unlinked) => unlinked.channel === channel) === true) {
+      return [{ channel, state: 'taken back' }]
+    }
+    const kept = handles[channel]
+    if (kept === undefined) return []
+    return [{ channel, state: kept.agreedAtMs === null ? 'waits for your yes' : 'not published' }]
+  })
+}
+
+/** What would change with every handle agreed to. */
+function unpublished(profile: Profile, handles: Handles, published: Published | undefined): string[] {
+  const known = { listing: published?.listing, unlinked: published?.withheld ?? [] }
+  return planPublish({ profile, handles }, known, handleTexts(handles)).changes.map(({ at }) => at)
+}
+
+function budgetToday({ room, registeredAtMs }: Agent, { budget }: Peers, nowMs: number): Standing['budget'] {
+  const { discoverNewcomer, discover, batchGet, newcomerMs } = rooms[room].budgets
+  const today = budgetOn(budget, utcDay(nowMs), false)
+  const most = nowMs - registeredAtMs < newcomerMs ? discoverNewcomer : discover
+  return {
+    discover: { used: Math.min(today.discovered, most), of: most },
+    batchGet: { used: Math.min(today.refreshed, batchGet), of: batchGet },
+  }
+}
