@@ -1,6 +1,5 @@
 import { DirectoryError, rooms } from '@koko/contract'
 import { isDeepStrictEqual } from 'node:util'
-import { publish } from '../commands/publish.ts'
 import type { Context } from '../context.ts'
 import { codeOf, directoryOf, openDirectory, type Directory } from '../directory/session.ts'
 import { retryAfterSecondsOf, UserError, userErrorOf } from '../errors.ts'
@@ -17,7 +16,7 @@ import {
 import type { HomeFile } from '../home/home.ts'
 import { inWords } from '../labels.ts'
 import { discover } from '../operations/discover.ts'
-import { planPublish } from '../operations/publish-plan.ts'
+import { planPublish, publish } from '../operations/publish.ts'
 import type { Problem } from '../problem.ts'
 import type { Log } from './log.ts'
 import {
