@@ -46,6 +46,27 @@ function ownPackages(workspace: string): string[] {
   return Object.keys({ ...manifest.dependencies, ...manifest.devDependencies })
 }
 
+const isTerminal = (file: string) => file === 'agent/src/terminal.ts'
+/** What every part of the agent shares: errors, output, labels, the context. */
+const isAgentBase = (file: string) =>
+  directlyIn('agent/src')(file) && !['koko.ts', 'cli.ts', 'terminal.ts'].includes(posix.basename(file))
+const isOperation = under('agent/src/operations')
+const isBelowOperations = (file: string) =>
+  isAgentBase(file) || ['matching', 'directory', 'home'].some((folder) => under(`agent/src/${folder}`)(file))
+
+/** A place in the agent: it may import itself, the places given, and the agent's own packages. */
+function agentPlace(holds: Place['holds'], ...others: ((path: string) => boolean)[]): Place {
+  return {
+    holds,
+    allows: (specifier) =>
+      [holds, ...others].some((isIn) => isIn(specifier)) ||
+      specifier === 'agent/package.json' ||
+      specifier.startsWith('node:') ||
+      ownPackages('agent').some((name) => isPackage(specifier, name)),
+    mayBeEmpty: false,
+  }
+}
+
 /** Who may import what: the table of the architecture. */
 const places: Record<string, Place> = {
   'contract/src': {
@@ -98,15 +119,23 @@ const places: Record<string, Place> = {
     allows: (specifier) => under('web/src')(specifier) || ownPackages('web').some((name) => isPackage(specifier, name)),
     mayBeEmpty: true,
   },
-  'agent/src': {
-    holds: under('agent/src'),
-    allows: (specifier) =>
-      under('agent/src')(specifier) ||
-      specifier === 'agent/package.json' ||
-      specifier.startsWith('node:') ||
-      ownPackages('agent').some((name) => isPackage(specifier, name)),
-    mayBeEmpty: true,
-  },
+  'agent/src': agentPlace(isAgentBase, under('agent/src/home')),
+  'agent/src/home': agentPlace(under('agent/src/home'), isAgentBase),
+  'agent/src/directory': agentPlace(under('agent/src/directory'), isAgentBase, under('agent/src/home')),
+  'agent/src/matching': agentPlace(under('agent/src/matching'), isAgentBase, under('agent/src/home')),
+  'agent/src/operations': agentPlace(isOperation, isBelowOperations),
+  'agent/src/commands': agentPlace(under('agent/src/commands'), isOperation, isBelowOperations, isTerminal),
+  'agent/src/mcp': agentPlace(under('agent/src/mcp'), isOperation, isBelowOperations),
+  'agent/src/daemon': agentPlace(under('agent/src/daemon'), isOperation, isBelowOperations),
+  'agent/src/terminal.ts': agentPlace(isTerminal, isAgentBase),
+  'agent/src/cli.ts': agentPlace(
+    (file) => file === 'agent/src/cli.ts',
+    (path) => under('agent/src')(path) && path !== 'agent/src/koko.ts',
+  ),
+  'agent/src/koko.ts': agentPlace(
+    (file) => file === 'agent/src/koko.ts',
+    (path) => path === 'agent/src/cli.ts',
+  ),
 }
 
 function isLocal(specifier: string): boolean {
@@ -143,6 +172,21 @@ function violations(sources: ReadonlyMap<string, string>): string[] {
   })
 }
 
+/** Chains of imports that lead back to where they begin, type-only and dynamic imports included. */
+function circles(files: ReadonlyMap<string, string>): string[] {
+  const found: string[] = []
+  const done = new Set<string>()
+  function follow(file: string, chain: readonly string[]): void {
+    if (chain.includes(file)) found.push([...chain.slice(chain.indexOf(file)), file].join(' → '))
+    const text = files.get(file)
+    if (text === undefined || chain.includes(file) || done.has(file)) return
+    for (const { specifier } of importsOf(file, text)) follow(specifier, [...chain, file])
+    done.add(file)
+  }
+  for (const file of files.keys()) follow(file, [])
+  return found
+}
+
 /** The product's sources by their path from the repository's root; tests may import what they test with. */
 function productSources(): Map<string, string> {
   const folders = ['contract/src', 'functions/src', 'web/src', 'agent/src'].filter((path) => existsSync(root + path))
@@ -169,6 +213,21 @@ test('every source file lies in exactly one place', () => {
 
 test('every source file imports only what its place may', () => {
   expect(violations(sources)).toEqual([])
+})
+
+test.each(['contract', 'functions', 'web', 'agent'])('no import in %s leads back to its file', (workspace) => {
+  const files = new Map([...sources].filter(([file]) => under(workspace)(file)))
+  expect(files.size).toBeGreaterThan(1)
+  expect(circles(files)).toEqual([])
+})
+
+test.each([
+  ["import './b.ts'", "import './a.ts'", ''],
+  ["import type { B } from './b.ts'", "export { a } from './a.ts'", ''],
+  ["await import('./b.ts')", "import './c.ts'", "import { a } from './a.ts'"],
+])('a circle would be found: %s, %s, %s', (a, b, c) => {
+  const files = { 'x/a.ts': a, 'x/b.ts': b, 'x/c.ts': c }
+  expect(circles(new Map(Object.entries(files)))).toEqual([expect.stringMatching(/^x\/a\.ts → .*x\/a\.ts$/)])
 })
 
 test('imports were read: the contract is imported by the core, and zod by the contract', () => {
@@ -209,6 +268,22 @@ describe('the table refuses', () => {
     ['web/src/settings.ts', "import { readFileSync } from 'node:fs'"],
     ['agent/src/cli.ts', "import { settings } from '../../web/src/settings.ts'"],
     ['agent/src/cli.ts', "import { getAuth } from 'firebase-admin/auth'"],
+    ['agent/src/cli.ts', "import './koko.ts'"],
+    ['agent/src/mcp/server.ts', "import { runCli } from '../cli.ts'"],
+    ['agent/src/mcp/tools.ts', "import { command } from '../commands/publish.ts'"],
+    ['agent/src/mcp/server.ts', "import { createAsk } from '../terminal.ts'"],
+    ['agent/src/daemon/duties.ts', "import type { Command } from '../commands/define-command.ts'"],
+    ['agent/src/daemon/daemon.ts', "const { serveMcp } = await import('../mcp/server.ts')"],
+    ['agent/src/commands/run.ts', "import { runDaemon } from '../daemon/daemon.ts'"],
+    ['agent/src/commands/mcp.ts', "const { serveMcp } = await import('../mcp/server.ts')"],
+    ['agent/src/commands/publish.ts', "import { runCli } from '../cli.ts'"],
+    ['agent/src/operations/publish.ts', "import { showPreview } from '../commands/publish.ts'"],
+    ['agent/src/operations/publish.ts', "import { createAsk } from '../terminal.ts'"],
+    ['agent/src/matching/engine.ts', "import { discover } from '../operations/discover.ts'"],
+    ['agent/src/directory/session.ts', "import { createMatcher } from '../matching/engine.ts'"],
+    ['agent/src/home/home.ts', "import { openDirectory } from '../directory/session.ts'"],
+    ['agent/src/output.ts', "import type { Style } from './commands/define-command.ts'"],
+    ['agent/src/labels.ts', "import type { PeerMatch } from './operations/discover.ts'"],
   ])('in %s: %s', (file, text) => {
     expect(violations(new Map([[file, text]]))).toHaveLength(1)
   })
@@ -246,6 +321,11 @@ describe('the table refuses', () => {
         'agent/src/home/home.ts',
         "import { createClient } from '@koko/contract'\nimport { readFile } from 'node:fs/promises'",
       ],
+      ['agent/src/koko.ts', "await import('./cli.ts')"],
+      ['agent/src/cli.ts', "import './commands/run.ts'\nimport './daemon/daemon.ts'\nimport 'commander'"],
+      ['agent/src/commands/init.ts', "import '../operations/register.ts'\nimport '../terminal.ts'"],
+      ['agent/src/operations/discover.ts', "import '../matching/engine.ts'\nimport '../home/files.ts'"],
+      ['agent/src/daemon/duties.ts', "import '../operations/publish.ts'\nimport '../directory/session.ts'"],
     ])
     expect(violations(allowed)).toEqual([])
   })
