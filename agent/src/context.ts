@@ -1,6 +1,6 @@
 import type { Home } from './home/home.ts'
 
-/** What a command is given besides its options. Nothing else reaches the clock, the network or the terminal. */
+/** What an operation is given besides its options. Nothing else reaches the clock, the network or the terminal. */
 export interface Context {
   home: Home
   /** The environment, such as `KOKO_DIRECTORY`. */
@@ -8,15 +8,15 @@ export interface Context {
   /** This machine's clock, in milliseconds since the epoch. */
   nowMs: () => number
   fetch: (url: string, init: RequestInit) => Promise<Response>
-  /** Asks the operator; undefined where there is no terminal, or where the answer is to be raw. */
+  /** Asks the operator; undefined without a terminal and with `--json`. */
   ask: Ask | undefined
-  /** Tells what is under way, on the error stream. Repeating a step replaces what it said before. */
+  /** Shows progress on the error stream. A step replaces the one before. */
   report: (progress: Progress) => void
-  /** All of the standard input, for a command that reads what must not stand on its command line. */
+  /** All of the standard input, for what must not stand on a command line. */
   readInput: () => Promise<string>
   /** Opens a page in the operator's browser; false where none can be opened. */
   openPage: (url: string) => Promise<boolean>
-  /** Resolves after so many milliseconds, or rejects once the command is to stop. */
+  /** Resolves after this many milliseconds, or rejects once the signal aborts. */
   pause: (ms: number) => Promise<void>
   /** Aborts whatever is under way: Ctrl-C, or the end of a daemon. */
   signal: AbortSignal
@@ -27,11 +27,11 @@ export interface Progress {
   text: string
   /** From 0 to 1, where it can be known. */
   done?: number
-  /** A line of a log: it stays, and is not replaced by the next step. */
+  /** A line of a log: the next step does not replace it. */
   isLasting?: true
 }
 
-/** Questions to the operator. Each rejects with `UserError` when the operator leaves it, by Ctrl-C or Esc. */
+/** Questions to the operator. Each rejects with `UserError` when the operator cancels it by Ctrl-C or Esc. */
 export interface Ask {
   /** Shows a paragraph. */
   say: (text: string) => void
@@ -47,7 +47,7 @@ export interface TextQuestion {
   message: string
   placeholder?: string
   initial?: string
-  /** What is wrong with an answer, as a sentence; undefined where it passes. */
+  /** What is wrong with an answer, as a sentence; undefined where it is valid. */
   validate: (answer: string) => string | undefined
 }
 

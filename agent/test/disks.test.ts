@@ -51,11 +51,11 @@ describe('on a read-only disk', () => {
 
   test('a lock given back meanwhile is free to its process at once', async () => {
     await using disk = await readOnlyDisk(countOne)
-    await disk.mend()
+    await disk.repair()
     const home = openHome(disk.path)
     await home.locked('daemon', 0, () => disk.spoil())
     expect(await home.lockedBy('daemon')).toBeUndefined()
-    await disk.mend()
+    await disk.repair()
     expect(await home.locked('daemon', 0, () => Promise.resolve('has it'))).toBe('has it')
   })
 })
@@ -71,7 +71,7 @@ describe('on a full disk', () => {
     await expect(home.assertWritable()).rejects.toThrow(full)
     await expect(home.change((files) => files.write(counterFile, { count: 2 }))).rejects.toThrow(full)
     expect(await filesIn(disk.path)).toEqual(['counter.json', 'locks/files.1'])
-    await disk.mend()
+    await disk.repair()
     await home.change((files) => files.write(counterFile, { count: 2 }))
     expect(await home.read(counterFile)).toEqual({ count: 2 })
   })
@@ -101,7 +101,7 @@ describe('on a full disk', () => {
 
   test('a lock can be given back by a process that lives on', async () => {
     await using disk = await fullDisk(countOne)
-    await disk.mend()
+    await disk.repair()
     const holder = spawn(process.execPath, [program, 'hold', disk.path], { stdio: ['pipe', 'pipe', 'inherit'] })
     await once(holder.stdout, 'data')
     const home = openHome(disk.path)

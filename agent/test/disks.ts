@@ -12,8 +12,8 @@ export interface BadDisk extends AsyncDisposable {
   /** The command that runs another one so that it finds the disk as it is. */
   command: (command: readonly [string, ...string[]]) => [string, ...string[]]
   /** Makes it take what is written again. */
-  mend: () => Promise<void>
-  /** Undoes `mend`. */
+  repair: () => Promise<void>
+  /** Undoes `repair`. */
   spoil: () => Promise<void>
 }
 
@@ -23,7 +23,13 @@ export async function readOnlyDisk(prepare?: (path: string) => Promise<void>): P
   if (mounted === undefined) return spoilt(await closedFolder(), prepare)
   const { path, remount, release } = mounted
   const command: BadDisk['command'] = ([...command]) => command
-  const disk = { path, command, mend: () => remount('rw'), spoil: () => remount('ro'), [Symbol.asyncDispose]: release }
+  const disk = {
+    path,
+    command,
+    repair: () => remount('rw'),
+    spoil: () => remount('ro'),
+    [Symbol.asyncDispose]: release,
+  }
   return spoilt(disk, prepare)
 }
 
@@ -34,7 +40,7 @@ export async function fullDisk(prepare?: (path: string) => Promise<void>, freeBy
   const disk: BadDisk = {
     path,
     command: ([...command]) => command,
-    mend: () => rm(ballast),
+    repair: () => rm(ballast),
     async spoil() {
       await fill(ballast)
       await truncate(ballast, (await stat(ballast)).size - freeBytes)
@@ -126,7 +132,7 @@ async function closedFolder(): Promise<BadDisk> {
       const [first = program, ...more] = [...withoutCapabilities, program, ...rest]
       return [first, ...more]
     },
-    mend: () => setMode(0o700),
+    repair: () => setMode(0o700),
     spoil: () => setMode(0o500),
     async [Symbol.asyncDispose]() {
       await setMode(0o700)

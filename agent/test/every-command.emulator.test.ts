@@ -116,7 +116,7 @@ async function copyOf(name: string): Promise<string> {
   return home
 }
 
-/** Taking back is refused by no disk; what could not be removed is told. */
+/** No disk prevents an unregister. What could not be removed is named. */
 const leftHere = `The agent is gone from ${hostingOrigin}, and its files are still here`
 
 describe('every command', () => {

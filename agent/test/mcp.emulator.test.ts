@@ -118,7 +118,7 @@ async function lookUntilFound(assistant: Assistant, agentId: string): Promise<un
   throw new Error('the peer was not found')
 }
 
-test('two assistants publish, find each other, take back and leave, and neither learns a secret', async () => {
+test('two assistants publish, find each other, unlink and leave, and neither learns a secret', async () => {
   await buildAgent(folder)
   const browser = join(folder, 'browser.sh')
   const opened = join(folder, 'opened')

@@ -62,7 +62,7 @@ test('an agent that has not been seen for long is listed, and peers do not see i
   expect(await standingOf('telegram')).toMatchObject({ listed: telegram, state: 'offline' })
 })
 
-test('a channel that was taken back shows since when, and since when no shard holds it', async () => {
+test('an unlinked channel shows since when, and since when no shard holds it', async () => {
   await publishBoth()
   const { unlinkedAtMs } = await unlink(context, { channel: 'whatsapp', wait: false })
   expect(await standingOf('whatsapp')).toMatchObject({

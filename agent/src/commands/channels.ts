@@ -14,7 +14,7 @@ export const command = defineCommand({
 function show({ source, asOfMs, problem, channels }: ChannelsStanding, style: Style): string {
   const asOf =
     source === 'directory'
-      ? 'What peers see, as the directory tells it now:'
+      ? 'What peers see now, as the directory answers:'
       : source === 'home'
         ? style.warn(
             `What peers see, as of ${clockTime(asOfMs ?? 0)}: ${problem?.message ?? ''} ${problem?.next ?? ''}`,
@@ -36,7 +36,7 @@ function showChannel(standing: ChannelStanding, source: ChannelsStanding['source
     ['peers see', listed ?? (state === 'unknown' ? 'not known' : 'nothing')],
   ]
   if (unlink !== null) {
-    rows.push(['taken back', `at ${clockTime(unlink.unlinkedAtMs)}`])
+    rows.push(['unlinked', `at ${clockTime(unlink.unlinkedAtMs)}`])
     if (source === 'directory') {
       const gone = typeof unlink.goneAtMs === 'number' ? `since ${clockTime(unlink.goneAtMs)}` : 'not yet: under way'
       rows.push(['gone from every shard', gone])
@@ -57,7 +57,7 @@ function inColour(state: ChannelStanding['state'], style: Style): string {
     case 'offline':
       return style.warn('published, but offline')
     case 'taken back':
-      return style.warn('taken back')
+      return style.warn('unlinked')
     case 'not published':
       return 'not published'
     case 'unknown':

@@ -37,7 +37,7 @@ test('finds nothing wrong with an agent that is listed and online, and shows nei
     ...homeFiles.map(({ name }) => name),
     ...['daemon', 'directory', 'project', 'terms', 'clock', 'discovery', 'secret', 'listing', 'telegram'],
   ])
-  expect(text).toContain('All is well.')
+  expect(text).toContain('Everything is fine.')
   expect(text).not.toContain(agent.secret)
   expect(text).not.toContain('a_fictional_name')
 })
@@ -198,7 +198,7 @@ describe('the listing', () => {
       {
         name: 'listing',
         ok: false,
-        problem: 'What is listed is not what is kept here: profile.age.',
+        problem: 'What is listed differs from what is kept here: profile.age.',
         mend: '`koko publish`',
       },
     ])
@@ -210,7 +210,7 @@ describe('the listing', () => {
     expect((await look(context)).wrong).toMatchObject([{ name: 'listing', mend: '`koko publish`' }])
   })
 
-  test('of a channel that was taken back elsewhere: out of date here, and no fault once that is known', async () => {
+  test('of a channel that was unlinked elsewhere: out of date here, and fine once that is known', async () => {
     const { context, agent } = await createListed(
       { directory },
       { telegram: 'a_fictional_name', whatsapp: '+447700900123' },

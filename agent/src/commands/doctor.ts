@@ -23,6 +23,6 @@ function show({ checks }: { checks: readonly Check[] }, style: Style): string {
     return [`${style.bad('✗')} ${name}  ${check.problem}`, `  ${' '.repeat(width)}  → ${style.bold(check.mend)}`]
   })
   const wrong = checks.filter(({ ok }) => !ok).length
-  const sum = wrong === 0 ? 'All is well.' : wrong === 1 ? 'One thing is wrong.' : `${wrong} things are wrong.`
+  const sum = wrong === 0 ? 'Everything is fine.' : wrong === 1 ? 'One thing is wrong.' : `${wrong} things are wrong.`
   return [...lines, '', sum].join('\n')
 }

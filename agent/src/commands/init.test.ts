@@ -217,13 +217,13 @@ describe('--again', () => {
   test('is refused while the agent is alive, or where nobody can tell', async () => {
     const context = await createTestContext({ directory })
     await run(context)
-    await expect(run(context, { again: true })).rejects.toThrow('is alive')
+    await expect(run(context, { again: true })).rejects.toThrow('is still registered')
     directory.isDown = true
     await expect(run(context, { again: true })).rejects.toMatchObject({ code: 'unavailable' })
     expect(registered()).toBe(1)
   })
 
-  test('registers anew where the directory has removed the agent, and forgets what was the old one', async () => {
+  test('registers again where the directory has removed the agent, and forgets the old one', async () => {
     const context = await createTestContext({ directory })
     const first = await run(context)
     await context.home.change(async (files) => {
@@ -269,6 +269,6 @@ test.each([{ cost: 1e12 }, { keyLength: 1e9 }])('a proof that would never end is
     const { parameters, signature } = result.challenge
     return Response.json({ result: { challenge: { parameters: { ...parameters, ...absurd }, signature } } })
   }
-  await expect(run(await createTestContext({ directory }))).rejects.toThrow('more work than any does')
+  await expect(run(await createTestContext({ directory }))).rejects.toThrow('more work than koko accepts')
   expect(registered()).toBe(0)
 })

@@ -42,7 +42,7 @@ function show(value: Registration, style: Style): string {
       facts,
       '',
       'Next: `koko status` shows how it stands. `koko unregister` removes it for good; where the directory has removed it,',
-      '`koko init --again` registers anew. For a second agent set KOKO_HOME to another folder.',
+      '`koko init --again` registers again. For a second agent set KOKO_HOME to another folder.',
     ].join('\n')
   }
   const stored =

@@ -133,7 +133,7 @@ describe('an agreement', () => {
     expect((await kept())?.telegram).toEqual({ handle: 'Alice_A', agreedAtMs: null })
   })
 
-  test('of a channel that was taken back does not come back with a new handle, and that is said', async () => {
+  test('of an unlinked channel does not return with a new handle, and the output says so', async () => {
     await unlink(context, { channel: 'telegram', wait: false })
     const { value, show } = await run('telegram', 'alice_b')
     expect(value).toMatchObject({ isUnlinked: true, isAgreed: false })

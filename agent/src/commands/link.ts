@@ -29,7 +29,7 @@ function show(
     style.dim(linked.givesAway),
     ...(isEmulated ? [style.warn(emulatorWarning())] : []),
     ...(isUnlinked
-      ? [`You took ${name} back: only the settings page allows it again, \`koko settings\`. Until then it is withheld.`]
+      ? [`You unlinked ${name}: only the settings page allows it again, \`koko settings\`. Until then it is withheld.`]
       : []),
     isAgreed ? 'You have agreed before to publish it.' : 'Next: `koko publish` shows it to peers, after your yes.',
   ].join('\n')

@@ -47,7 +47,7 @@ test.each(['', 'nobody', '@a_fictional_name', '12025550100'])(
   async (id) => {
     const directory = await createTestDirectory()
     const refusal: unknown = await command.call(await listed(directory), { id }).catch((error: unknown) => error)
-    expect(String(refusal)).toMatch(/id must be a peer's id, or its beginning|No known peer's id begins so/)
+    expect(String(refusal)).toMatch(/id must be a peer's id, or its beginning|No known peer's id begins like this/)
     if (id !== '') expect(String(refusal)).not.toContain(id)
   },
 )

@@ -147,7 +147,7 @@ test('a home that lacks a handle which is listed takes it out of the listing onl
   expect(listed()).toEqual({ telegram })
 })
 
-describe('a channel that was taken back', () => {
+describe('an unlinked channel', () => {
   const calls = async () => (await openDirectory(context)).client
 
   test('is withheld and said to be, and its handle returns once the settings page allows it', async () => {

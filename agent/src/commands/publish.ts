@@ -37,7 +37,7 @@ function consentOf({ ask }: Context, yes: boolean): Required<PublishConsent> {
           columns(newHandles.map((channel) => [channelNames[channel], input?.channels[channel] ?? ''])),
           '',
           ...newHandles.map((channel) => `${channelNames[channel]}: ${givesAway[channel]}`),
-          'You can take each back with `koko unlink`; a peer that has read it by then may keep it.',
+          'You can stop sharing each with `koko unlink`. A peer that has read it by then may keep it.',
         ].join('\n'),
       )
       return ask.confirm({ message: `Publish ${inWords(newHandles)}?`, initial: false })
@@ -57,7 +57,7 @@ function unpublished({ state, channels }: Exclude<Publication, { state: 'publish
   return state === 'not agreed'
     ? new UserError(
         channels.length === 0
-          ? 'Nothing was published: every channel that is kept here was taken back.'
+          ? 'Nothing was published: every channel that is kept here is unlinked.'
           : 'Nothing was published: no handle is left that you agreed to.',
         channels.length === 0
           ? 'Only the settings page allows one again: `koko settings`.'
@@ -65,7 +65,7 @@ function unpublished({ state, channels }: Exclude<Publication, { state: 'publish
       )
     : new UserError(
         `Nothing was published: ${inWords(channels)} would have left your listing.`,
-        'Agree to the new handle with `koko publish`, give one with `koko link`, or take the channel back with `koko unlink`.',
+        'Agree to the new handle with `koko publish`, give one with `koko link`, or unlink the channel with `koko unlink`.',
       )
 }
 
@@ -73,11 +73,11 @@ function showPreview(preview: PublishPreview, style: Style): string {
   const { bytes, asOfMs, newHandles, takesAway, isEmulated } = preview
   const lines = [
     bytes === null
-      ? style.warn('Nothing would be sent: every channel that is kept here was taken back.')
+      ? style.warn('Nothing would be sent: every channel that is kept here is unlinked.')
       : `These bytes would be sent, and nothing was:\n\n${bytes}\n`,
     asOfMs === null
-      ? 'What is listed now is not known here; the publish asks first.'
-      : `Beside what was listed at ${clockTime(asOfMs)}:`,
+      ? 'What is listed now is not known here: `koko publish` asks first.'
+      : `Compared with what was listed at ${clockTime(asOfMs)}:`,
     ...(asOfMs === null ? [] : [showChanges(preview.changes)]),
     ...showWithheld(preview.withheld),
   ]
@@ -123,7 +123,7 @@ function inText(value: unknown): string {
 function showWithheld(withheld: readonly Withheld[]): string[] {
   const lines = withheld.map((each) =>
     each.because === 'unlinked'
-      ? `${channelNames[each.channel]} is withheld: you took it back at ${clockTime(each.unlinkedAtMs)}.`
+      ? `${channelNames[each.channel]} is withheld: you unlinked it at ${clockTime(each.unlinkedAtMs)}.`
       : `${channelNames[each.channel]} is left out: you have not agreed to its handle.`,
   )
   const isUnlinked = withheld.some(({ because }) => because === 'unlinked')

@@ -9,6 +9,6 @@ export function showRecoveryKey({ agentId, secret, problem }: RecoveryKey, style
       ['recovery key', style.bold(secret)],
     ]),
     '',
-    'The recovery key is the secret. It is shown this once: keep it where you keep passwords. Who has it is your agent.',
+    'The recovery key is the secret. It is shown only this once: keep it where you keep passwords. Whoever holds it controls your agent.',
   ].join('\n')
 }

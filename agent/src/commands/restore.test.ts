@@ -17,7 +17,7 @@ beforeEach(async () => {
   directory = await createTestDirectory()
 })
 
-/** An agent that is listed with two channels, and took a third back. */
+/** An agent that is listed with two channels, and unlinked a third. */
 async function createAgent() {
   const created = await createListed({ directory }, channels)
   await directoryOf(created.context, created.agent).client.call('unlinkChannel', { channel: 'discord' })
@@ -75,7 +75,7 @@ test('reads the secret from the standard input where there is no terminal', asyn
   const context = await createTestContext({ directory, input: `  ${agent.secret}\n` })
   const { value, show } = await command.call(context, { directory: directory.origin, agent: agent.agentId })
   expect(value).toMatchObject({ isListed: false, written: ['agent.json'] })
-  expect(show(styleOf({}, {}))).toContain('lists nothing')
+  expect(show(styleOf({}, {}))).toContain('not listed')
 })
 
 describe('nothing is written', () => {
@@ -91,7 +91,7 @@ describe('nothing is written', () => {
     const { agent } = await createAgent()
     const context = await createTestContext({ directory, input: 'x'.repeat(43) })
     const restored = command.call(context, { directory: directory.origin, agent: agent.agentId })
-    await expect(restored).rejects.toThrow('knows no agent with this id and secret')
+    await expect(restored).rejects.toThrow('has no agent with this id and secret')
     expect(await context.home.read(agentFile)).toBeUndefined()
     expect(await readdir(context.home.path)).toEqual(['locks'])
   })

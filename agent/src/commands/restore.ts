@@ -36,9 +36,9 @@ function show({ agentId, origin, room, isEmulated, isListed, keptIn, written }: 
 
 function listedWords(isListed: boolean | null): string {
   if (isListed === null) {
-    return 'What is listed cannot be read by this version of koko: install the newest, or publish anew with `koko publish`.'
+    return 'What is listed cannot be read by this version of koko: install the newest, or publish again with `koko publish`.'
   }
   return isListed
-    ? 'It is listed. Which intents a match may have is kept in a home alone: `koko profile edit` sets it again.'
-    : 'It lists nothing now. `koko profile edit`, `koko link <channel> <handle>` and `koko publish` list it.'
+    ? 'It is listed. Which intents a match may have is kept in the home only: set it again with `koko profile edit`.'
+    : 'It is not listed. Run `koko profile edit`, `koko link <channel> <handle>` and `koko publish` to list it.'
 }

@@ -20,7 +20,7 @@ beforeEach(async () => {
   agent = created.agent
 })
 
-test('replaces the secret: the new one is kept and shown, the old one opens nothing', async () => {
+test('replaces the secret: the new one is kept and shown, the old one is refused', async () => {
   const { value, show, isBad } = await command.call(context, { yes: true })
   const { secret } = value as { secret: string }
   expect(secret).not.toBe(agent.secret)
@@ -84,7 +84,7 @@ describe('an answer that never comes', () => {
 
   test('is told from a replaced secret by trying the old one', async () => {
     lose(false)
-    await expect(rotate(context, { yes: true })).rejects.toThrow('the old secret is still good')
+    await expect(rotate(context, { yes: true })).rejects.toThrow('the old secret is still valid')
     directory.intercept = (_, answer) => answer()
     await directoryOf(context, await keptAgent(context)).signIn()
   })

@@ -94,7 +94,7 @@ test('names what is not published yet, and what waits for a yes, without its val
   expect(await shown()).toMatch(/not published yet +WhatsApp, Telegram, Slack, the profile/)
 })
 
-test('names a channel that was taken back', async () => {
+test('names an unlinked channel', async () => {
   await context.home.change(async (files) => {
     const published = await files.read(publishedFile)
     if (published?.listing == null) throw new Error('nothing is published')

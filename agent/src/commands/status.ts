@@ -62,7 +62,7 @@ function stateWords(state: ChannelState, style: Style): string {
     case 'published':
       return style.good(state)
     case 'taken back':
-      return `${state}; only \`koko settings\` allows it again`
+      return `unlinked; only \`koko settings\` allows it again`
     case 'waits for your yes':
     case 'not published':
       return `${state}: \`koko publish\``

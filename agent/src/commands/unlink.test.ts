@@ -32,7 +32,7 @@ const stored = (path: string) => directory.world.store.all().get(path)
 const listed = () => stored(`mcpDirectory/dating/agents/${agentId}`)?.channels
 const withdrawn = async () => (await context.home.read(handlesFile))?.whatsapp
 
-test('takes a channel back after a yes, and reports until no shard holds it', async () => {
+test('unlinks a channel after a yes, and reports until no shard holds it', async () => {
   const asked = await answering([['Stop sharing your WhatsApp handle?', true]])
   const { value, show, isBad } = await command.call(asked, { channel: 'whatsapp' })
   expect(asked.said.join()).toContain('A peer that has already read it may keep it.')
@@ -111,7 +111,7 @@ describe('while it waits', () => {
     directory.republish = () => Promise.resolve()
     const { value, show } = await command.call(context, { channel: 'whatsapp', yes: true })
     expect(value).toMatchObject({ state: 'under way', goneAtMs: null })
-    expect(show(style)).toContain('`koko channels` tells')
+    expect(show(style)).toContain('`koko channels` shows when')
     const waitedMs = context.paused.reduce((sum, ms) => sum + ms, 0)
     expect(waitedMs >= 300_000 && waitedMs < 310_000).toBe(true)
   })
@@ -124,7 +124,7 @@ describe('while it waits', () => {
     expect(await unlink(context, { channel: 'whatsapp', wait: true })).toMatchObject({ state: 'gone' })
   })
 
-  test('Ctrl-C ends the waiting, and the channel is taken back', async () => {
+  test('Ctrl-C ends the waiting, and the channel is unlinked', async () => {
     directory.intercept = ({ name }, answer) => {
       if (name === 'exportAgent') context.stop()
       return answer()

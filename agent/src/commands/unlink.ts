@@ -52,15 +52,15 @@ function show({ channel, state, unlinkedAtMs, goneByMs, goneAtMs, problem }: Unl
     gone: [...steps, `${name} is gone: the directory shows it to nobody and holds no copy for peers.`],
     'under way': [
       ...steps,
-      `${name} is taken back. The last copies usually leave within two minutes: \`koko channels\` tells.`,
+      `${name} is unlinked. The last copies usually leave within two minutes: \`koko channels\` shows when.`,
     ],
-    'allowed again': [`${name} was taken back, and allowed again on the settings page meanwhile.`],
+    'allowed again': [`${name} was unlinked, and meanwhile allowed again on the settings page.`],
   }[state]
   return [
     ...lines,
     ...(problem === undefined
       ? []
-      : [style.warn(`What is kept here could not be brought up to it: ${problem.message} ${problem.next}`)]),
+      : [style.warn(`This home could not be updated: ${problem.message} ${problem.next}`)]),
     'A peer that has already read the handle may keep it.',
   ].join('\n')
 }

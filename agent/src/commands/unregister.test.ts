@@ -29,7 +29,7 @@ test('removes the agent there, and here what belongs to it; the profile and the 
   expect((await readdir(context.home.path)).sort()).toEqual(['handles.json', 'locks', 'profile.json'])
   expect(await context.home.read(profileFile)).toMatchObject({ profile: { area: 'gcpv' } })
   expect(await context.home.read(handlesFile)).toEqual({ telegram: { handle: 'a_fictional_name', agreedAtMs: null } })
-  expect(show(styleOf({}, {}))).toContain('wait for your agreement anew')
+  expect(show(styleOf({}, {}))).toContain('wait for your agreement again')
   expect(JSON.stringify(value) + show(styleOf({}, {}))).not.toContain('a_fictional_name')
 })
 
@@ -41,7 +41,7 @@ describe('is confirmed', () => {
       ['delete', leaves],
     ])
     await expect(command.call(asking, {})).rejects.toThrow('You left')
-    expect(asking.refused).toEqual(['Type delete, or press Esc to leave all as it is.'])
+    expect(asking.refused).toEqual(['Type delete, or press Esc to cancel.'])
     expect(deletions()).toBe(0)
     expect(await context.home.read(agentFile)).toBeDefined()
   })
@@ -112,7 +112,7 @@ test('files that cannot be removed are said to be left, with what to do', async 
 })
 
 describe('a home that cannot be written keeps the agent in no listing', () => {
-  test('where the disk takes no lock: what is left here is told, and mended by a second run', async () => {
+  test('where the disk takes no lock: shows what is left here, and a second run removes it', async () => {
     const { context, agent } = await createListed({ directory })
     const { path } = context.home
     const locks = join(path, 'locks')

@@ -19,7 +19,7 @@ function show({ origin, wasGone, removed, kept }: Unregistered, style: Style): s
     ...(kept.length === 0
       ? []
       : [
-          `Kept here: ${kept.join(', ')}, for another agent. Its handles wait for your agreement anew.`,
+          `Kept here: ${kept.join(', ')}, for another agent. Its handles wait for your agreement again.`,
           'Delete the folder to remove these as well.',
         ]),
   ].join('\n')

@@ -293,7 +293,7 @@ describe('when something fails', () => {
       await prepared.home.locked('daemon', 0, () => Promise.resolve())
     }, 16_384)
     const onDisk = await createTestContext({ directory, home: disk.path })
-    const run = await live([...ticks(72, hour), () => disk.mend(), ...ticks(2, hour)], onDisk)
+    const run = await live([...ticks(72, hour), () => disk.repair(), ...ticks(2, hour)], onDisk)
     expect(run.heartbeats).toBeGreaterThan(5)
     expect(run).toMatchObject({ discoveries: 1, failures: [] })
     expect(requests('discover')).toBe(1)

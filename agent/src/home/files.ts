@@ -85,7 +85,7 @@ export const Handles = z.strictObject(
 export type Handles = z.infer<typeof Handles>
 export const handlesFile: HomeFile<Handles> = { name: 'handles.json', schema: Handles, migrations: [] }
 
-/** What the directory answered to the last publish from this home, and what was taken back from here since. */
+/** What the directory answered to the last publish from this home, less what was unlinked from here since. */
 export const Published = z.strictObject({
   publishedAtMs: Milliseconds,
   /** As it is stored; null where nothing is listed. */

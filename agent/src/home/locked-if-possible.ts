@@ -2,8 +2,8 @@ import { UserError } from '../errors.ts'
 import { listingWaitMs, type Home } from './home.ts'
 
 /**
- * Does what takes back, holding the listing's lock where it can be had. Neither a disk that takes no lock nor another
- * koko that keeps it is a reason to leave anything with others: the directory orders what it is asked for by itself.
+ * Does work that unlinks or unregisters, with the listing's lock if it can be taken. Neither a disk that cannot hold a
+ * lock nor another koko that holds it may prevent such work: the directory orders requests by itself.
  */
 export async function lockedIfPossible<T>({ home }: { home: Home }, work: () => Promise<T>): Promise<T> {
   const lock = { isHeld: false }

@@ -463,7 +463,7 @@ test('no more matches are told than were asked for', async () => {
   expect(await call('discover', { limit: 0 })).toMatchObject({ isError: true })
 })
 
-test('a channel is taken back, and a second call tells when it is gone', async () => {
+test('a channel is unlinked, and a second call shows when it is gone', async () => {
   const directory = await createTestDirectory()
   const context = await createOperator(directory)
   const { call } = await connect(context, 'yes')
@@ -509,7 +509,7 @@ test('where no browser can be opened, the operator is sent to a terminal', async
   expect(await call('open_settings')).toMatchObject({ isError: true, value: { opened: false, run: 'koko settings' } })
 })
 
-test('what was to be expected is told with what to do next', async () => {
+test('an expected failure says what to do next', async () => {
   const directory = await createTestDirectory()
   const { call } = await connect(await createOperator(directory), 'yes')
   directory.isDown = true

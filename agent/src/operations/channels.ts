@@ -17,22 +17,22 @@ export interface ChannelStanding {
   /** Listed; null for none. */
   listed: string | null
   state: 'shown' | 'offline' | 'not published' | 'taken back' | 'unknown'
-  /** Since when it is taken back, and since when no shard holds it: null until then, absent where only home was asked. */
+  /** When it was unlinked, and since when no shard holds it: null until then, absent where only the home was asked. */
   unlink: { unlinkedAtMs: number; goneAtMs?: number | null } | null
   givesAway: string
 }
 
 export interface ChannelsStanding {
-  /** Who told what is listed: the directory now, or what the last publish from here left. */
+  /** Where the answer comes from: the directory now, or the last publish from here. */
   source: 'directory' | 'home' | 'nobody'
-  /** When that was; null where nobody told. */
+  /** The time of that answer; null without one. */
   asOfMs: number | null
-  /** Why the directory did not tell. */
+  /** Why the directory did not answer. */
   problem: Problem | null
   channels: ChannelStanding[]
 }
 
-/** What is kept here of each channel, and what peers see of it; from home where the directory cannot tell. */
+/** What is kept here of each channel, and what peers see of it; from the home where the directory does not answer. */
 export async function channels(context: Context): Promise<ChannelsStanding> {
   const handles = (await context.home.read(handlesFile)) ?? {}
   const seen = await seenBy(context)
@@ -67,7 +67,7 @@ export async function channels(context: Context): Promise<ChannelsStanding> {
 }
 
 interface Seen extends Omit<ChannelsStanding, 'channels'> {
-  /** Null where nothing is listed, or never was; undefined where nobody knows. */
+  /** Null where nothing is listed, or never was; undefined where that is unknown. */
   listing: { channels: Partial<Record<Channel, string | undefined>> } | null | undefined
   isOnline: boolean
   unlinks: Partial<Record<Channel, { unlinkedAtMs: number; goneAtMs?: number | null } | undefined>>

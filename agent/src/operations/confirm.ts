@@ -1,14 +1,14 @@
 import { UserError } from '../errors.ts'
 import type { Context } from '../context.ts'
 
-/** Goes on after a yes, or where `--yes` stands for it; throws `UserError` otherwise. */
+/** Returns after a yes, or with `--yes`. Throws `UserError` otherwise. */
 export async function confirm(context: Context, { yes, message }: { yes: boolean; message: string }): Promise<void> {
   if (yes) return
   if (context.ask === undefined) throw unasked()
   if (!(await context.ask.confirm({ message, initial: false }))) throw declined()
 }
 
-/** The same for what cannot be undone: the word is typed. */
+/** The same for what cannot be undone: the operator types a word. */
 export async function confirmTyped(
   context: Context,
   { yes, message, word }: { yes: boolean; message: string; word: string },
@@ -17,14 +17,14 @@ export async function confirmTyped(
   if (context.ask === undefined) throw unasked()
   await context.ask.text({
     message: `${message} Type ${word} to go on.`,
-    validate: (answer) => (answer.trim() === word ? undefined : `Type ${word}, or press Esc to leave all as it is.`),
+    validate: (answer) => (answer.trim() === word ? undefined : `Type ${word}, or press Esc to cancel.`),
   })
 }
 
 function unasked(): UserError {
-  return new UserError('This needs a yes, and there is nobody to ask.', 'Give --yes.')
+  return new UserError('This needs your yes, and there is no terminal to ask in.', 'Give --yes.')
 }
 
 function declined(): UserError {
-  return new UserError('Nothing was done.', 'Run it again when you want it.')
+  return new UserError('Nothing was done.', 'Run it again when you are ready.')
 }

@@ -35,10 +35,10 @@ import { isoTime } from '../output.ts'
 import { planPublish } from './publish.ts'
 import { readStored, unlinkedIn, type Stored } from './listing.ts'
 
-/** One thing that was looked at. Holds no handle and no secret. */
+/** The result of one check. Holds no handle and no secret. */
 export type Check = { name: string } & ({ ok: true; detail: string } | { ok: false; problem: string; mend: string })
 
-/** What a home holds, as far as it can be read. */
+/** What can be read of a home. */
 interface Kept {
   agent: Agent | undefined
   profile: Profile | undefined
@@ -49,15 +49,15 @@ interface Kept {
 }
 
 const good = (name: string, detail: string): Check => ({ name, ok: true, detail })
-const bad = (name: string, problem: string, mend: string): Check => ({ name, ok: false, problem, mend })
+const bad = (name: string, problem: string, fix: string): Check => ({ name, ok: false, problem, mend: fix })
 
-/** Looks at everything that can be looked at; what fails is a check that is not ok, and stands in no other's way. */
+/** Runs every check. One that fails does not stop the others. */
 export async function diagnose(context: Context, nodeVersion: string): Promise<Check[]> {
   const { home } = context
   const folder = await checkFolder(home.path)
   const checks = [good('node', nodeVersion), folder.check]
   if (!folder.check.ok) return checks
-  // Writing closes a folder that was open to others: what the owner's check then tells is what stays.
+  // Writing closes a folder that others could read, so the owner is checked after it.
   const writable = await checkWritable(context)
   const { files, ...read } = await checkFiles(context)
   checks.push(await checkOwner(folder.paths, home.path), writable, ...files)
@@ -72,7 +72,7 @@ const noAgent = (path: string) => `No agent lives in ${path} yet.`
 const firstSteps = '`koko init`, or `koko restore` with a recovery key.'
 
 async function checkFolder(path: string): Promise<{ check: Check; paths: string[] }> {
-  const refused = (problem: string, mend: string) => ({ check: bad('home', problem, mend), paths: [] })
+  const refused = (problem: string, fix: string) => ({ check: bad('home', problem, fix), paths: [] })
   let folder: Awaited<ReturnType<typeof stat>>
   try {
     folder = await stat(path)
@@ -89,7 +89,7 @@ async function checkFolder(path: string): Promise<{ check: Check; paths: string[
   return { check: good('home', path), paths: [path, ...own] }
 }
 
-/** POSIX permissions; Windows keeps a user's folder from others by itself. */
+/** POSIX permissions. Windows protects a user's folder by itself. */
 async function checkOwner(paths: readonly string[], path: string): Promise<Check> {
   if (process.platform === 'win32') return good('owner', 'as Windows keeps it')
   const stats = await Promise.all(paths.map((each) => stat(each)))
@@ -112,8 +112,8 @@ async function checkWritable({ home }: Context): Promise<Check> {
   }
 }
 
-/** What writes a file anew, once the damaged one is out of the way. */
-const mends: Record<string, string> = {
+/** What writes a file again once the damaged one is removed. */
+const rewrites: Record<string, string> = {
   [agentFile.name]: '`koko restore` with the agent id and the recovery key',
   [profileFile.name]: '`koko profile edit`',
   [handlesFile.name]: '`koko link <channel> <handle>` for each',
@@ -149,12 +149,12 @@ async function checkFile<T extends object>(
     return { check, value }
   } catch (error) {
     const path = join(home.path, name)
-    const then = mends[name]
-    const mend = `\`rm -r ${quoted(path)}\`${then === undefined ? '. Nothing of weight is in it.' : `, then ${then}.`}`
+    const then = rewrites[name]
+    const fix = `\`rm -r ${quoted(path)}\`${then === undefined ? '. It holds nothing important.' : `, then ${then}.`}`
     const check =
       error instanceof UserError
-        ? bad(name, error.message, error.hint.includes('koko doctor') ? mend : error.hint)
-        : bad(name, `${path} cannot be read.`, mend)
+        ? bad(name, error.message, error.hint.includes('koko doctor') ? fix : error.hint)
+        : bad(name, `${path} cannot be read.`, fix)
     return { check, value: undefined }
   }
 }
@@ -167,7 +167,7 @@ function checkDaemon({ agent, daemon, daemonPid }: Kept): Check {
   return good('daemon', daemonPid === undefined ? 'does not run' : `runs as process ${daemonPid}`)
 }
 
-/** Everything that takes the network; gives what the directory stores, where it tells. */
+/** The checks that need the network. Returns what the directory stores, where it answers. */
 async function checkDirectory(
   context: Context,
   agent: Agent,
@@ -217,14 +217,14 @@ function checkTerms({ origin, termsVersion }: Agent, config: Config): Check {
   return bad(
     'terms',
     `The terms or the disclaimer changed since you consented: ${termsVersion} is ${config.termsVersion} now.`,
-    `Read ${origin}/terms and ${origin}/disclaimer. \`koko init\` asks for your consent anew; \`koko unregister\` leaves.`,
+    `Read ${origin}/terms and ${origin}/disclaimer. \`koko init\` asks for your consent again; \`koko unregister\` leaves.`,
   )
 }
 
 interface HealthSeen {
-  /** Null where the answer was none. */
+  /** Null without a valid answer. */
   health: Health | null
-  /** How much the directory's clock is ahead of this machine's; null where it did not tell. */
+  /** How far the directory's clock is ahead of this machine's; null where it is unknown. */
   skewMs: number | null
 }
 
@@ -246,10 +246,10 @@ async function readHealth(context: Context, origin: string): Promise<HealthSeen>
   }
 }
 
-const mostSkewMs = 120_000
+const maxSkewMs = 120_000
 
 export function checkClock(skewMs: number): Check {
-  if (Math.abs(skewMs) <= mostSkewMs) return good('clock', 'agrees with the directory')
+  if (Math.abs(skewMs) <= maxSkewMs) return good('clock', 'agrees with the directory')
   const minutes = Math.round(Math.abs(skewMs) / 60_000)
   return bad(
     'clock',
@@ -260,14 +260,14 @@ export function checkClock(skewMs: number): Check {
 
 function checkHealth(health: Health | null): Check {
   if (health !== null && !health.late) return good('discovery', 'is up to date')
-  const mend = 'Nothing here mends it: its host looks with `npm run schedule -- status`.'
-  if (health === null) return bad('discovery', 'The directory does not tell whether discovery is up to date.', mend)
+  const fix = 'You cannot fix this here: the host checks with `npm run schedule -- status`.'
+  if (health === null) return bad('discovery', 'The directory does not say whether discovery is up to date.', fix)
   const { lastRepublishAtMs } = health
   const since = lastRepublishAtMs === null ? 'never yet' : `last at ${isoTime(lastRepublishAtMs)}`
-  return bad('discovery', `The directory brings discovery up to date too late: ${since}.`, mend)
+  return bad('discovery', `The directory updates discovery too late: ${since}.`, fix)
 }
 
-/** What is listed, held against what this home would publish and what it takes for published. */
+/** Compares what is listed with what this home would publish, and with what it remembers as published. */
 function checkListing(
   { profile, handles, published, daemonPid }: Omit<Kept, 'agent' | 'daemon'>,
   stored: Stored,
@@ -286,7 +286,7 @@ function checkListing(
     if (listing === null) return good(name, 'nothing is listed, and there is no profile yet: `koko profile edit`')
     return bad(
       name,
-      'A listing stands, and its profile is not here.',
+      'A listing exists, but its profile is not here.',
       '`koko restore` fetches it, or `koko profile edit`.',
     )
   }
@@ -296,12 +296,12 @@ function checkListing(
     {},
   )
   if (!plan.isUnchanged) {
-    if (listing === null) return bad(name, 'Nothing is listed, though you agreed to publish.', '`koko publish`')
+    if (listing === null) return bad(name, 'Nothing is listed, although you agreed to publish.', '`koko publish`')
     const fields = plan.changes.map(({ at }) => at).join(', ')
-    return bad(name, `What is listed is not what is kept here: ${fields}.`, '`koko publish`')
+    return bad(name, `What is listed differs from what is kept here: ${fields}.`, '`koko publish`')
   }
   if (!isSameListing(published?.listing ?? null, listing)) {
-    return bad(name, 'What this home takes for listed is out of date.', '`koko publish`')
+    return bad(name, 'What this home remembers as listed is out of date.', '`koko publish`')
   }
   if (listing === null) return good(name, 'nothing is listed, as it should be')
   if (!isOnline(listing, nowMs)) return bad(name, 'It is offline: nobody finds it.', '`koko run`')
@@ -329,7 +329,7 @@ function checkHandles({ handles, profile, published }: Kept, stored: Stored | un
     const handle = handles[channel]
     if (handle === undefined) return []
     if (isUnlinked(channel)) {
-      return [good(channel, 'is taken back, and withheld until you allow it again: `koko settings`')]
+      return [good(channel, 'is unlinked, and withheld until you allow it again: `koko settings`')]
     }
     if (handle.agreedAtMs !== null) return [good(channel, 'is agreed to')]
     const first = profile === undefined ? '`koko profile edit`, then ' : ''

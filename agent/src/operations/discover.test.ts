@@ -116,7 +116,7 @@ test('finds who matches with the handle to use, and says which rule left out who
   expect(await discover(home, {})).not.toHaveProperty('leftOutPeers')
 })
 
-test('the next look no longer shows a handle that was taken back, nor keeps it', async () => {
+test('the next discovery neither shows nor keeps an unlinked handle', async () => {
   const directory = await createTestDirectory()
   const home = await settle(directory)
   const peer = await directory.addPeer({ channels: { whatsapp: '+12025550111', telegram: 'soon_taken_back' } })
@@ -326,7 +326,9 @@ describe('where the directory breaks off', () => {
     }
     const found = await discover(home, {})
     expect(found).toMatchObject({ looked: 40, hasMore: true, budget: { discover: { used: 40 } } })
-    expect(found.note).toBe('The directory broke off; what was found until then is kept. Run it again later.')
+    expect(found.note).toBe(
+      'The directory interrupted the discovery. What was found until then is kept. Run it again later.',
+    )
     expect((await home.home.read(peersFile))?.peers).toHaveLength(40)
   })
 
@@ -339,7 +341,7 @@ describe('where the directory breaks off', () => {
       if (name === 'discover') await directory.pass(11 * minute)
       return response
     }
-    expect(await discover(home, {})).toMatchObject({ looked: 40, note: expect.stringContaining('broke off') })
+    expect(await discover(home, {})).toMatchObject({ looked: 40, note: expect.stringContaining('interrupted') })
   })
 
   test('before anything was received, that is all there is to tell', async () => {
@@ -372,7 +374,7 @@ describe('where the directory breaks off', () => {
     const found = await discover(home, {})
     expect(found.matches).toHaveLength(210)
     expect(found.matches.filter(({ handle }) => handle !== undefined)).toHaveLength(200)
-    expect(found.note).toContain('broke off')
+    expect(found.note).toContain('interrupted')
     expect(asked(directory, 'discover')).toEqual([])
   })
 
@@ -385,7 +387,7 @@ describe('where the directory breaks off', () => {
         ? Promise.resolve(new Response('Rate exceeded.', { status: 429 }))
         : answer()
     expect(await discover(home, {})).toMatchObject({
-      note: expect.stringContaining('broke off'),
+      note: expect.stringContaining('interrupted'),
       budget: { discover: { used: 40 } },
     })
   })
@@ -524,8 +526,10 @@ describe('asking for a peer', () => {
     const first = ids.map(([character]) => character)
     // Twenty ids begin with sixteen characters at most.
     const twice = first.find((character, index) => first.indexOf(character) < index) ?? ''
-    await expect(askForPeer(home, twice)).rejects.toMatchObject({ hint: 'Give more of it.' })
-    await expect(askForPeer(home, '12025550100')).rejects.toMatchObject({ message: "No known peer's id begins so." })
+    await expect(askForPeer(home, twice)).rejects.toMatchObject({ hint: 'Give more of the id.' })
+    await expect(askForPeer(home, '12025550100')).rejects.toMatchObject({
+      message: "No known peer's id begins like this.",
+    })
     await expect(askForPeer(home, home.agentId)).rejects.toThrow('your own agent')
   })
 

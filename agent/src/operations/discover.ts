@@ -20,7 +20,7 @@ import { fieldsOfAllRooms } from './profile.ts'
 import type { DiscoverOptions } from './options.ts'
 import { BudgetSpent, openRoomView, type RoomView } from './room-view.ts'
 
-/** A look ends after so many listings, unless it is to see all. */
+/** A discovery ends after this many listings, unless it is to see all. */
 const lookSize = 200
 /**
  * Pages of a look that ends early. With a page of 50 or more the directory charges several at once, ahead of a long
@@ -30,7 +30,7 @@ const lookPageSize = 40
 
 const Budget = z.strictObject({ used: z.int(), of: z.int(), resetsAtMs: Milliseconds })
 
-/** A peer that matches. Its handle is there only where it was received just now. */
+/** A peer that matches. Holds its handle only where it was received just now. */
 export const PeerMatch = z.strictObject({
   agentId: AgentId,
   ...summaryShape(),
@@ -55,7 +55,7 @@ function summaryShape(): Record<string, z.ZodType> {
   )
 }
 
-/** What came of a look. */
+/** The result of a discovery. */
 export const Discovery = z.strictObject({
   asOfMs: Milliseconds,
   looked: z.int().describe('Agents whose listing was received'),
@@ -64,7 +64,9 @@ export const Discovery = z.strictObject({
       z.strictObject({
         ...PeerMatch.shape,
         isNew: z.boolean(),
-        refreshed: z.boolean().describe('Whether the listing was received by this look; only then its handle is told'),
+        refreshed: z
+          .boolean()
+          .describe('Whether this discovery received the listing; only then its handle is included'),
       }),
     )
     .describe('The best first'),
@@ -81,7 +83,7 @@ export const AskedPeer = z.strictObject({
   agentId: AgentId,
   found: z.boolean(),
   match: z.strictObject({ ...PeerMatch.shape, link: z.string().optional() }).optional(),
-  leftOut: Rule.optional().describe('Why it is no match; its handle is then not told'),
+  leftOut: Rule.optional().describe('Why it is no match; its handle is then left out'),
 })
 export type AskedPeer = z.infer<typeof AskedPeer>
 
@@ -133,7 +135,7 @@ export async function askForPeer(context: Context, id: string): Promise<AskedPee
   if (listing === undefined) return { agentId, found: false }
   const verdict = room.match(listing)
   if (!verdict.isMatch) return { agentId, found: true, leftOut: verdict.rule }
-  // Another koko has asked meanwhile, and saw the peer gone.
+  // Another koko asked meanwhile, and the peer was gone.
   if (room.isForgotten(agentId)) return { agentId, found: false }
   const match = describeMatch({ listing, verdict }, true)
   const link = linkOf(match)
@@ -146,17 +148,20 @@ function knownPeer(room: RoomView, beginning: string): AgentId {
     .map(({ listing }) => listing.agentId)
     .filter((known) => known.startsWith(beginning))
   if (agentId === undefined) {
-    throw new UserError("No known peer's id begins so.", 'Give the whole id, or look with `koko discover`.')
+    throw new UserError(
+      "No known peer's id begins like this.",
+      'Give the whole id, or find peers with `koko discover`.',
+    )
   }
   if (others.length > 0)
-    throw new UserError(`The ids of ${others.length + 1} known peers begin so.`, 'Give more of it.')
+    throw new UserError(`The ids of ${others.length + 1} known peers begin like this.`, 'Give more of the id.')
   return agentId
 }
 
-/** Why something ended early. */
+/** Why a discovery ended early. */
 type Stop = BudgetSpent | DirectoryError
 
-/** Asks for known peers, the one first that was not asked for the longest, as far as the budget of the day goes. */
+/** Asks again for known peers within the day's budget, the one that waited longest first. */
 async function refreshKnown(context: Context, room: RoomView): Promise<Stop | undefined> {
   const due = room.longestUnasked()
   for (let asked = 0; asked < due.length;) {
@@ -211,7 +216,7 @@ function stopOf(error: unknown, pageToken?: string): Stop {
   if (error instanceof BudgetSpent) return error
   if (!(error instanceof DirectoryError)) throw error
   const isPassing = ['unavailable', 'aborted', 'resource-exhausted'].includes(error.code)
-  // The place in a walk is good for ten minutes, and for the version of the directory that told it.
+  // A page token is valid for ten minutes, and for the version of the directory that issued it.
   const isPlaceLost = error.code === 'invalid-argument' && pageToken !== undefined
   if (isPassing || isPlaceLost) return error
   throw error
@@ -220,7 +225,7 @@ function stopOf(error: unknown, pageToken?: string): Stop {
 function noteOf(stop: Stop): string {
   return stop instanceof BudgetSpent
     ? `${stop.message} ${stop.hint}`
-    : 'The directory broke off; what was found until then is kept. Run it again later.'
+    : 'The directory interrupted the discovery. What was found until then is kept. Run it again later.'
 }
 
 /**
@@ -249,7 +254,7 @@ function describeMatch({ listing, verdict }: Pick<Match, 'listing' | 'verdict'>,
   }
 }
 
-/** Where a handle leads; undefined for Slack, where a member belongs to a workspace that the listing does not name. */
+/** The link of a handle; undefined for Slack, where a member belongs to a workspace that the listing does not name. */
 function linkOf({ channel, handle }: PeerMatch): string | undefined {
   return handle === undefined ? undefined : channelDefinitions[channel].url(handle)
 }

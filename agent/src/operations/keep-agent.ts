@@ -6,7 +6,7 @@ import { readIfWhole } from '../home/read-if-whole.ts'
 import type { Problem } from '../problem.ts'
 import { withoutAgreement } from './agreements.ts'
 
-/** The only copy of a new secret: what became of writing it down, for the operator to see either way. */
+/** The only copy of a new secret, and whether it could be written. The operator sees it either way. */
 export interface RecoveryKey {
   agentId: string
   secret: string
@@ -16,7 +16,7 @@ export interface RecoveryKey {
   problem?: Problem
 }
 
-/** Writes a new secret. A failure is no error: it must not stand in the way of showing the secret. */
+/** Writes a new secret. Returns a failure rather than throwing it, so that the secret is shown in any case. */
 export async function keepAgent(
   { home }: Context,
   agent: Agent,
@@ -43,12 +43,12 @@ export async function keepAgent(
   }
 }
 
-/** What goes with an agent. The profile and the handles are the operator's, and stay. */
+/** The files that are removed with an agent. The profile and the handles are the operator's, and stay. */
 export const filesOfAgent = [publishedFile, peersFile, daemonFile, agentFile] as const
 
 /**
- * Removes what belongs to the agent of this home, the credential last. The handles stay without the agreement to publish
- * them: another agent is another publication.
+ * Removes the files of this home's agent, the credential last. The handles stay, but the agreement to publish them ends:
+ * it was for this agent only.
  */
 export async function forgetAgent(files: Files): Promise<void> {
   // A damaged file holds no agreement that anybody could read.

@@ -10,17 +10,17 @@ export interface Linked {
   channel: Channel
   /** As it is kept, in its canonical form. */
   handle: string
-  /** It is another than was kept before, or the first. */
+  /** It differs from the one kept before, or is the first. */
   isChanged: boolean
   /** The operator agreed before to publish this very handle. */
   isAgreed: boolean
-  /** The channel was taken back, as far as is known here. */
+  /** The channel is unlinked, as far as is known here. */
   isUnlinked: boolean
   isEmulated: boolean
   givesAway: string
 }
 
-/** Keeps a handle for the next publish, after showing it in its one form. Sends nothing. */
+/** Keeps a handle for the next publish, after showing it in its canonical form. Sends nothing. */
 export async function link(
   context: Context,
   { channel, typed, yes }: { channel: Channel; typed: string; yes: boolean },
@@ -51,7 +51,7 @@ export async function link(
   }
 }
 
-/** The handle in its one form; or the near one that the operator says was meant. Throws `UserError` without the handle. */
+/** The canonical handle, or a close one that the operator confirms. Throws `UserError`, which never holds the handle. */
 async function handleOf({ ask }: Context, channel: Channel, typed: string): Promise<string> {
   const normalised = normaliseHandle(channel, typed)
   if ('handle' in normalised) return normalised.handle
@@ -62,7 +62,7 @@ async function handleOf({ ask }: Context, channel: Channel, typed: string): Prom
   }
   throw new UserError(
     `A handle of ${channelNames[channel]} ${because}.`,
-    hint ?? 'What was typed nearly passes: bring it into that form. In a terminal the nearest one is suggested.',
+    hint ?? 'What you typed nearly passes: write it in that form. In a terminal koko suggests the closest handle.',
   )
 }
 
@@ -82,15 +82,15 @@ async function askFor(
   if (isEmulated) ask.say(emulatorWarning())
   if (channel === 'whatsapp') ask.say(whatsapp)
   ask.say(`${name} ${handle} will be kept here${replaces ? ', in place of the handle kept so far' : ''}.`)
-  // What is kept as it was typed needs no question; the number that leads to everything else does.
+  // A handle that is kept as typed needs no question. A phone number does: it reveals more than WhatsApp.
   if (channel !== 'whatsapp' && handle === typed && !replaces) return
   if (await ask.confirm({ message: `Keep ${handle} for ${name}?`, initial: channel !== 'whatsapp' })) return
-  throw new UserError('Nothing was kept.', 'Run it again when you want it.')
+  throw new UserError('Nothing was kept.', 'Run it again when you are ready.')
 }
 
 const whatsapp = [
-  'On WhatsApp the handle is the phone number. There is no way to be reached there by strangers without giving one away,',
-  'and the number leads to more than WhatsApp: your country, often your carrier, and what else is registered under it.',
+  'On WhatsApp the handle is the phone number. Strangers cannot reach you there without one, and the number reveals more',
+  'than WhatsApp: your country, often your carrier, and what else is registered under it.',
   'Every agent of your room that is listed itself can read it, within its daily budget. So can the host of the directory.',
   '',
   'Four ways not to show your own:',
@@ -99,5 +99,5 @@ const whatsapp = [
   '  3. A generated number: a virtual one that you can give up.',
   '  4. Several channels: WhatsApp only for those to whom you give it later, in a conversation.',
   '',
-  'Once it is published a peer can keep it, whatever you take back later.',
+  'Once it is published a peer can keep it, even if you unlink it later.',
 ].join('\n')

@@ -70,7 +70,7 @@ test('sends a handle only if the operator agreed to that very handle, and all th
   )
 })
 
-test('names every channel that would leave the listing although nobody took it back', () => {
+test('names every channel that would leave the listing without an unlink', () => {
   fc.assert(
     fc.property(home, known, agreedNow, (kept, directory, yes) => {
       const { input, takesAway, changes } = planPublish(kept, directory, yes)
@@ -109,13 +109,13 @@ test('a publish whose outcome nobody knows is no reason not to publish again', (
   ).toBe(true)
 })
 
-test('a handle that was taken back on the settings page stays in what is sent, so that it returns once it is allowed', () => {
+test('a handle that was unlinked on the settings page stays in what is sent, so that it returns once it is allowed', () => {
   const plan = planPublish({ profile, handles: { telegram: alice } }, { listing: null, unlinked: [unlink] }, {})
   expect(plan).toMatchObject({ input: { channels: { telegram: 'alice_a' } }, newHandles: [], isUnchanged: true })
   expect(plan.withheld).toEqual([{ ...unlink, because: 'unlinked' }])
 })
 
-test('one that was taken back from here is not sent, and asked for again only once it is allowed', () => {
+test('one that was unlinked from here is not sent, and is asked for again only once it is allowed', () => {
   const kept = { profile, handles: { telegram: { ...alice, agreedAtMs: null } } }
   const back = planPublish(kept, { listing: null, unlinked: [unlink] }, { telegram: 'alice_a' })
   expect(back).toMatchObject({ input: null, newHandles: [], withheld: [{ because: 'unlinked' }] })

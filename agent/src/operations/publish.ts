@@ -18,11 +18,11 @@ import { handleTexts } from './agreements.ts'
 import { changeListing, readStored, unlinkedIn } from './listing.ts'
 import { readProfile, roomOf } from './profile.ts'
 
-/** What a publish would do, from what is kept at home alone. Handles are in it. */
+/** What a publish would do, from what is kept at home alone. Holds handles. */
 export interface PublishPreview extends Omit<Plan, 'input'> {
-  /** The body of the request, if every new handle is agreed to; null where there would be none. */
+  /** The body of the request if every new handle is agreed to; null where nothing would be sent. */
   bytes: string | null
-  /** When the directory last told what is listed; null where that is unknown. */
+  /** When the home last learned what is listed; null where it does not know. */
   asOfMs: number | null
   isEmulated: boolean
 }
@@ -37,14 +37,14 @@ export type Publication =
       changes: Change[]
       isEmulated: boolean
     }
-  /** Nothing was sent: no handle was agreed to, or channels would have left the listing that nobody took back. */
+  /** Nothing was sent: no handle was agreed to, or channels would have left the listing without an unlink. */
   | { state: 'not agreed' | 'would take away'; channels: Channel[] }
 
-/** Who answers for the operator. */
+/** How the operator agrees. */
 export interface PublishConsent {
-  /** Agrees to handles that were never published, or not since they were taken back; `plan` is what then would be sent. */
+  /** Agrees to handles that were never published, or not since an unlink. `plan` is what would then be sent. */
   agree: (newHandles: Channel[], plan: Plan) => Promise<boolean>
-  /** Agrees to channels leaving the listing that nobody took back: their handle is not kept here, or not agreed to. */
+  /** Agrees that channels leave the listing without an unlink: their handle is not kept here, or not agreed to. */
   takeAway?: (channels: Channel[]) => Promise<boolean>
 }
 
@@ -77,7 +77,7 @@ export async function publish(
   const stored = await readStored(directory)
   const known = { listing: stored.listing, unlinked: unlinkedIn(stored) }
 
-  // Nobody waits for a lock while a human thinks.
+  // Asking comes before the lock: nobody should wait for it while a human thinks.
   const { newHandles } = planPublish(asked, known, {})
   const offered = planPublish(asked, known, handleTexts(asked.handles))
   const isAgreed = newHandles.length > 0 && (await agree(newHandles, offered))
@@ -102,7 +102,7 @@ export async function publish(
       context,
       () => directory.client.call('publishProfile', { channels, profile }),
       async ({ published: listing, withheld }, _before, files) => {
-        // Taking back waits for nobody: the agent can be gone, and what was agreed to was for it alone.
+        // An unregister does not wait for this lock. The operator agreed for that agent only.
         const agent = await files.read(agentFile)
         if (agent?.agentId !== directory.agent.agentId) return
         const unlinked = [...withheld, ...known.unlinked.filter(({ channel }) => !isSent(channel))]
@@ -152,7 +152,7 @@ function agreed(
   return next
 }
 
-/** What is possible as a number changes: one that was kept once may not pass any more. */
+/** The rules for phone numbers change, so a handle that passed once can fail now. */
 function assertPasses(room: RoomName, input: PublishInput): void {
   const result = publishInput(room).safeParse(input)
   if (result.success) return
@@ -203,7 +203,7 @@ export interface Plan {
   /** Channels whose handle needs the operator's yes first. */
   newHandles: Channel[]
   withheld: Withheld[]
-  /** Channels that are listed, that nobody took back, and that this publish would take out of the listing. */
+  /** Listed channels that this publish would remove from the listing without an unlink. */
   takesAway: Channel[]
   changes: Change[]
   /** The listing is known, and this publish would leave it as it is. */
@@ -219,7 +219,7 @@ export interface Known {
 /**
  * What a publish sends, and what it does to the listing, which it replaces whole. A handle is sent if the operator agreed
  * to that very handle, before or just now. One that was unlinked is sent all the same: it is withheld until it is allowed
- * again, and then returns. Only after the agreement ended with the unlink is it asked for anew, on that later day.
+ * again, and then returns. If the unlink ended the agreement, the operator is asked again once the channel is allowed.
  */
 export function planPublish(
   { profile, handles }: { profile: Profile; handles: Handles },

@@ -56,7 +56,7 @@ function summaryOf({ origin, isEmulated, room, registeredAtMs, termsVersion }: A
   return { origin, isEmulated, room, registeredAtMs, termsVersion }
 }
 
-/** A second run: nothing is registered, and consents that are due anew are asked where there is somebody to ask. */
+/** Registers nothing. Asks for consent to terms that changed, where there is a terminal. */
 async function alreadyRegistered(context: Context, agent: Agent, options: RegisterOptions): Promise<Registration> {
   const { home } = context
   if (options.directory !== undefined && requireOrigin(options.directory) !== agent.origin) {
@@ -69,7 +69,7 @@ async function alreadyRegistered(context: Context, agent: Agent, options: Regist
   return { alreadyRegistered: true, agentId: agent.agentId, keptIn: home.path, ...summaryOf(agent), termsVersion }
 }
 
-/** The version of the texts that is consented to, after asking for a newer one. */
+/** The version of the terms that the operator consents to, after asking about a newer one. */
 async function renewConsent(context: Context, agent: Agent, options: RegisterOptions): Promise<string | null> {
   if (agent.termsVersion === null) return null
   const config = await configAt(context, agent.origin).catch((error: unknown) => {
@@ -89,7 +89,7 @@ async function renewConsent(context: Context, agent: Agent, options: RegisterOpt
   return termsVersion
 }
 
-/** Registering anew gives the former credential up: only where it opens nothing any more. */
+/** Registering again discards the former credential, so the directory must no longer accept it. */
 async function assertGone(context: Context, agent: Agent): Promise<void> {
   try {
     await directoryOf(context, agent).signIn()
@@ -98,7 +98,7 @@ async function assertGone(context: Context, agent: Agent): Promise<void> {
     throw error
   }
   throw new UserError(
-    `The agent in ${context.home.path} is alive in ${agent.origin}.`,
+    `The agent in ${context.home.path} is still registered in ${agent.origin}.`,
     'Run `koko unregister` first, or set KOKO_HOME to another folder for a second agent.',
   )
 }
@@ -116,12 +116,12 @@ interface Consents {
   adult: boolean
 }
 
-/** Shows and asks the consents that no option gave. Throws `UserError` where one is missing. */
+/** Shows and asks for the consents that no option gave. Throws `UserError` where one is refused. */
 async function askConsents(context: Context, origin: string, config: Config, given: Consents): Promise<void> {
   const questions = [
     [given.acceptTerms, '--accept-terms', `Do you accept the terms of use, ${origin}/terms?`],
     [given.acceptDisclaimer, '--accept-disclaimer', `Do you accept the disclaimer, ${origin}/disclaimer?`],
-    [given.adult, '--adult', 'Are you, and everybody whom this agent speaks for, 18 or older?'],
+    [given.adult, '--adult', 'Are you, and everyone this agent speaks for, 18 or older?'],
   ] as const
   const open = questions.filter(([isGiven]) => !isGiven)
   if (open.length === 0) return
@@ -133,32 +133,35 @@ async function askConsents(context: Context, origin: string, config: Config, giv
   }
   context.ask.say(
     [
-      `Registering in ${origin} needs three things of you:`,
-      `  1. consent to the terms of use (version ${plain(config.termsVersion)}): ${origin}/terms`,
-      `  2. consent to the disclaimer: ${origin}/disclaimer`,
-      '  3. that you, and everybody whom the agent speaks for, are at least 18 years old',
+      `To register in ${origin} you must:`,
+      `  1. accept the terms of use (version ${plain(config.termsVersion)}): ${origin}/terms`,
+      `  2. accept the disclaimer: ${origin}/disclaimer`,
+      '  3. confirm that you, and everyone the agent speaks for, are at least 18 years old',
     ].join('\n'),
   )
   for (const [, , message] of open) {
     if (await context.ask.confirm({ message, initial: false })) continue
-    throw new UserError('Without it there is no registering. Nothing was sent.', 'Run `koko init` when you want it.')
+    throw new UserError(
+      'Registering needs this consent. Nothing was sent.',
+      'Run `koko init` again when you are ready.',
+    )
   }
 }
 
-/** A directory of this project takes this many attempts at most, and half of them on average. */
+/** The proof of work of this project's directories takes at most this many attempts, and half of them on average. */
 const mostAttempts = 512
-/** A challenge is good for ten minutes. */
+/** A challenge expires after ten minutes. */
 const longestMs = 570_000
 
-/** Of one attempt, which nothing can stop: some seconds of a core. */
+/** Limits for one attempt, which cannot be stopped: some seconds on one core. */
 const mostCost = 10_000_000
 const mostKeyLength = 1_024
 
-/** Solves a challenge in the thread pool, so that Ctrl-C is heard between two attempts. */
+/** Solves a challenge in the thread pool, so that Ctrl-C takes effect between two attempts. */
 async function solve({ signal, report }: Pick<Context, 'signal' | 'report'>, challenge: Challenge): Promise<Solution> {
   const { cost, keyLength } = challenge.parameters
   if (cost > mostCost || keyLength > mostKeyLength) {
-    throw new UserError('The directory asks for more work than any does.', 'Tell its host.')
+    throw new UserError('The directory asks for more work than koko accepts.', 'Tell its host.')
   }
   let attempts = 0
   const solution = await solveChallenge({

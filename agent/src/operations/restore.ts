@@ -31,7 +31,7 @@ export interface Restored extends Pick<Agent, 'origin' | 'isEmulated' | 'room' |
   written: string[]
 }
 
-/** Takes up an agent with its secret, which is proven before anything is written. */
+/** Moves an agent to this home with its secret, which is checked before anything is written. */
 export async function restore(
   context: Context,
   options: { directory?: string | undefined; agent?: AgentId | undefined },
@@ -39,7 +39,7 @@ export async function restore(
   const { home } = context
   const former = await home.read(agentFile)
   const isSame = options.agent === undefined || options.agent === former?.agentId
-  // The secret of another agent is not for this one's directory.
+  // The secret of another agent must not go to this agent's directory.
   const origin = await chooseOrigin(context, options.directory, isSame ? former?.origin : undefined)
   const config = await configAt(context, origin)
   const agentId = await chooseAgentId(context, options.agent, former?.agentId)
@@ -53,8 +53,8 @@ export async function restore(
     .catch((cause: unknown) => {
       if (codeOf(cause) !== 'unauthenticated') throw cause
       throw new UserError(
-        'The directory knows no agent with this id and secret. Nothing was changed here.',
-        'Check both, and the directory. An agent that is not seen for 30 days is removed: then run `koko init`.',
+        'The directory has no agent with this id and secret. Nothing was changed here.',
+        'Check both, and the directory. The directory removes agents after 30 days offline: then run `koko init`.',
         { cause },
       )
     })
@@ -68,7 +68,7 @@ export async function restore(
       const current = await files.read(agentFile)
       if (current !== undefined && current.agentId !== agentId) {
         if (current.agentId !== former?.agentId) {
-          throw new UserError('Another agent moved in here meanwhile.', 'Run it again.')
+          throw new UserError('Another agent was set up here meanwhile.', 'Run it again.')
         }
         await forgetAgent(files)
       }
@@ -87,7 +87,7 @@ export async function restore(
   })
 }
 
-/** The agent, and what of its listing is not at home. The credential comes last: with it the home is whole. */
+/** Writes the agent, and what the home lacks of its listing. The credential comes last: it makes the home complete. */
 async function write(files: Files, agent: Agent, { listed }: Restoration): Promise<string[]> {
   const written: string[] = []
   async function fill<T extends object>(file: HomeFile<T>, value: T) {
@@ -109,7 +109,7 @@ async function write(files: Files, agent: Agent, { listed }: Restoration): Promi
     await files.write(publishedFile, listed.published)
     written.push(publishedFile.name)
   } else {
-    // What this home remembers is not what is listed.
+    // What this home remembers as listed is out of date.
     await files.remove(publishedFile)
   }
   await files.write(agentFile, agent)
@@ -118,8 +118,8 @@ async function write(files: Files, agent: Agent, { listed }: Restoration): Promi
 }
 
 /**
- * The handles, agreed to where they are listed. An agreement to any other is from before another home changed the
- * listing, and would bring an old handle back.
+ * Keeps the agreement for listed handles only. Any other agreement is older than a change from another home, and would
+ * publish an old handle again.
  */
 function withoutOtherAgreements(handles: Handles, listed: Handles): Handles {
   const others = Channel.options.filter((channel) => handles[channel]?.handle !== listed[channel]?.handle)
@@ -151,7 +151,7 @@ async function assertMayReplace(context: Context, former: Agent): Promise<void> 
   }
   await confirm(context, {
     yes: false,
-    message: `${what}. Replace it? Without its recovery key it is lost to you, and what it published stays published.`,
+    message: `${what}. Replace it? Without its recovery key you lose control of it, and what it published stays published.`,
   })
 }
 
@@ -168,8 +168,8 @@ async function readSecret({ ask, readInput, report, signal }: Context): Promise<
     })
     return typed.trim()
   }
-  report({ text: 'Reading the recovery key from the standard input, to its end' })
-  // What is piped in may never end: Ctrl-C does.
+  report({ text: 'Reading the recovery key from the standard input' })
+  // A pipe may never end, so Ctrl-C must still work.
   const read = (await untilAborted(signal, readInput())).trim()
   const problem = problemOf(read)
   if (problem === undefined) return read
@@ -179,16 +179,16 @@ async function readSecret({ ask, readInput, report, signal }: Context): Promise<
   )
 }
 
-/** What a home can take up of an agent, from the documents that the directory exports. */
+/** What a home can restore of an agent, from the documents that the directory exports. */
 export interface Restoration {
   badge: Badge
-  /** Null where nothing is listed; undefined where what is cannot be read here. */
+  /** Null where nothing is listed; undefined where this version of koko cannot read the listing. */
   listed: { profile: Profile; handles: Handles; published: Published } | null | undefined
 }
 
 /**
- * Reads an export: the badge, and the listing where there is one. What is listed was agreed to when it was published.
- * Throws `internal` where the badge is none.
+ * Reads an export: the badge, and the listing where there is one. The operator agreed to what is listed when it was
+ * published. Throws `internal` without a valid badge.
  */
 export function planRestoration(agentId: AgentId, documents: Readonly<Record<string, unknown>>): Restoration {
   const badge = Badge.safeParse(documents[`agents/${agentId}`])

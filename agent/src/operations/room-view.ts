@@ -26,13 +26,13 @@ import {
 import { readProfile } from './profile.ts'
 import type { Match } from '../matching/ranking.ts'
 
-/** Of the ids that may be asked for in a day, one in so many is kept for asking for one peer. */
+/** One in this many of the day's ids is reserved for asking for a single peer. */
 const keptForOne = 20
 
-/** The directory's clock is believed as far from this one's. */
+/** The directory's clock is trusted up to this distance from this machine's. */
 const mostAheadMs = 100 * 365 * dayMs
 
-/** A room as its agent sees it: asks within the budgets of the day, counts them, and keeps what it learns of peers. */
+/** A room as its agent sees it: asks within the day's budgets, counts their use, and keeps what it learns of peers. */
 export interface RoomView {
   me: Me
   match: (listing: Listing) => Verdict
@@ -49,12 +49,12 @@ export interface RoomView {
   budget: (count: Count) => { used: number; of: number; resetsAtMs: number }
   /** Known peers, the best first; of some the listing was received here, and of others only kept from before. */
   matches: () => (Match & { isReceived: boolean })[]
-  /** Known peers, the one first that was not asked for the longest. */
+  /** Known peers, the one that waited longest first. */
   longestUnasked: () => AgentId[]
   isForgotten: (agentId: AgentId) => boolean
   /** Agents whose listing was received here, and why those that are no match are none. */
   received: ReadonlyMap<AgentId, { rule: Rule | null }>
-  /** The directory's time, as far as it has told it. */
+  /** The directory's time, as far as it is known. */
   nowMs: () => number
 }
 

@@ -16,7 +16,7 @@ export async function rotate(context: Context, { yes }: { yes: boolean }): Promi
   })
   return context.home.locked('listing', listingWaitMs, async () => {
     await context.home.assertWritable()
-    // The answer holds the only copy of the new secret: Ctrl-C does not cut it off.
+    // The answer holds the only copy of the new secret, so Ctrl-C must not interrupt it.
     const patient = { ...context, signal: new AbortController().signal }
     const directory = await openDirectory(patient)
     await directory.signIn()
@@ -29,12 +29,12 @@ export async function rotate(context: Context, { yes }: { yes: boolean }): Promi
   })
 }
 
-/** Whether the directory may have acted although this is what came back. */
+/** Whether the directory may have replaced the secret in spite of this error. */
 function mayHaveReplaced(error: unknown): boolean {
   return codeOf(error) === 'unavailable' || codeOf(error) === 'internal'
 }
 
-/** Which secret is good now, when nobody heard what became of the new one: the old one tells. */
+/** Finds out which secret is valid after the answer was lost, by trying the old one. */
 async function adviceAfterLoss(context: Context, agent: Agent, cause: unknown): Promise<UserError> {
   try {
     await directoryOf(context, agent).signIn()
@@ -42,19 +42,19 @@ async function adviceAfterLoss(context: Context, agent: Agent, cause: unknown): 
     if (!(error instanceof DirectoryError)) throw error
     if (error.code !== 'unauthenticated') {
       return new UserError(
-        'The directory did not answer: whether the secret was replaced is not known. The old one is kept here.',
-        'Run `koko doctor` when the directory answers: it tells whether the old secret is still good.',
+        'The directory did not answer: it is not known whether the secret was replaced. The old one is kept here.',
+        'Run `koko doctor` when the directory answers: it shows whether the old secret is still valid.',
         { cause },
       )
     }
     return new UserError(
-      `The secret was replaced, and the answer with the new one was lost: agent ${agent.agentId} is out of your reach.`,
-      'Ask the host of the directory for `npm run takedown -- --agent <id> --listing-only`, then run `koko init --again`. Unseen it goes offline in 60 hours, and is removed after 30 days.',
+      `The secret was replaced, and the answer with the new one was lost: agent ${agent.agentId} cannot be used any more.`,
+      'Ask the host of the directory for `npm run takedown -- --agent <id> --listing-only`, then run `koko init --again`. Otherwise it goes offline in 60 hours, and is removed after 30 days.',
       { cause },
     )
   }
   return new UserError(
-    'The directory did not answer, and the old secret is still good.',
+    'The directory did not answer, and the old secret is still valid.',
     'Run `koko rotate` again later.',
     {
       cause,

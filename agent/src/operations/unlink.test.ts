@@ -5,7 +5,7 @@ import { progressOf, withoutChannel } from './unlink.ts'
 
 const acknowledged = { channel: 'telegram' as const, unlinkedAtMs: 1_000, goneByMs: 11_000 }
 
-describe('a channel that was taken back is out of every answer', () => {
+describe('an unlinked channel is out of every answer', () => {
   test('once the time that the directory takes has gone by here, whatever the two clocks show', () => {
     expect(progressOf(acknowledged, { goneAtMs: null }, 9_999).isOutOfAnswers).toBe(false)
     expect(progressOf(acknowledged, { goneAtMs: null }, 10_000).isOutOfAnswers).toBe(true)

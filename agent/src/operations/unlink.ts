@@ -18,29 +18,29 @@ export interface Unlinked extends Acknowledged {
    */
   state: 'gone' | 'under way' | 'allowed again'
   goneAtMs: number | null
-  /** The channel is taken back, and this home could not be told. */
+  /** The channel is unlinked, but this home could not be updated. */
   problem?: Problem
 }
 
-/** The first look for what is left is soon, the others rarer. */
+/** The first check comes soon, the others less often. */
 const firstPauseMs = 3_000
 const pauseMs = 5_000
-/** The republish runs each minute; what takes longer than this is no use waiting for. */
+/** The republish runs each minute. An unlink that takes longer than this is not worth waiting for. */
 const longestWaitMs = 5 * 60_000
 
-/** Takes a channel back, also one that was never published, and waits until it is gone. Asks nothing. */
+/** Unlinks a channel, even one that was never published, and waits until it is gone. Asks nothing. */
 export async function unlink(
   context: Context,
   { channel, wait }: { channel: Channel; wait: boolean },
 ): Promise<Unlinked> {
   const directory = await openDirectory(context)
-  context.report({ text: `Taking ${channelNames[channel]} back` })
-  const taken = await lockedIfPossible(context, () => takeBack(context, directory, channel))
+  context.report({ text: `Unlinking ${channelNames[channel]}` })
+  const taken = await lockedIfPossible(context, () => sendUnlink(context, directory, channel))
   return wait ? waitUntilGone(context, directory, taken) : taken
 }
 
-/** A home that cannot be written, or read, is no reason to leave a handle with others. */
-async function takeBack(context: Context, { client }: Directory, channel: Channel): Promise<Unlinked> {
+/** Sends the unlink even where the home cannot be read or written: the handle must not stay with others. */
+async function sendUnlink(context: Context, { client }: Directory, channel: Channel): Promise<Unlinked> {
   const { home } = context
   const acknowledged: Acknowledged[] = []
   let problem: UserError | undefined
@@ -51,7 +51,7 @@ async function takeBack(context: Context, { client }: Directory, channel: Channe
   }
   try {
     await home.change(async (files) => {
-      // Before it is sent: whatever becomes of it, nothing from here publishes the handle again without a new yes.
+      // Before the request: whatever its outcome, this home does not publish the handle again without a new yes.
       const handles = await files.read(handlesFile)
       if (handles?.[channel] !== undefined) await files.write(handlesFile, withoutAgreement(handles, [channel]))
     })
@@ -65,7 +65,7 @@ async function takeBack(context: Context, { client }: Directory, channel: Channe
   const isSent = acknowledged.length > 0
   const answer = acknowledged[0] ?? (await send())
   if (!isSent) {
-    // What was published last is not known any more, if the disk lets go of it.
+    // The home no longer knows what is published, if its disk can be written.
     await home.change((files) => files.remove(publishedFile)).catch(ignoreUserError)
   }
   return {
@@ -81,7 +81,7 @@ async function waitUntilGone(context: Context, directory: Directory, taken: Unli
   let pausedMs = 0
   try {
     for (;;) {
-      // The clock counts a sleep too, and can be set back; pauses cannot.
+      // The clock also counts a suspend, and can be set back. Pauses cannot.
       const elapsedMs = Math.max(pausedMs, context.nowMs() - startMs)
       const stored = await readStored(directory).catch(passingFailure)
       const unlink = stored === undefined ? { goneAtMs: null } : stored.unlinks[taken.channel]
@@ -99,44 +99,44 @@ async function waitUntilGone(context: Context, directory: Directory, taken: Unli
       pausedMs += ms
     }
   } catch (error) {
-    // It is taken back, whatever came between.
+    // The directory has acknowledged the unlink, whatever happens afterwards.
     if (context.signal.aborted || codeOf(error) === 'unauthenticated') return taken
     throw error
   }
 }
 
-/** Undefined where a later look may tell more. */
+/** Undefined where a later attempt may succeed. */
 function passingFailure(error: unknown): undefined {
   if (!(error instanceof DirectoryError) || error.code === 'unauthenticated') throw error
 }
 
-/** What the directory acknowledged: the moments are its own. */
+/** What the directory acknowledged, with times of its own clock. */
 export interface Acknowledged {
   channel: Channel
   unlinkedAtMs: number
-  /** No answer that starts later holds the handle. */
+  /** No answer that starts after this holds the handle. */
   goneByMs: number
 }
 
-/** How far a channel that was taken back is gone. It is out of the listing with the acknowledgement. */
+/** How far an unlink has come. The handle is out of the listing as soon as the directory acknowledges it. */
 export interface UnlinkProgress {
   isOutOfAnswers: boolean
-  /** When no discovery shard held the handle any more; null until then. */
+  /** When the last discovery shard dropped the handle; null until then. */
   goneAtMs: number | null
 }
 
-/** Where an unlink stands, from what the directory stores and from the time that went by since it acknowledged. */
+/** How far an unlink has come, from what the directory stores and the time since it acknowledged. */
 export function progressOf(
   { unlinkedAtMs, goneByMs }: Acknowledged,
   { goneAtMs }: Pick<z.infer<typeof Unlink>, 'goneAtMs'>,
   elapsedMs: number,
 ): UnlinkProgress {
-  // Two moments of the directory's clock, or a span of this one's: the two clocks are never compared.
+  // Compares two times of the directory's clock, or measures a span on this one. The two clocks are never compared.
   const isLongGone = goneAtMs !== null && goneAtMs >= goneByMs
   return { isOutOfAnswers: isLongGone || elapsedMs >= goneByMs - unlinkedAtMs, goneAtMs }
 }
 
-/** What is published once a channel was taken back. */
+/** What is published after an unlink. */
 export function withoutChannel(
   { publishedAtMs, listing, withheld }: Published,
   { channel, unlinkedAtMs }: Acknowledged,

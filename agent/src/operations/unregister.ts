@@ -17,7 +17,7 @@ export interface Unregistered {
   kept: string[]
 }
 
-/** Removes the agent from the directory, for good, and what belongs to it from this home, if its disk lets go of it. */
+/** Removes the agent from the directory for good, and its files from this home if its disk can be written. */
 export async function unregister(context: Context, { yes }: { yes: boolean }): Promise<Unregistered> {
   const { home } = context
   const { agent } = await openDirectory(context)
@@ -66,13 +66,13 @@ async function isRemoved(context: Context): Promise<boolean> {
   }
 }
 
-/** The operator said yes to this very agent. */
+/** The operator agreed for this agent only. */
 async function assertSame({ home }: Context, { agentId }: Agent): Promise<void> {
   if ((await home.read(agentFile))?.agentId === agentId) return
-  throw new UserError('Another agent moved in here meanwhile, or this one moved out.', 'Look with `koko status`.')
+  throw new UserError('Another agent was set up here meanwhile, or this one was removed.', 'Check with `koko status`.')
 }
 
-/** `outcome` is what became of the agent in the directory. */
+/** `outcome` says what happened to the agent in the directory. */
 async function forget({ home }: Context, outcome: string): Promise<void> {
   try {
     await home.change(forgetAgent)
