@@ -30,14 +30,34 @@ export interface Command {
 }
 
 /** What a field is on the command line: an argument, or an option with a value of that name. Without it, a flag. */
-export const commandLine = z.registry<{ argument: true } | { value: string }>()
+type Syntax = { argument: true } | { value: string }
+const syntaxes = z.registry<Syntax>()
 
-export const yes = z.boolean().default(false).describe('Answer every question with yes')
+function register<Schema extends z.ZodType>(schema: Schema, description: string, syntax: Syntax): Schema {
+  const described = schema.describe(description)
+  syntaxes.add(described, syntax)
+  return described
+}
+
+export function argument<Schema extends z.ZodType>(description: string, schema: Schema): Schema {
+  return register(schema, description, { argument: true })
+}
+
+/** An option with a value; `value` is its placeholder in the help. */
+export function option<Schema extends z.ZodType>(value: string, description: string, schema: Schema): Schema {
+  return register(schema, description, { value })
+}
+
+/** An option without a value. One that is on by default becomes `--no-…`, which turns it off. */
+export function flag(description: string, isOn = false) {
+  return z.boolean().default(isOn).describe(description)
+}
+
+export const yes = flag('Answer every question with yes')
 
 /**
- * A command from the schema of its options, a function that returns a value, and how that value looks to people. Each
- * field is described by `.describe()` and, unless it is a flag, registered in `commandLine`. All commands are loaded for
- * `koko --help`: `run` imports what it calls.
+ * A command from the schema of its arguments and options, a function that returns a value, and how that value looks to
+ * people. `koko --help` loads every command, so `run` imports the operation that it calls.
  */
 export function defineCommand<Shape extends Record<string, z.ZodType>, Value>({
   options,
@@ -57,7 +77,7 @@ export function defineCommand<Shape extends Record<string, z.ZodType>, Value>({
   isBad?: (value: Value) => boolean
 }): Command {
   const fields = Object.entries(options.shape)
-  const isArgument = (schema: z.ZodType) => 'argument' in (commandLine.get(schema) ?? {})
+  const isArgument = (schema: z.ZodType) => 'argument' in (syntaxes.get(schema) ?? {})
   return {
     ...texts,
     arguments: fields.filter(([, schema]) => isArgument(schema)).map(parameterOf),
@@ -74,10 +94,10 @@ export function defineCommand<Shape extends Record<string, z.ZodType>, Value>({
 function parameterOf([key, schema]: [string, z.ZodType]): Parameter {
   const name = kebabCase(key)
   const description = descriptionOf(schema)
-  const meta = commandLine.get(schema)
+  const syntax = syntaxes.get(schema)
   const absent = schema.safeParse(undefined)
-  if (meta === undefined) return { syntax: absent.data === true ? `--no-${name}` : `--${name}`, description }
-  if ('value' in meta) return { syntax: `--${name} <${meta.value}>`, description }
+  if (syntax === undefined) return { syntax: absent.data === true ? `--no-${name}` : `--${name}`, description }
+  if ('value' in syntax) return { syntax: `--${name} <${syntax.value}>`, description }
   return { syntax: absent.success ? `[${name}]` : `<${name}>`, description }
 }
 

@@ -3,25 +3,19 @@ import * as z from 'zod'
 import { directoryWords } from '../labels.ts'
 import type { Registration } from '../operations/register.ts'
 import { columns, isoTime, type Style } from '../output.ts'
-import { commandLine, defineCommand } from './define-command.ts'
+import { defineCommand, flag, option } from './define-command.ts'
 import { showRecoveryKey } from './recovery-key.ts'
-
-const given = z.boolean().default(false)
 
 export const command = defineCommand({
   summary: 'Register an agent in a directory, and keep its secret here',
   notes: 'Without a terminal, --directory and the three consents are required. KOKO_DIRECTORY can name the directory.',
   options: z.strictObject({
-    directory: z
-      .string()
-      .optional()
-      .describe('The directory, such as https://example-project.web.app')
-      .register(commandLine, { value: 'url' }),
-    room: RoomName.optional().describe('The room to register in').register(commandLine, { value: 'name' }),
-    acceptTerms: given.describe("Consent to the directory's terms"),
-    acceptDisclaimer: given.describe("Consent to the directory's disclaimer"),
-    adult: given.describe('Confirm that the operator is an adult'),
-    again: given.describe('Register again, if the agent of this home is gone from the directory'),
+    directory: option('url', 'The directory, such as https://example-project.web.app', z.string().optional()),
+    room: option('name', 'The room to register in', RoomName.optional()),
+    acceptTerms: flag("Consent to the directory's terms"),
+    acceptDisclaimer: flag("Consent to the directory's disclaimer"),
+    adult: flag('Confirm that the operator is an adult'),
+    again: flag('Register again, if the agent of this home is gone from the directory'),
   }),
   run: async (context, options) => (await import('../operations/register.ts')).register(context, options),
   show,

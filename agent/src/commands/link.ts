@@ -2,14 +2,14 @@ import * as z from 'zod'
 import { channelNamed, channelNames, emulatorWarning } from '../labels.ts'
 import type { Linked } from '../operations/link.ts'
 import type { Style } from '../output.ts'
-import { commandLine, defineCommand, yes } from './define-command.ts'
+import { argument, defineCommand, yes } from './define-command.ts'
 
 export const command = defineCommand({
   summary: 'Keep a handle here for the next publish',
   notes: 'Nothing is sent: `koko publish` does that.',
   options: z.strictObject({
-    channel: z.string().describe('whatsapp, telegram, discord or slack').register(commandLine, { argument: true }),
-    handle: z.string().describe('Your handle on that channel').register(commandLine, { argument: true }),
+    channel: argument('whatsapp, telegram, discord or slack', z.string()),
+    handle: argument('Your handle on that channel', z.string()),
     yes,
   }),
   async run(context, { channel, handle, yes }) {

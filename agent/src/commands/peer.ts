@@ -3,18 +3,19 @@ import { channelNames, distanceWords, summaryFields, summaryWords } from '../lab
 import { ruleWords } from '../matching/engine.ts'
 import type { AskedPeer } from '../operations/discover.ts'
 import { columns, type Style } from '../output.ts'
-import { commandLine, defineCommand } from './define-command.ts'
+import { argument, defineCommand } from './define-command.ts'
 
 export const command = defineCommand({
   summary: 'Ask the directory for a peer again, and show how to reach it',
   options: z.strictObject({
-    id: z
-      .string()
-      .trim()
-      .toLowerCase()
-      .regex(/^[0-9a-f-]{1,36}$/, "must be a peer's id, or its beginning")
-      .describe("The peer's id; of a known peer, its beginning")
-      .register(commandLine, { argument: true }),
+    id: argument(
+      "The peer's id; of a known peer, its beginning",
+      z
+        .string()
+        .trim()
+        .toLowerCase()
+        .regex(/^[0-9a-f-]{1,36}$/, "must be a peer's id, or its beginning"),
+    ),
   }),
   run: async (context, { id }) => (await import('../operations/discover.ts')).askForPeer(context, id),
   show,

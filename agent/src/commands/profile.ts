@@ -16,7 +16,7 @@ import {
 } from '@koko/contract'
 import * as z from 'zod'
 import { UserError } from '../errors.ts'
-import { commandLine, defineCommand } from './define-command.ts'
+import { argument, defineCommand, option } from './define-command.ts'
 import type { Ask, Context } from '../context.ts'
 import { privateDealbreakers } from '../home/files.ts'
 import { columns, type Style } from '../output.ts'
@@ -55,8 +55,8 @@ const camelCase = (name: string) => name.replace(/-(.)/g, (_, letter: string) =>
 const kebabCase = (name: string) => name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)
 
 function optionOf(name: string, field: Pick<Field, 'option'>): Pick<FieldOption, 'key' | 'flag'> {
-  const option = field.option ?? kebabCase(name)
-  return { key: camelCase(option), flag: `--${option}` }
+  const kebab = field.option ?? kebabCase(name)
+  return { key: camelCase(kebab), flag: `--${kebab}` }
 }
 
 const valueNames = { choice: 'value', list: 'values', number: 'number', area: 'cell' } as const
@@ -97,37 +97,27 @@ const cellLengths = Array.from({ length: areaLengths.max - areaLengths.min + 1 }
 const fieldOptions = Object.fromEntries(
   Object.values(rooms)
     .flatMap(optionsOf)
-    .map(({ key, value, help }) => [key, z.string().optional().describe(help).register(commandLine, { value })]),
+    .map(({ key, value, help }) => [key, option(value, help, z.string().optional())]),
 )
 
 const Options = z.strictObject({
-  action: z
-    .enum(['edit'], { error: 'must be edit, or left out' })
-    .optional()
-    .describe('`edit` asks for each field')
-    .register(commandLine, { argument: true }),
+  action: argument('`edit` asks for each field', z.enum(['edit'], { error: 'must be edit, or left out' }).optional()),
   ...fieldOptions,
-  area: z
-    .string()
-    .optional()
-    .describe(`A geohash of ${areaLengths.min} to ${areaLengths.max} characters`)
-    .register(commandLine, { value: 'cell' }),
-  place: z
-    .string()
-    .optional()
-    .describe('A city of the built-in list; only the cell around it is kept')
-    .register(commandLine, { value: 'city' }),
-  at: z
-    .string()
-    .optional()
-    .describe('A position, such as 51.5,-0.1; only the cell around it is kept')
-    .register(commandLine, { value: 'latitude,longitude' }),
-  coarse: z
-    .enum(cellLengths.map(String), { error: `must be ${alternatives(cellLengths.map(String).reverse())}` })
-    .transform(Number)
-    .optional()
-    .describe(`How many characters of the cell are kept: ${areaLengths.min} to ${areaLengths.max}`)
-    .register(commandLine, { value: 'characters' }),
+  area: option('cell', `A geohash of ${areaLengths.min} to ${areaLengths.max} characters`, z.string().optional()),
+  place: option('city', 'A city of the built-in list; only the cell around it is kept', z.string().optional()),
+  at: option(
+    'latitude,longitude',
+    'A position, such as 51.5,-0.1; only the cell around it is kept',
+    z.string().optional(),
+  ),
+  coarse: option(
+    'characters',
+    `How many characters of the cell are kept: ${areaLengths.min} to ${areaLengths.max}`,
+    z
+      .enum(cellLengths.map(String), { error: `must be ${alternatives(cellLengths.map(String).reverse())}` })
+      .transform(Number)
+      .optional(),
+  ),
 })
 export type ProfileOptions = z.output<typeof Options>
 

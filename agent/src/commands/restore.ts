@@ -3,18 +3,14 @@ import * as z from 'zod'
 import { directoryWords } from '../labels.ts'
 import type { Restored } from '../operations/restore.ts'
 import { columns, type Style } from '../output.ts'
-import { commandLine, defineCommand } from './define-command.ts'
+import { defineCommand, option } from './define-command.ts'
 
 export const command = defineCommand({
   summary: 'Move an agent to this machine with its id and secret',
   notes: 'The secret is asked for. Without a terminal it is read from the standard input, never from an option.',
   options: z.strictObject({
-    directory: z
-      .string()
-      .optional()
-      .describe('The directory that the agent is registered in')
-      .register(commandLine, { value: 'url' }),
-    agent: AgentId.optional().describe("The agent's id").register(commandLine, { value: 'id' }),
+    directory: option('url', 'The directory that the agent is registered in', z.string().optional()),
+    agent: option('id', "The agent's id", AgentId.optional()),
   }),
   run: async (context, options) => (await import('../operations/restore.ts')).restore(context, options),
   show,

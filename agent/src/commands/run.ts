@@ -2,7 +2,7 @@ import * as z from 'zod'
 import type { Context } from '../context.ts'
 import type { Daemon } from '../home/files.ts'
 import type { Style } from '../output.ts'
-import { commandLine, defineCommand, type Command } from './define-command.ts'
+import { defineCommand, flag, option, type Command } from './define-command.ts'
 
 /** The daemon, which the composition root passes in: faces do not import each other. */
 export type RunDaemon = (context: Context, options: { discoverAtMinutes: number; once: boolean }) => Promise<DaemonRun>
@@ -24,10 +24,8 @@ export const createRunCommand = (runDaemon: RunDaemon): Command =>
   defineCommand({
     summary: 'Keep the agent online, and look for peers each day',
     options: z.strictObject({
-      discoverAt: TimeOfDay.default(9 * 60)
-        .describe('The local time of the daily discovery; 09:00 by default')
-        .register(commandLine, { value: 'time' }),
-      once: z.boolean().default(false).describe('Do what is due now, then end'),
+      discoverAt: option('time', 'The local time of the daily discovery; 09:00 by default', TimeOfDay.default(9 * 60)),
+      once: flag('Do what is due now, then end'),
     }),
     run: (context, { discoverAt, once }) => runDaemon(context, { discoverAtMinutes: discoverAt, once }),
     show,

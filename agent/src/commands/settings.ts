@@ -2,11 +2,11 @@ import { renderUnicodeCompact } from 'uqr'
 import * as z from 'zod'
 import type { SettingsLink } from '../operations/settings.ts'
 import { isoTime, type Style } from '../output.ts'
-import { defineCommand } from './define-command.ts'
+import { defineCommand, flag } from './define-command.ts'
 
 export const command = defineCommand({
   summary: 'Open the settings page: see the exact bytes, unlink a channel or allow it again',
-  options: z.strictObject({ open: z.boolean().default(true).describe('Print the link only') }),
+  options: z.strictObject({ open: flag('Print the link only', true) }),
   run: async (context, options) => (await import('../operations/settings.ts')).openSettings(context, options),
   show,
 })

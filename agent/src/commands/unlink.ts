@@ -5,13 +5,13 @@ import { channelNamed, channelNames, clockTime } from '../labels.ts'
 import { confirm } from '../operations/confirm.ts'
 import type { Unlinked } from '../operations/unlink.ts'
 import type { Style } from '../output.ts'
-import { commandLine, defineCommand, yes } from './define-command.ts'
+import { argument, defineCommand, flag, yes } from './define-command.ts'
 
 export const command = defineCommand({
   summary: 'Stop sharing a channel, and wait until no peer can get its handle',
   options: z.strictObject({
-    channel: z.string().describe('whatsapp, telegram, discord or slack').register(commandLine, { argument: true }),
-    wait: z.boolean().default(true).describe('Do not wait until the handle is gone from every shard'),
+    channel: argument('whatsapp, telegram, discord or slack', z.string()),
+    wait: flag('Do not wait until the handle is gone from every shard', true),
     yes,
   }),
   async run(context, { channel: typed, wait, yes }) {

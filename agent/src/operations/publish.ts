@@ -180,7 +180,7 @@ function refusedHandle(error: unknown): UserError | undefined {
 }
 
 /** What `publishProfile` takes. */
-export interface PublishInput {
+interface PublishInput {
   channels: Channels
   profile: Profile
 }

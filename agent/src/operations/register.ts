@@ -14,7 +14,7 @@ import { forgetAgent, keepAgent, type RecoveryKey } from './keep-agent.ts'
 export type Registration = Pick<Agent, 'origin' | 'isEmulated' | 'room' | 'registeredAtMs' | 'termsVersion'> &
   (({ alreadyRegistered: false } & RecoveryKey) | { alreadyRegistered: true; agentId: string; keptIn: string })
 
-export interface RegisterOptions extends Consents {
+interface RegisterOptions extends Consents {
   directory?: string | undefined
   room?: RoomName | undefined
   /** Register again where the agent of this home is gone from the directory. */

@@ -180,7 +180,7 @@ async function readSecret({ ask, readInput, report, signal }: Context): Promise<
 }
 
 /** What a home can restore of an agent, from the documents that the directory exports. */
-export interface Restoration {
+interface Restoration {
   badge: Badge
   /** Null where nothing is listed; undefined where this version of koko cannot read the listing. */
   listed: { profile: Profile; handles: Handles; published: Published } | null | undefined
@@ -190,7 +190,7 @@ export interface Restoration {
  * Reads an export: the badge, and the listing where there is one. The operator agreed to what is listed when it was
  * published. Throws `internal` without a valid badge.
  */
-export function planRestoration(agentId: AgentId, documents: Readonly<Record<string, unknown>>): Restoration {
+function planRestoration(agentId: AgentId, documents: Readonly<Record<string, unknown>>): Restoration {
   const badge = Badge.safeParse(documents[`agents/${agentId}`])
   if (badge.data?.agentId !== agentId) {
     throw new DirectoryError('internal', 'The directory gave an export without a badge.', { cause: badge.error })

@@ -111,7 +111,7 @@ function passingFailure(error: unknown): undefined {
 }
 
 /** What the directory acknowledged, with times of its own clock. */
-export interface Acknowledged {
+interface Acknowledged {
   channel: Channel
   unlinkedAtMs: number
   /** No answer that starts after this holds the handle. */
@@ -119,7 +119,7 @@ export interface Acknowledged {
 }
 
 /** How far an unlink has come. The handle is out of the listing as soon as the directory acknowledges it. */
-export interface UnlinkProgress {
+interface UnlinkProgress {
   isOutOfAnswers: boolean
   /** When the last discovery shard dropped the handle; null until then. */
   goneAtMs: number | null
