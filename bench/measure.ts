@@ -6,7 +6,7 @@ import type { KeyServer } from './keys.ts'
 import { discoverPage, openConnections, runFor } from './load.ts'
 import type { Agent } from './room.ts'
 import { accountOf, writeAll } from './seed.ts'
-import type { Served } from './serve.ts'
+import type { RunningArm } from './arms.ts'
 import { summarize, type Summary } from './statistics.ts'
 
 const pageSize = 50
@@ -81,7 +81,7 @@ function perCall(counts: Counts, calls: number): Documents {
 }
 
 /** What `work` asks of Firestore in one process. */
-export async function countsDuring(served: Served, work: () => Promise<void>): Promise<Counts> {
+export async function countsDuring(served: RunningArm, work: () => Promise<void>): Promise<Counts> {
   const before = await served.counts()
   await work()
   return countsBetween(before, await served.counts())
@@ -89,7 +89,7 @@ export async function countsDuring(served: Served, work: () => Promise<void>): P
 
 /** Documents read and written by the first page of a walk, and by a later one. */
 export async function countPages(
-  served: Served,
+  served: RunningArm,
   { callers }: Stage,
   pageSize: number,
   walks: number,
@@ -112,7 +112,7 @@ export async function countPages(
 }
 
 /** Begins so many walks, at so many places, that an instance has read every shard there is. */
-export async function visitRoom(served: Served, { callers, size }: Stage): Promise<void> {
+export async function visitRoom(served: RunningArm, { callers, size }: Stage): Promise<void> {
   using connections = openConnections(8)
   let left = Math.ceil(size / 100)
   const visit = async () => {
@@ -130,7 +130,7 @@ export interface Speed extends Summary {
 
 /** First pages of walks, each by the next caller. */
 export async function timeFirstPages(
-  served: Served,
+  served: RunningArm,
   { callers }: Stage,
   workers: number,
   limitMs: number,
@@ -146,7 +146,7 @@ export async function timeFirstPages(
 
 /** Whole walks of five pages; `later` are the times of all but the first. */
 export async function timeWalks(
-  served: Served,
+  served: RunningArm,
   { callers }: Stage,
   workers: number,
   limitMs: number,
@@ -179,7 +179,7 @@ export interface Republish {
 
 /** Changes so many listings as `publishProfile` leaves them, and republishes until none is left. */
 export async function measureRepublish(
-  served: Served,
+  served: RunningArm,
   { firestore }: Stage,
   agents: readonly Agent[],
   revision: number,
@@ -211,7 +211,7 @@ function* changesOf(agents: readonly Agent[], revision: number): Generator<[stri
 }
 
 /** Milliseconds from the start of a process to its first answered discovery. */
-export async function timeStart(start: () => Promise<Served>, { callers }: Stage): Promise<number> {
+export async function timeStart(start: () => Promise<RunningArm>, { callers }: Stage): Promise<number> {
   using connections = openConnections(1)
   const { idToken } = callers.next()
   const startedMs = performance.now()

@@ -32,7 +32,7 @@ import {
 } from './measure.ts'
 import { generateRoom } from './room.ts'
 import { seedRoom, writeAll } from './seed.ts'
-import { buildArms, containerHeap, serve, type Deployment, type Served } from './serve.ts'
+import { buildArms, containerHeap, startArm, type RunningArm } from './arms.ts'
 import { endWithUs } from './started.ts'
 import { percentile } from './statistics.ts'
 import { seaAreas, targetsOf, timeUnlinks } from './unlinks.ts'
@@ -118,26 +118,26 @@ async function run(scope: Scope): Promise<Figure[]> {
       keys,
       callers: createCallers(firestore, projectId, keys, agents.slice(0, callersWanted)),
     }
-    const deploy = (folder: string, target: string): Deployment => ({
+    const deploy = (folder: string, target: string) => ({
       folder,
       target,
       projectId,
       firestore: emulator.host,
-      keys: keys.origin,
+      google: keys.origin,
     })
     const start = {
-      ours: () => serve(deploy(arms.ours, 'api')),
-      baseline: () => serve(deploy(arms.baseline, 'api')),
+      ours: () => startArm(deploy(arms.ours, 'api')),
+      baseline: () => startArm(deploy(arms.baseline, 'api')),
     }
     figures.push(...(await pageDocuments(scope, stage, start)))
     figures.push(...(await speeds(scope, stage, start)))
     {
-      await using republish = await serve(deploy(arms.ours, 'republishDiscovery'))
+      await using republish = await startArm(deploy(arms.ours, 'republishDiscovery'))
       figures.push(...(await republishes(scope, stage, republish, agents)))
     }
     if (size === unlinkRoom) {
-      await using republish = await serve(deploy(arms.ours, 'republishDiscovery'))
-      await using unlink = await serve(deploy(arms.ours, 'unlinkChannel'))
+      await using republish = await startArm(deploy(arms.ours, 'republishDiscovery'))
+      await using unlink = await startArm(deploy(arms.ours, 'unlinkChannel'))
       await using one = await start.ours()
       await using other = await start.ours()
       await using baseline = await start.baseline()
@@ -150,8 +150,8 @@ async function run(scope: Scope): Promise<Figure[]> {
       const plain = { isCounted: false }
       const times = { ours: [] as number[], baseline: [] as number[] }
       for (let time = 0; time < scope.starts; time += 1) {
-        times.ours.push(await timeStart(() => serve(deploy(arms.ours, 'api'), plain), stage))
-        times.baseline.push(await timeStart(() => serve(deploy(arms.baseline, 'api'), plain), stage))
+        times.ours.push(await timeStart(() => startArm(deploy(arms.ours, 'api'), plain), stage))
+        times.baseline.push(await timeStart(() => startArm(deploy(arms.baseline, 'api'), plain), stage))
       }
       const [ours, baseline] = [percentile(times.ours, 0.5), percentile(times.baseline, 0.5)]
       const note = `room of ${thousands(size)}, median of ${scope.starts}`
@@ -249,8 +249,8 @@ async function millionMemory(): Promise<Figure[]> {
 }
 
 interface Start {
-  ours: () => Promise<Served>
-  baseline: () => Promise<Served>
+  ours: () => Promise<RunningArm>
+  baseline: () => Promise<RunningArm>
 }
 
 async function pageDocuments(scope: Scope, stage: Stage, start: Start): Promise<Figure[]> {
@@ -430,7 +430,7 @@ async function speeds(scope: Scope, stage: Stage, start: Start): Promise<Figure[
 async function republishes(
   scope: Scope,
   stage: Stage,
-  served: Served,
+  served: RunningArm,
   agents: Parameters<typeof measureRepublish>[2],
 ): Promise<Figure[]> {
   const figures: Figure[] = []
@@ -490,10 +490,10 @@ async function republishes(
 }
 
 interface Unlinking {
-  republish: Served
-  unlink: Served
-  ours: Served[]
-  baseline: Served
+  republish: RunningArm
+  unlink: RunningArm
+  ours: RunningArm[]
+  baseline: RunningArm
 }
 
 async function unlinking(

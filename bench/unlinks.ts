@@ -6,7 +6,7 @@ import { discoverPage, openConnections } from './load.ts'
 import type { Stage } from './measure.ts'
 import type { Agent } from './room.ts'
 import { accountOf } from './seed.ts'
-import type { Served } from './serve.ts'
+import type { RunningArm } from './arms.ts'
 import { summarize, type Summary } from './statistics.ts'
 
 export interface UnlinkTimes {
@@ -49,7 +49,7 @@ function handleOf(index: number): string {
  * for the cell all the time. The republish is the caller's.
  */
 export async function timeUnlinks(
-  { ours, baseline, unlink }: { ours: readonly Served[]; baseline: Served; unlink: Served },
+  { ours, baseline, unlink }: { ours: readonly RunningArm[]; baseline: RunningArm; unlink: RunningArm },
   { callers, keys, projectId, firestore }: Stage,
   area: string,
   targets: readonly Agent[],
@@ -61,7 +61,7 @@ export async function timeUnlinks(
   const probes = { ours: [] as Probe[], baseline: [] as Probe[] }
   let load = 0
 
-  const probe = async (served: Served, into: Probe[]) => {
+  const probe = async (served: RunningArm, into: Probe[]) => {
     using connections = openConnections(1)
     while (!stopping.signal.aborted) {
       const { idToken } = callers.next()
@@ -70,7 +70,7 @@ export async function timeUnlinks(
       await delay(probePauseMs)
     }
   }
-  const walk = async (served: Served) => {
+  const walk = async (served: RunningArm) => {
     using connections = openConnections(1)
     while (!stopping.signal.aborted) {
       const { idToken } = callers.next()

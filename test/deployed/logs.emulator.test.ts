@@ -4,7 +4,8 @@ import { randomBytes, randomUUID } from 'node:crypto'
 import { gzipSync } from 'node:zlib'
 import { channelsOf, profileOf, register, type Registered } from '../../testing/deployed/agents.ts'
 import { standInForGoogle, type Google } from '../../testing/deployed/google.ts'
-import { buildFolder, secret, serve, type Served } from '../../testing/deployed/serve.ts'
+import { buildFolder, serve, type Served } from '../../testing/deployed/serve.ts'
+import { secret } from '../../testing/deployed/start-function.ts'
 
 const projectId = `demo-logs-${process.pid}`
 const timeoutMs = 60_000

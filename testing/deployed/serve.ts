@@ -1,29 +1,24 @@
 import { createClient, signInWithToken, type Client } from '@koko/contract'
-import { fork, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdir, mkdtemp, rm } from 'node:fs/promises'
+import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { root } from '../../scripts/stack/addresses.ts'
 import { buildFunctions } from '../../scripts/build.ts'
 import type { Google } from './google.ts'
+import { createBuildFolder, productionNetwork, startFunction, type FunctionProcess } from './start-function.ts'
 
 export const webOrigin = 'https://koko.example'
-export const secret = `fictional-${'0123456789abcdef'.repeat(4)}`
 
-/** A folder with the built functions, which finds the workspace's own packages. */
+/** A folder with the built functions. */
 export async function buildFolder(): Promise<AsyncDisposable & { folder: string }> {
-  const parent = join(root, 'functions', 'node_modules')
-  await mkdir(parent, { recursive: true })
-  const folder = await mkdtemp(join(parent, '.deployed-'))
-  const dispose = () => rm(folder, { recursive: true, force: true })
+  const built = await createBuildFolder()
   try {
-    await buildFunctions(folder)
+    await buildFunctions(built.folder)
+    return built
   } catch (error) {
-    await dispose()
+    await built[Symbol.asyncDispose]()
     throw error
   }
-  return { folder, [Symbol.asyncDispose]: dispose }
 }
 
 /** The functions on the production server, one process for each, as Cloud Run starts them. */
@@ -47,57 +42,30 @@ export async function serve(
   google: Google,
   env: NodeJS.ProcessEnv = {},
 ): Promise<Served> {
-  const firestoreEmulator = process.env.FIRESTORE_EMULATOR_HOST
-  if (!firestoreEmulator) throw new Error('FIRESTORE_EMULATOR_HOST is not set: run this through npm run with-emulators')
+  const firestore = process.env.FIRESTORE_EMULATOR_HOST
+  if (!firestore) throw new Error('FIRESTORE_EMULATOR_HOST is not set: run this through npm run with-emulators')
   const home = await mkdtemp(join(tmpdir(), 'koko-deployed-'))
-  const framework = join(root, 'node_modules', '@google-cloud', 'functions-framework', 'build', 'src', 'main.js')
-  const children = new Map<string, ChildProcess>()
+  const processes = new Map<string, FunctionProcess>()
   const written: string[] = []
-  const origins = new Map<string, Promise<string>>()
 
-  async function start(target: string): Promise<string> {
-    const child = fork(framework, [`--source=${folder}`], {
-      execArgv: ['--import', join(import.meta.dirname, 'production-network.ts')],
-      // The variables that Cloud Run and `firebase deploy` set, the emulator's address, and nothing of this process's own.
-      env: {
-        HOME: home,
-        NODE_ENV: 'production',
-        PORT: '8080',
-        K_SERVICE: target.toLowerCase(),
-        K_CONFIGURATION: target.toLowerCase(),
-        K_REVISION: `${target.toLowerCase()}-00001-abc`,
-        FUNCTION_TARGET: target,
-        FUNCTION_SIGNATURE_TYPE: 'http',
-        LOG_EXECUTION_ID: 'true',
-        GCLOUD_PROJECT: projectId,
-        FIREBASE_CONFIG: JSON.stringify({ projectId }),
-        KOKO_SECRET: secret,
-        REGISTRATION_COST: '600',
-        WEB_ORIGIN: webOrigin,
-        WEB_API_KEY: 'fictional',
-        FIRESTORE_EMULATOR_HOST: firestoreEmulator,
-        GOOGLE_STAND_IN: google.origin,
-        ...env,
-      },
-      stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
-    })
-    children.set(target, child)
-    for (const stream of [child.stdout, child.stderr]) {
-      stream?.setEncoding('utf8').on('data', (text: string) => written.push(text))
-    }
-    const ended = once(child, 'exit').then(() => {
-      throw new Error(`${target} ended before it listened:\n${written.join('')}`)
-    })
-    const [port] = (await Promise.race([once(child, 'message'), ended])) as [number]
-    ended.catch(() => undefined)
-    return `http://127.0.0.1:${port}`
-  }
-
-  const origin = (target: string) => {
-    const started = origins.get(target) ?? start(target)
-    origins.set(target, started)
+  const processOf = (target: string): FunctionProcess => {
+    const started =
+      processes.get(target) ??
+      startFunction({
+        folder,
+        target,
+        projectId,
+        home,
+        firestore,
+        google: google.origin,
+        env: { REGISTRATION_COST: '600', WEB_ORIGIN: webOrigin, ...env },
+        nodeArguments: ['--import', productionNetwork],
+        onOutput: (text) => written.push(text),
+      })
+    processes.set(target, started)
     return started
   }
+  const origin = (target: string) => processOf(target).origin
 
   const served: Served = {
     projectId,
@@ -105,9 +73,8 @@ export async function serve(
     logs: () => written.join(''),
 
     async peakBytes(target) {
-      await origin(target)
-      const child = children.get(target)
-      if (child === undefined) throw new Error(`${target} does not run`)
+      const { child, origin } = processOf(target)
+      await origin
       const answered = once(child, 'message') as Promise<[number]>
       child.send('peak')
       return (await answered)[0]
@@ -138,14 +105,7 @@ export async function serve(
     },
 
     async [Symbol.asyncDispose]() {
-      await Promise.all(
-        [...children.values()].map(async (child) => {
-          if (child.exitCode !== null || child.signalCode !== null) return
-          const ended = once(child, 'exit')
-          child.kill()
-          await ended
-        }),
-      )
+      await Promise.all([...processes.values()].map((each) => each[Symbol.asyncDispose]()))
       await rm(home, { recursive: true, force: true })
     },
   }
