@@ -3,6 +3,7 @@
 // JSON.
 import { createMatcher, type Me } from '../agent/src/matching/engine.ts'
 import { createShortlist } from '../agent/src/matching/ranking.ts'
+import { sampleProfile } from '../testing/samples.ts'
 import type { Matching } from './agent.ts'
 import { peakBytes } from './peak.ts'
 import { generateRoom } from './room.ts'
@@ -14,16 +15,7 @@ const most = 1_900
 /** Somebody who leaves out few by what is quick to tell, so that most distances are measured. */
 const me: Me = {
   agentId: '00000000-0000-4000-8000-000000000000',
-  profile: {
-    gender: 'woman',
-    seeking: [],
-    age: 35,
-    ageMin: 18,
-    ageMax: 60,
-    area: 'gcpv',
-    maxDistanceKm: 20_000,
-    intent: 'open',
-  },
+  profile: { ...sampleProfile, age: 35, ageMin: 18, ageMax: 60, maxDistanceKm: 20_000 },
   room: 'dating',
   dealbreakers: { onlyIntents: [] },
   channels: ['whatsapp', 'telegram', 'discord', 'slack'],

@@ -3,6 +3,7 @@ import { batchGet } from '../functions/src/discovery/discover.ts'
 import { republishLimits } from '../functions/src/limits.ts'
 import type { Ports, Store } from '../functions/src/ports.ts'
 import { sessionOf } from '../functions/src/sessions.ts'
+import { sampleChannels } from '../testing/samples.ts'
 import { call, createWorld, look, profileIn, register, type TestAgent } from '../testing/world.ts'
 
 /** List prices in us-central1, US dollars, as published in November 2026. Free quotas are not taken off. */
@@ -156,7 +157,7 @@ export async function measure(): Promise<Measured> {
   // Shards so small that this room has as many as one transaction takes.
   const limits = { ...republishLimits, shardAgents: 80, mergeAgents: 40 }
   const republish = () => republishDiscovery(ports, world.clock.now, limits)
-  const channels = { whatsapp: '+447700900123', telegram: 'somebody' }
+  const channels = sampleChannels
   const publish = (agent: TestAgent) =>
     call(counted, 'publishProfile', agent.claims, { channels, profile: profileIn(areas.get(agent) ?? '') })
 

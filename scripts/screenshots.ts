@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import type { Page } from 'playwright-core'
 import { launchChromium, openTab } from '../testing/browser.ts'
 import { registerAgent } from '../testing/registered-agent.ts'
+import { sampleChannels } from '../testing/samples.ts'
 import { hostingOrigin, root } from './stack/addresses.ts'
 import { reportFailure } from './failure.ts'
 import { runSchedule } from './schedule.ts'
@@ -29,7 +30,7 @@ async function takeScreenshots(): Promise<void> {
   await shoot(page, 'home', ['desktop-light', 'phone-dark'])
 
   await ada.unlink('slack')
-  await ada.publish({ whatsapp: '+447700900123', telegram: 'ada_example' })
+  await ada.publish(sampleChannels)
   await page.goto(await ada.settingsLink())
   await page.getByRole('button', { name: 'Open my settings' }).waitFor()
   await shoot(page, 'link', ['desktop-light', 'phone-dark'])

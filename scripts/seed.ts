@@ -1,8 +1,7 @@
 import { createClient, signInWithToken, type Channels, type DatingProfile } from '@koko/contract'
-import { solveChallenge } from 'altcha-lib'
-import { deriveKey } from 'altcha-lib/algorithms/pbkdf2'
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
+import { registerWith } from '../testing/register.ts'
 import { hostingOrigin, ports, root } from './stack/addresses.ts'
 import { reportFailure } from './failure.ts'
 import { runSchedule } from './schedule.ts'
@@ -49,16 +48,7 @@ async function seed(signal: AbortSignal): Promise<void> {
   const anyone = createClient({ origin: hostingOrigin, signal })
   const config = await anyone.config()
   for (let index = 0; index < agents; index += 1) {
-    const { challenge } = await anyone.call('createRegistrationChallenge', {})
-    const solution = await solveChallenge({
-      challenge: challenge,
-      deriveKey,
-    })
-    const { token } = await anyone.call('registerAgent', {
-      category: 'dating',
-      consents: { terms: true, disclaimer: true, adult: true },
-      proof: { challenge, solution },
-    })
+    const { token } = await registerWith(anyone)
     const { idToken } = await signInWithToken(config, token, { signal })
     const agent = createClient({ origin: hostingOrigin, idToken, signal })
     await agent.call('publishProfile', { channels: channelsOf(index), profile: profileOf(index) })

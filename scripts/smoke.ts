@@ -7,11 +7,10 @@ import {
   type Client,
   type DatingProfile,
 } from '@koko/contract'
-import { solveChallenge } from 'altcha-lib'
-import { deriveKey } from 'altcha-lib/algorithms/pbkdf2'
 import { randomBytes } from 'node:crypto'
 import { setTimeout as delay } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
+import { registerWith } from '../testing/register.ts'
 import { hostingOrigin } from './stack/addresses.ts'
 import { Failure, reportFailure } from './failure.ts'
 import { exitCodeOf, Stopped, watchStopSignals } from './signals.ts'
@@ -90,13 +89,7 @@ export async function runSmoke(
       return createClient({ origin, idToken, signal })
     }
     const register = async () => {
-      const { challenge } = await anyone.call('createRegistrationChallenge', {})
-      const solution = await solveChallenge({ challenge, deriveKey })
-      const { agentId, secret, token } = await anyone.call('registerAgent', {
-        category: 'dating',
-        consents: { terms: true, disclaimer: true, adult: true },
-        proof: { challenge, solution },
-      })
+      const { agentId, secret, token } = await registerWith(anyone)
       const agent: Agent = { agentId, secret, client: await signIn(token) }
       registered.push(agent)
       return agent

@@ -5,22 +5,13 @@ import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { setTimeout as delay } from 'node:timers/promises'
 import { connect, discoverWhen, type Peer } from '../docs/examples/peer.ts'
+import { fullProfile as profile } from '../testing/samples.ts'
 import { wholeDatabase } from '../testing/whole-database.ts'
 import { root } from './stack/addresses.ts'
 import { runSchedule } from './schedule.ts'
 
 const origin = process.env.KOKO_ORIGIN ?? 'http://127.0.0.1:5000'
 const project = process.env.GCLOUD_PROJECT ?? 'demo-koko'
-const profile = {
-  gender: 'man',
-  seeking: ['woman'],
-  age: 40,
-  ageMin: 30,
-  ageMax: 50,
-  area: 'u33d',
-  maxDistanceKm: 50,
-  intent: 'friendship',
-}
 const goneWithinMs = 10_000
 
 const peers: Peer[] = []

@@ -3,21 +3,12 @@ import { readFile } from 'node:fs/promises'
 import { setTimeout as delay } from 'node:timers/promises'
 import { connect, discoverWhen, type Peer } from '../docs/examples/peer.ts'
 import { runSchedule } from '../scripts/schedule.ts'
+import { fullProfile as profile } from '../testing/samples.ts'
 import { wholeDatabase } from '../testing/whole-database.ts'
 
 const origin = process.env.KOKO_ORIGIN ?? 'http://127.0.0.1:5000'
 const project = process.env.GCLOUD_PROJECT ?? 'demo-koko'
 const number = '+447700900456'
-const profile = {
-  gender: 'man',
-  seeking: ['woman'],
-  age: 40,
-  ageMin: 30,
-  ageMax: 50,
-  area: 'u33d',
-  maxDistanceKm: 50,
-  intent: 'friendship',
-}
 const channels = { whatsapp: number, telegram: 'ada_of_the_test' }
 
 const peers: Peer[] = []

@@ -1,22 +1,14 @@
 import { createClient, signInWithToken } from '@koko/contract'
-import { solveChallenge } from 'altcha-lib'
-import { deriveKey } from 'altcha-lib/algorithms/pbkdf2'
 import { expect, test } from '@jest/globals'
-import { profileIn } from './world.ts'
+import { registerWith } from './register.ts'
+import { sampleChannels, sampleProfile } from './samples.ts'
 import { createTestContext } from '../agent/test/context.ts'
 import { createTestDirectory, type TestDirectory } from './directory.ts'
 
 async function join(directory: TestDirectory) {
   const { fetch, origin, clock } = directory
   const anyone = createClient({ origin, fetch })
-  const { challenge } = await anyone.call('createRegistrationChallenge', {})
-  const solution = await solveChallenge({ challenge, deriveKey })
-  if (solution === null) throw new Error('not solved')
-  const { agentId, token } = await anyone.call('registerAgent', {
-    category: 'dating',
-    consents: { terms: true, disclaimer: true, adult: true },
-    proof: { challenge, solution },
-  })
+  const { agentId, token } = await registerWith(anyone)
   const session = await signInWithToken(await anyone.config(), token, { fetch, nowMs: () => clock.now().getTime() })
   return { agentId, client: createClient({ origin, fetch, idToken: session.idToken }) }
 }
@@ -27,7 +19,7 @@ test.each([false, true])(
     const directory = await createTestDirectory({ isEmulated })
     const { agentId, client } = await join(directory)
     const peer = await directory.addPeer()
-    await client.call('publishProfile', { channels: { telegram: 'a_fictional_name' }, profile: profileIn('gcpv') })
+    await client.call('publishProfile', { channels: sampleChannels, profile: sampleProfile })
     expect(await client.request('health')).toMatchObject({ late: false })
     expect((await client.request('discover', { params: { room: 'dating' }, input: {} })).agents).toMatchObject([
       { agentId: peer.agentId },

@@ -1,18 +1,7 @@
-import { createClient, signInWithToken, type Channels, type DatingProfile, type Listing } from '@koko/contract'
-import { solveChallenge } from 'altcha-lib'
-import { deriveKey } from 'altcha-lib/algorithms/pbkdf2'
+import { createClient, signInWithToken, type Channels, type Listing } from '@koko/contract'
 import { environment, hostingOrigin } from '../scripts/stack/addresses.ts'
-
-export const profile: DatingProfile = {
-  gender: 'woman',
-  seeking: ['woman', 'man'],
-  age: 34,
-  ageMin: 28,
-  ageMax: 45,
-  area: 'gcpv',
-  maxDistanceKm: 100,
-  intent: 'long_term',
-}
+import { registerWith } from './register.ts'
+import { fullProfile } from './samples.ts'
 
 /** Unregisters when it is disposed of: what is left in the room counts against a peer's budget. */
 export interface Agent extends AsyncDisposable {
@@ -32,12 +21,7 @@ export interface Agent extends AsyncDisposable {
 export async function registerAgent(): Promise<Agent> {
   const anyone = createClient({ origin: hostingOrigin })
   const config = await anyone.config()
-  const { challenge } = await anyone.call('createRegistrationChallenge', {})
-  const { agentId, token } = await anyone.call('registerAgent', {
-    category: 'dating',
-    consents: { terms: true, disclaimer: true, adult: true },
-    proof: { challenge, solution: await solveChallenge({ challenge, deriveKey }) },
-  })
+  const { agentId, token } = await registerWith(anyone)
   let session = await signInWithToken(config, token)
   const agent = createClient({ origin: hostingOrigin, idToken: () => session.idToken() })
   const unregister = async () => {
@@ -48,7 +32,7 @@ export async function registerAgent(): Promise<Agent> {
     [Symbol.asyncDispose]: unregister,
     unregister,
     publish: async (channels) => {
-      await agent.call('publishProfile', { channels, profile })
+      await agent.call('publishProfile', { channels, profile: fullProfile })
     },
     unlink: async (channel) => {
       await agent.call('unlinkChannel', { channel })

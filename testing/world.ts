@@ -1,4 +1,11 @@
-import { callables, DirectoryError, DiscoverOutput, type CallableName, type DiscoverInput } from '@koko/contract'
+import {
+  callables,
+  DirectoryError,
+  DiscoverOutput,
+  type CallableName,
+  type DatingProfile,
+  type DiscoverInput,
+} from '@koko/contract'
 import type * as z from 'zod'
 import { codec, createVault } from '../functions/src/adapters/node.ts'
 import { runCallable } from '../functions/src/calls.ts'
@@ -8,6 +15,7 @@ import { customTokenLifetimeMs, type RemovalLimits } from '../functions/src/limi
 import type { Fields, Ports, SignIns } from '../functions/src/ports.ts'
 import { sessionOf } from '../functions/src/sessions.ts'
 import { createMemoryStore, type MemoryStore, type OnAwait } from './memory-store.ts'
+import { consents, sampleProfile } from './samples.ts'
 
 /** The claims of an ID token. */
 export type Claims = Record<string, unknown> & { uid: string }
@@ -152,7 +160,6 @@ export interface TestAgent {
   registeredAtMs: number
 }
 
-export const consents = { terms: true, disclaimer: true, adult: true }
 export const solution = { counter: 1, derivedKey: '00' }
 
 export async function register(world: World): Promise<TestAgent> {
@@ -203,18 +210,9 @@ export async function walk(world: World, instance: DiscoveryView, claims: Claims
   return agents
 }
 
-/** A profile that the room accepts; the area is where discovery puts it. */
-export function profileIn(area: string) {
-  return {
-    gender: 'woman' as const,
-    seeking: [],
-    age: 30,
-    ageMin: 25,
-    ageMax: 40,
-    area,
-    maxDistanceKm: null,
-    intent: 'open' as const,
-  }
+/** The sample profile, where discovery puts it into an area. */
+export function profileIn(area: string): DatingProfile {
+  return { ...sampleProfile, area }
 }
 
 /** The refusal that the work ends in; throws where it does not end in one of ours. */

@@ -1,5 +1,6 @@
 import type { Listing } from '@koko/contract'
 import * as z from 'zod'
+import { sampleProfile } from '../../testing/samples.ts'
 import type { Agent, Daemon, Handles, Peers, Profile, Published } from '../src/home/files.ts'
 import type { Home, HomeFile } from '../src/home/home.ts'
 
@@ -59,16 +60,7 @@ function listingOf(number: number, index: number): Listing {
     agentId: `00000000-0000-4000-8000-${String(index * 100_000 + number).padStart(12, '0')}`,
     category: 'dating',
     channels: { whatsapp: `+120255501${String(index % 100).padStart(2, '0')}` },
-    profile: {
-      gender: 'woman',
-      seeking: [],
-      age: 30,
-      ageMin: 18,
-      ageMax: 120,
-      area: 'gcpv',
-      maxDistanceKm: number,
-      intent: 'open',
-    },
+    profile: { ...sampleProfile, maxDistanceKm: number },
     presence: { registeredAtMs: number, publishedAtMs: number, lastSeenAtMs: number },
   }
 }

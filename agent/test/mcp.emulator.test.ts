@@ -11,6 +11,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { hostingOrigin, root } from '../../scripts/stack/addresses.ts'
 import { buildAgent } from '../../scripts/build-agent.ts'
 import { runSchedule } from '../../scripts/schedule.ts'
+import { fullProfile as profile } from '../../testing/samples.ts'
 import { agentFile } from '../src/home/files.ts'
 import { openHome } from '../src/home/home.ts'
 import { consents, createOperator, entry, type Operator } from './operator.ts'
@@ -18,16 +19,6 @@ import { consents, createOperator, entry, type Operator } from './operator.ts'
 jest.setTimeout(300_000)
 
 const inspector = join(root, 'node_modules/@modelcontextprotocol/inspector/clients/launcher/build/index.js')
-const profile = {
-  gender: 'woman',
-  seeking: ['woman'],
-  age: 34,
-  ageMin: 28,
-  ageMax: 45,
-  area: 'gcpv',
-  maxDistanceKm: 100,
-  intent: 'long_term',
-}
 
 let folder = ''
 beforeAll(async () => {

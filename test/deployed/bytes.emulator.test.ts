@@ -4,9 +4,10 @@ import { once } from 'node:events'
 import { request, type IncomingMessage } from 'node:http'
 import { connect } from 'node:net'
 import { brotliCompressSync, deflateSync, gzipSync } from 'node:zlib'
-import { channelsOf, profileOf, register } from '../../testing/deployed/agents.ts'
+import { channelsOf, profileOf } from '../../testing/deployed/agents.ts'
 import { standInForGoogle, type Google } from '../../testing/deployed/google.ts'
 import { buildFolder, serve, webOrigin, type Served } from '../../testing/deployed/serve.ts'
+import { registerWith } from '../../testing/register.ts'
 
 const projectId = `demo-bytes-${process.pid}`
 const timeoutMs = 60_000
@@ -21,7 +22,7 @@ beforeAll(async () => {
   const { folder } = cleanUp.use(await buildFolder())
   served = cleanUp.use(await serve(folder, projectId, google))
   await Promise.all(['createRegistrationChallenge', 'api', ...names].map(served.origin))
-  const { agentId } = await register(served)
+  const { agentId } = await registerWith(await served.client())
   authorization = `Bearer ${google.idToken(agentId)}`
   const client = await served.client({ idToken: google.idToken(agentId) })
   await client.call('publishProfile', publication())

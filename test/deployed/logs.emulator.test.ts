@@ -2,10 +2,11 @@ import { callables, type CallableName, type Client } from '@koko/contract'
 import { afterAll, beforeAll, expect, test } from '@jest/globals'
 import { randomBytes, randomUUID } from 'node:crypto'
 import { gzipSync } from 'node:zlib'
-import { channelsOf, profileOf, register, type Registered } from '../../testing/deployed/agents.ts'
+import { channelsOf, profileOf } from '../../testing/deployed/agents.ts'
 import { standInForGoogle, type Google } from '../../testing/deployed/google.ts'
 import { buildFolder, serve, type Served } from '../../testing/deployed/serve.ts'
 import { secret } from '../../testing/deployed/start-function.ts'
+import { registerWith, type Registered } from '../../testing/register.ts'
 
 const projectId = `demo-logs-${process.pid}`
 const timeoutMs = 60_000
@@ -176,7 +177,7 @@ test('logs none of it', () => {
 
 /** An agent that has registered, signed in and published. */
 async function arrive(index: number): Promise<Registered & { client: Client }> {
-  const agent = await register(served)
+  const agent = await registerWith(await served.client())
   for (const text of [agent.agentId, agent.secret, agent.token]) tell(text)
   const client = await served.client(agent)
   await publish(client, index)

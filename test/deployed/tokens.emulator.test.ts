@@ -1,8 +1,9 @@
 import { afterAll, afterEach, beforeAll, expect, test } from '@jest/globals'
 import { createHmac, createPublicKey, randomUUID, verify } from 'node:crypto'
-import { channelsOf, profileOf, register, type Registered } from '../../testing/deployed/agents.ts'
+import { channelsOf, profileOf } from '../../testing/deployed/agents.ts'
 import { jwt, rs256, rsaKey, standInForGoogle, type Google, type TokenChange } from '../../testing/deployed/google.ts'
 import { buildFolder, serve, type Served } from '../../testing/deployed/serve.ts'
+import { registerWith, type Registered } from '../../testing/register.ts'
 
 const projectId = `demo-tokens-${process.pid}`
 const timeoutMs = 60_000
@@ -25,7 +26,7 @@ beforeAll(async () => {
   )
   const used = ['createRegistrationChallenge', 'registerAgent', 'api', 'publishProfile', 'heartbeat']
   await Promise.all([...used.map(served.origin), emulated.origin('unregisterAgent')])
-  agent = await register(served)
+  agent = await registerWith(await served.client())
   const client = await served.client(agent)
   await client.call('publishProfile', { channels: channelsOf(1), profile: profileOf(1) })
 }, timeoutMs)
@@ -144,7 +145,7 @@ test('signs custom tokens by the service account, for the agent and its generati
 })
 
 test('lets an agent that is removed already unregister again beside the Auth emulator, and nobody else', async () => {
-  const { agentId, token } = await register(served)
+  const { agentId, token } = await registerWith(await served.client())
   await served.client({ token })
   const unsigned = { header: { alg: 'none', kid: undefined }, sign: () => '' }
   const url = await emulated.origin('unregisterAgent')

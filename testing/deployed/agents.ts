@@ -1,28 +1,4 @@
 import type { Channels, DatingProfile } from '@koko/contract'
-import { solveChallenge } from 'altcha-lib'
-import { deriveKey } from 'altcha-lib/algorithms/pbkdf2'
-import type { Served } from './serve.ts'
-
-export interface Registered {
-  agentId: string
-  secret: string
-  /** The custom token. */
-  token: string
-}
-
-export async function register(served: Served): Promise<Registered> {
-  const anyone = await served.client()
-  const { challenge } = await anyone.call('createRegistrationChallenge', {})
-  const solution = await solveChallenge({
-    challenge,
-    deriveKey,
-  })
-  return anyone.call('registerAgent', {
-    category: 'dating',
-    consents: { terms: true, disclaimer: true, adult: true },
-    proof: { challenge, solution },
-  })
-}
 
 /** Fictional handles, none of which is part of another's. */
 export function channelsOf(index: number) {

@@ -1,6 +1,7 @@
 import { minuteMs } from '@koko/contract'
 import { describe, expect, test } from '@jest/globals'
-import { call, consents, createWorld, refusalOf, register, solution, storedAt } from '../../../testing/world.ts'
+import { consents } from '../../../testing/samples.ts'
+import { call, createWorld, refusalOf, register, solution, storedAt } from '../../../testing/world.ts'
 
 const noon = Date.UTC(2026, 10, 21, 12)
 
