@@ -2,6 +2,7 @@ import { afterEach, beforeEach, describe, expect, test } from '@jest/globals'
 import { once } from 'node:events'
 import { createServer, type ServerResponse } from 'node:http'
 import * as z from 'zod'
+import { sampleProfile } from '../../testing/samples.ts'
 import openapi from '../generated/openapi.json' with { type: 'json' }
 import {
   callables,
@@ -21,16 +22,7 @@ const listing: Listing = {
   agentId,
   category: 'dating',
   channels: { telegram: 'fictional_ada' },
-  profile: {
-    gender: 'woman',
-    seeking: [],
-    age: 34,
-    ageMin: 28,
-    ageMax: 45,
-    area: 'gcpv',
-    maxDistanceKm: null,
-    intent: 'open',
-  },
+  profile: sampleProfile,
   presence: { registeredAtMs: 0, publishedAtMs: 0, lastSeenAtMs: 86_400_000 },
 }
 const challenge = {

@@ -2,22 +2,14 @@ import { describe, expect, test } from '@jest/globals'
 import fc from 'fast-check'
 import * as z from 'zod'
 import { invalidFixtures } from '../../fixtures/read.ts'
+import { fullProfile } from '../../testing/samples.ts'
 import { BatchGetInput, callables, DiscoverInput, publishInput, type Callable } from './api.ts'
 import { Channel } from './channels.ts'
 import { DirectoryError, errorCodes, invalidArgument, parse, type Violation } from './errors.ts'
 
 const good = {
   channels: { whatsapp: '+447700900147', telegram: 'fictional_ada', discord: '175928847299117063', slack: 'U012AB3CD' },
-  profile: {
-    gender: 'woman',
-    seeking: ['man'],
-    age: 34,
-    ageMin: 28,
-    ageMax: 45,
-    area: 'gcpv',
-    maxDistanceKm: 50,
-    intent: 'open',
-  },
+  profile: fullProfile,
 }
 
 const Violations = z.array(z.strictObject({ path: z.string(), message: z.string() }))

@@ -2,6 +2,7 @@ import { describe, expect, test } from '@jest/globals'
 import { readdirSync, readFileSync } from 'node:fs'
 import * as z from 'zod'
 import { invalidFixtures, validFixtures } from '../../fixtures/read.ts'
+import { sampleProfile } from '../../testing/samples.ts'
 import {
   BatchGetInput,
   callables,
@@ -20,16 +21,7 @@ const Violations = z.array(z.strictObject({ path: z.string(), message: z.string(
 /** A good publishProfile input, into which the handles and profiles of `channels/` and `profile/` are put. */
 const good = {
   channels: { whatsapp: '+12025550123' },
-  profile: {
-    gender: 'woman',
-    seeking: [],
-    age: 34,
-    ageMin: 28,
-    ageMax: 45,
-    area: 'gcpv',
-    maxDistanceKm: null,
-    intent: 'open',
-  },
+  profile: sampleProfile,
 }
 
 interface Place {

@@ -2,10 +2,10 @@ import { expect, test } from '@jest/globals'
 import { dayMs, hourMs, minuteMs, secondMs, DirectoryError } from '@koko/contract'
 import { codec } from './adapters/node.ts'
 import { republishDiscovery } from './discovery/republish.ts'
+import { sampleChannels as channels } from '../../testing/samples.ts'
 import { call, createWorld, look, profileIn, register, type TestAgent, type World } from '../../testing/world.ts'
 
 const startMs = Date.UTC(2026, 10, 21, 12)
-const channels = { whatsapp: '+447700900123', telegram: 'somebody_s' }
 
 async function listed(world: World, area = 'gcpv'): Promise<TestAgent> {
   const agent = await register(world)

@@ -1,5 +1,6 @@
 import { expect, test } from '@jest/globals'
 import { republishDiscovery } from './discovery/republish.ts'
+import { sampleChannels as channels } from '../../testing/samples.ts'
 import { call, createWorld, look, profileIn, register } from '../../testing/world.ts'
 
 test('an unlinked number leaves the listing at once and every answer, and publishing does not bring it back', async () => {
@@ -8,7 +9,6 @@ test('an unlinked number leaves the listing at once and every answer, and publis
   const profile = profileIn('gcpv')
   const { claims: alice } = await register(world)
   const { claims: bob } = await register(world)
-  const channels = { whatsapp: '+447700900123', telegram: 'alice_a' }
   await call(world, 'publishProfile', alice, { channels, profile })
   await call(world, 'publishProfile', bob, { channels: { telegram: 'bobby_b' }, profile })
   expect(await republishDiscovery(ports, clock.now)).toMatchObject({ agents: 2, finished: true })
@@ -19,12 +19,12 @@ test('an unlinked number leaves the listing at once and every answer, and publis
 
   await call(world, 'unlinkChannel', alice, { channel: 'whatsapp' })
   clock.advance(10_001)
-  expect(await seen()).toEqual([{ telegram: 'alice_a' }])
+  expect(await seen()).toEqual([{ telegram: channels.telegram }])
 
   await call(world, 'publishProfile', alice, { channels, profile })
   await republishDiscovery(ports, clock.now)
   clock.advance(10_001)
-  expect(await seen()).toEqual([{ telegram: 'alice_a' }])
+  expect(await seen()).toEqual([{ telegram: channels.telegram }])
   expect(world.store.all().get(`unlinks/${alice.uid}`)).toMatchObject({
     whatsapp: { goneAtMs: clock.now().getTime() - 10_001 },
   })

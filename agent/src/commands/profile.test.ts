@@ -4,21 +4,12 @@ import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { createTestContext, leaves, type Answer, type TestContext } from '../../test/context.ts'
 import { createTestDirectory, type TestDirectory } from '../../../testing/directory.ts'
+import { fullProfile as profile } from '../../../testing/samples.ts'
 import { profileFile } from '../home/files.ts'
 import { styleOf } from '../output.ts'
 import { command } from './profile.ts'
 
 const style = styleOf({}, {})
-const profile = {
-  gender: 'woman',
-  seeking: ['woman', 'man'],
-  age: 34,
-  ageMin: 28,
-  ageMax: 45,
-  area: 'gcpv',
-  maxDistanceKm: 100,
-  intent: 'long_term',
-}
 const flags = {
   gender: 'woman',
   seeking: 'woman, man',

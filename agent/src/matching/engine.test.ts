@@ -1,28 +1,19 @@
 import { Channel, cellOf, DatingProfile, distanceKm, geohashAlphabet, type Cell, type Listing } from '@koko/contract'
 import { describe, expect, test } from '@jest/globals'
 import fc from 'fast-check'
+import { sampleChannels, sampleProfile } from '../../../testing/samples.ts'
 import { createMatcher, distanceOfAreas, radiusKm, type Me, type Rule } from './engine.ts'
 
 const myId = '00000000-0000-4000-8000-000000000001'
 const theirId = '00000000-0000-4000-8000-000000000002'
 
 const handleOf = {
-  whatsapp: '+12025550123',
-  telegram: 'a_fictional_peer',
+  ...sampleChannels,
   discord: '100000000000000001',
   slack: 'U0FICTIONAL',
 } satisfies Record<Channel, string>
 
-const anybody: DatingProfile = {
-  gender: 'woman',
-  seeking: [],
-  age: 30,
-  ageMin: 18,
-  ageMax: 120,
-  area: 'gcpv',
-  maxDistanceKm: null,
-  intent: 'open',
-}
+const anybody: DatingProfile = { ...sampleProfile, ageMin: 18, ageMax: 120 }
 
 function me(profile: Partial<DatingProfile> = {}, rest: Partial<Me> = {}): Me {
   return {

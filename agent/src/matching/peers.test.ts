@@ -1,6 +1,7 @@
 import { dayMs, type DatingProfile, type Listing } from '@koko/contract'
 import { describe, expect, test } from '@jest/globals'
 import fc from 'fast-check'
+import { sampleProfile } from '../../../testing/samples.ts'
 import type { Me } from './engine.ts'
 import type { Peers } from '../home/files.ts'
 import { budgetOn, discoveryDelayMs, longestUnasked, noPeers, planPeers, type Answer } from './peers.ts'
@@ -14,16 +15,7 @@ function idOf(number: number): string {
 
 const me: Me = {
   agentId: idOf(0),
-  profile: {
-    gender: 'woman',
-    seeking: [],
-    age: 30,
-    ageMin: 18,
-    ageMax: 40,
-    area: 'gcpv',
-    maxDistanceKm: null,
-    intent: 'open',
-  },
+  profile: { ...sampleProfile, ageMin: 18 },
   room: 'dating',
   dealbreakers: { onlyIntents: [] },
   channels: ['telegram', 'slack'],

@@ -1,19 +1,11 @@
 import type { DatingProfile, Listing } from '@koko/contract'
 import { describe, expect, test } from '@jest/globals'
 import fc from 'fast-check'
+import { sampleProfile } from '../../../testing/samples.ts'
 import { createMatcher, type Me } from './engine.ts'
 import { createShortlist } from './ranking.ts'
 
-const anybody: DatingProfile = {
-  gender: 'woman',
-  seeking: [],
-  age: 30,
-  ageMin: 18,
-  ageMax: 120,
-  area: 'gcpv',
-  maxDistanceKm: null,
-  intent: 'long_term',
-}
+const anybody: DatingProfile = { ...sampleProfile, ageMin: 18, ageMax: 120, intent: 'long_term' }
 const today = Date.UTC(2026, 10, 21)
 const yesterday = Date.UTC(2026, 10, 20)
 

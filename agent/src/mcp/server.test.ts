@@ -5,6 +5,7 @@ import { Ajv2020 } from 'ajv/dist/2020.js'
 import type { DatingProfile } from '@koko/contract'
 import { createTestContext, type TestContext } from '../../test/context.ts'
 import { createTestDirectory, type TestDirectory } from '../../../testing/directory.ts'
+import { fullProfile as profile } from '../../../testing/samples.ts'
 import { register } from '../operations/register.ts'
 import { agentFile, handlesFile, profileFile } from '../home/files.ts'
 import { serveMcp } from './server.ts'
@@ -34,16 +35,6 @@ interface Result {
 const eras = ['2025-11-25', '2026-07-28'] as const
 type Era = (typeof eras)[number]
 
-const profile: DatingProfile = {
-  gender: 'woman',
-  seeking: ['woman', 'man'],
-  age: 34,
-  ageMin: 28,
-  ageMax: 45,
-  area: 'gcpv',
-  maxDistanceKm: 100,
-  intent: 'long_term',
-}
 const theirs = { ...profile, seeking: [], gender: 'man' } satisfies DatingProfile
 const handles = { telegram: 'ada_of_the_test', whatsapp: '+447700900123' }
 

@@ -1,5 +1,6 @@
 import { describe, expect, test } from '@jest/globals'
 import fc from 'fast-check'
+import { sampleProfile } from '../../../testing/samples.ts'
 import { withoutAgreement } from './agreements.ts'
 import { progressOf, withoutChannel } from './unlink.ts'
 
@@ -41,16 +42,7 @@ test('what is published loses the handle, and with the last one the listing', ()
     agentId: '7c2a3f7e-58a3-4d8e-9c53-0d2b7ad1a001',
     category: 'dating' as const,
     channels: { telegram: 'alice_a', slack: 'U012AB3CD' },
-    profile: {
-      gender: 'woman' as const,
-      seeking: [],
-      age: 30,
-      ageMin: 25,
-      ageMax: 40,
-      area: 'gcpv',
-      maxDistanceKm: null,
-      intent: 'open' as const,
-    },
+    profile: sampleProfile,
     presence: { registeredAtMs: 0, publishedAtMs: 0, lastSeenAtMs: 0 },
   }
   const once = withoutChannel({ publishedAtMs: 5, listing, withheld: [] }, acknowledged)

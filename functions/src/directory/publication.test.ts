@@ -1,10 +1,10 @@
 import { dayMs, minuteMs, secondMs } from '@koko/contract'
 import { describe, expect, test } from '@jest/globals'
+import { sampleChannels as channels } from '../../../testing/samples.ts'
 import { call, createWorld, openSettings, profileIn, refusalOf, register, storedAt } from '../../../testing/world.ts'
 
 const noon = Date.UTC(2026, 10, 21, 12)
 const profile = profileIn('gcpv')
-const channels = { whatsapp: '+447700900123', telegram: 'alice_a' }
 
 describe('publishing', () => {
   test('replaces the whole listing, and floors its times to the day', async () => {
@@ -140,7 +140,7 @@ describe('a heartbeat', () => {
     const { claims } = await register(world)
     const before = world.store.all()
     expect(await refusalOf(call(world, 'heartbeat', claims))).toMatchObject({ code: 'failed-precondition' })
-    await call(world, 'publishProfile', claims, { channels: { telegram: 'alice_a' }, profile })
+    await call(world, 'publishProfile', claims, { channels: { telegram: channels.telegram }, profile })
     await call(world, 'unlinkChannel', claims, { channel: 'telegram' })
     expect(await refusalOf(call(world, 'heartbeat', claims))).toMatchObject({ code: 'failed-precondition' })
     expect([...before.keys()].filter((path) => path.startsWith('mcpDirectory/'))).toEqual([])

@@ -3,10 +3,10 @@ import { callables, type CallableName } from '@koko/contract'
 import { departureDelayMs } from '../limits.ts'
 import { republishDiscovery } from '../discovery/republish.ts'
 import { killAt } from '../../test/interleave.ts'
+import { sampleChannels as channels } from '../../../testing/samples.ts'
 import { call, createWorld, openSettings, profileIn, refusalOf, register, type World } from '../../../testing/world.ts'
 
 const noon = Date.UTC(2026, 10, 21, 12)
-const channels = { whatsapp: '+447700900123', telegram: 'alice_a' }
 
 async function settled(world: World) {
   const agent = await register(world)

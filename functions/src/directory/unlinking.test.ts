@@ -1,11 +1,11 @@
 import { hourMs, minuteMs, secondMs } from '@koko/contract'
 import { describe, expect, test } from '@jest/globals'
 import { interleave } from '../../test/interleave.ts'
+import { sampleChannels as channels } from '../../../testing/samples.ts'
 import { call, createWorld, openSettings, profileIn, refusalOf, register, storedAt } from '../../../testing/world.ts'
 
 const noon = Date.UTC(2026, 10, 21, 12)
 const profile = profileIn('gcpv')
-const channels = { whatsapp: '+447700900123', telegram: 'alice_a' }
 
 describe('an unlink', () => {
   test('keeps the first unlink’s times, however often it is repeated, and writes once', async () => {
@@ -29,7 +29,7 @@ describe('an unlink', () => {
     const { published } = await call(world, 'publishProfile', claims, { channels, profile })
     await call(world, 'unlinkChannel', claims, { channel: 'whatsapp' })
     const path = `mcpDirectory/dating/agents/${agentId}`
-    expect(storedAt(world, path)).toEqual({ ...published, channels: { telegram: 'alice_a' } })
+    expect(storedAt(world, path)).toEqual({ ...published, channels: { telegram: channels.telegram } })
     await call(world, 'unlinkChannel', claims, { channel: 'telegram' })
     expect(world.store.all().has(path)).toBe(false)
   })
@@ -59,7 +59,7 @@ describe('an unlink', () => {
         ],
         () => ((step += 1) < turn ? turn % 2 : step),
       )
-      expect(storedAt(world, `mcpDirectory/dating/agents/${agentId}`).channels).toEqual({ telegram: 'alice_a' })
+      expect(storedAt(world, `mcpDirectory/dating/agents/${agentId}`).channels).toEqual({ telegram: channels.telegram })
       expect(storedAt(world, `unlinks/${agentId}`)).toMatchObject({ whatsapp: { unlinkedAtMs: noon } })
     }
   })
@@ -92,7 +92,7 @@ describe('a relink', () => {
     }
     expect(Object.keys(storedAt(world, `unlinks/${agent.agentId}`))).toEqual(['slack'])
     const path = `mcpDirectory/dating/agents/${agent.agentId}`
-    expect(storedAt(world, path).channels).toEqual({ telegram: 'alice_a' })
+    expect(storedAt(world, path).channels).toEqual({ telegram: channels.telegram })
     await call(world, 'publishProfile', agent.claims, { channels, profile })
     expect(storedAt(world, path).channels).toEqual(channels)
   })

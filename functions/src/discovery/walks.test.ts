@@ -1,6 +1,7 @@
 import { cellOf, centreOf, distanceKm, edgeDistanceKm, geohashAlphabet } from '@koko/contract'
 import { expect, test } from '@jest/globals'
 import * as fc from 'fast-check'
+import { profileIn } from '../../../testing/world.ts'
 import type { Entry } from '../documents.ts'
 import { entryKey, type ShardInfo } from './shards.ts'
 import { walkNear, type NearPosition, type Walk } from './walks.ts'
@@ -36,16 +37,7 @@ function entryOf(areaOfEntry: string, index: number): Entry {
       agentId: `00000000-0000-4000-8000-${index.toString(16).padStart(12, '0')}`,
       category: 'dating',
       channels: { telegram: 'somebody' },
-      profile: {
-        gender: 'other',
-        seeking: [],
-        age: 30,
-        ageMin: 18,
-        ageMax: 99,
-        area: areaOfEntry,
-        maxDistanceKm: null,
-        intent: 'open',
-      },
+      profile: profileIn(areaOfEntry),
       presence: { registeredAtMs: 0, publishedAtMs: 0, lastSeenAtMs: 0 },
     },
   }
