@@ -2,8 +2,8 @@ import { setImmediate } from 'node:timers/promises'
 import type { OnAwait } from '../../testing/memory-store.ts'
 
 /**
- * Runs tasks side by side, one step at a time: each stops at every `OnAwait` it is given until it is picked. `pick` says
- * which of the waiting tasks goes on. A task that fails does not stop the others.
+ * Runs tasks side by side, one step at a time: each stops at every call of its `OnAwait` until it is picked. `pick` selects
+ * the waiting task that continues. A task that fails does not stop the others.
  */
 export async function interleave<T>(
   tasks: readonly ((onAwait: OnAwait) => Promise<T>)[],
@@ -22,7 +22,7 @@ export async function interleave<T>(
     }),
   )
   while (running > 0) {
-    // Everything that can go on without a pick has gone on by then.
+    // By then, every task that can continue without a pick has done so.
     await setImmediate()
     const [next] = waiting.splice(pick(waiting.length) % Math.max(1, waiting.length), 1)
     next?.()
@@ -30,7 +30,7 @@ export async function interleave<T>(
   return settled
 }
 
-/** An `OnAwait` that throws at its `count`th call and from then on, as a killed process does. */
+/** An `OnAwait` that throws from its `count`th call on, as if the process were killed there. */
 export function killAt(count: number): OnAwait & { killed: () => boolean } {
   let calls = 0
   const onAwait = () => {

@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto'
 
 /**
- * What the contract says of one agent, in the plainest words: no shards, no revisions, no transactions. The server's own
- * code is not used here.
+ * A model of one agent, written after the contract alone: it has no shards, revisions or transactions, and uses none of the
+ * server's code.
  */
 
 export const channelNames = ['whatsapp', 'telegram', 'discord', 'slack'] as const
@@ -31,11 +31,11 @@ export interface AgentState {
   generation: number
   listing: ModelListing | null
   unlinkedAtMs: Partial<Record<ChannelName, number>>
-  /** Since which day there is no listing; null while there is one. */
+  /** The day since which there is no listing; null while there is one. */
   unlistedSinceMs: number | null
   link: { codeHash: string; expiresAtMs: number } | null
   publishAllowanceFullAtMs: number
-  /** Handles of its own that the host has taken down; nobody else has them. */
+  /** The agent's own handles that the host has taken down; no other agent has them. */
   refused: readonly string[]
 }
 
@@ -58,7 +58,7 @@ export type Operation =
   | { kind: 'takeDown' | 'lift'; channel: ChannelName; handle: string }
   | { kind: 'retire' }
 
-/** What a call came to. `minted` is what only the server can choose: a secret, a code or a token. */
+/** The outcome of a call. `minted` is what only the server can choose: a secret, a code or a token. */
 export interface Outcome {
   error?: string
   answer?: unknown
@@ -76,7 +76,7 @@ const whoMay: Partial<Record<Operation['kind'], 'agent' | 'settings' | 'both'>> 
   createLink: 'agent',
 }
 
-/** The state after an operation, and what the caller is told; `minted` is taken from what it was told in fact. */
+/** The state after an operation, and its outcome; `minted` comes from the server's own answer. */
 export function applyOperation(
   state: AgentState,
   operation: Operation,
@@ -104,7 +104,7 @@ export function applyOperation(
   switch (operation.kind) {
     case 'publish': {
       const start = Math.max(nowMs, state.publishAllowanceFullAtMs)
-      // An allowance that is further off than any can be was written by a clock that has gone back.
+      // An allowance further ahead than any can be was written before the clock was set back.
       const jumped = start - nowMs > (publishesAtOnce + 1) * minute
       const fullAtMs = (jumped ? nowMs + (publishesAtOnce - 1) * minute : start) + minute
       if (fullAtMs > nowMs + publishesAtOnce * minute) return refuse('resource-exhausted')
@@ -141,7 +141,7 @@ export function applyOperation(
       const first = state.unlinkedAtMs[channel]
       const answer = { channel, unlinkedAtMs: first ?? nowMs, goneByMs: (first ?? nowMs) + 10_000 }
       if (first !== undefined) return answered({}, answer)
-      const { [channel]: taken, ...channels } = state.listing?.channels ?? {}
+      const { [channel]: _removed, ...channels } = state.listing?.channels ?? {}
       const listing =
         state.listing === null || Object.keys(channels).length === 0 ? null : { ...state.listing, channels }
       return answered(
@@ -157,7 +157,7 @@ export function applyOperation(
       const { channel, handle } = operation
       const refused = [...new Set([...state.refused, handle])]
       if (state.listing?.channels[channel] !== handle) return answered({ refused }, { listings: 0 })
-      const { [channel]: taken, ...channels } = state.listing.channels
+      const { [channel]: _removed, ...channels } = state.listing.channels
       const listing = Object.keys(channels).length === 0 ? null : { ...state.listing, channels }
       return answered({ refused, listing, unlistedSinceMs: unlistedSince(state, listing, today) }, { listings: 1 })
     }
@@ -167,7 +167,7 @@ export function applyOperation(
         state.refused.includes(operation.handle),
       )
     case 'relink': {
-      const { [operation.channel]: lifted, ...unlinkedAtMs } = state.unlinkedAtMs
+      const { [operation.channel]: _lifted, ...unlinkedAtMs } = state.unlinkedAtMs
       return answered({ unlinkedAtMs }, { channel: operation.channel })
     }
     case 'heartbeat': {
@@ -213,7 +213,7 @@ export function hashOf(text: string): string {
   return createHash('sha256').update(text).digest('base64url')
 }
 
-/** Handles of our own making: each tells its agent and variant, and `handlesIn` finds it in any text. */
+/** A fictional handle that encodes its agent and variant; `handlesIn` finds it in any text. */
 export function handleFor(channel: ChannelName, agent: number, variant: number): string {
   const digits = `${agent % 10}${variant % 10}`
   switch (channel) {

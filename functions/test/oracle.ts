@@ -4,7 +4,7 @@ import * as z from 'zod'
 import type { Fields } from '../src/ports.ts'
 import type { World } from '../../testing/world.ts'
 
-/** What discovery must serve and hold, read from the documents alone: nothing here is the server's own code. */
+/** What discovery must hold and serve, computed from the documents alone, with none of the server's code. */
 
 const onlineWindowMs = 60 * 3_600_000
 
@@ -30,7 +30,7 @@ const StoredManifest = z.object({
   ),
 })
 
-/** Of each agent with a listing, the listing. */
+/** Every listing, by agent. */
 export function storedListings({ store }: World): Map<string, StoredListing> {
   return new Map(
     [...store.all()]
@@ -77,7 +77,7 @@ interface Reach {
 }
 const reaches = new Map<string, Reach>()
 
-/** How far an area is from the middle of another: its middle in metres, and its nearest place in km, about. */
+/** The distance from the middle of one area to another's middle, in metres, and approximately to its nearest edge, in km. */
 export function reachOf(area: string, near: string): Reach {
   const pair = `${area} ${near}`
   const reach = reaches.get(pair) ?? measureReach(area, near)
@@ -106,12 +106,12 @@ function measureReach(area: string, near: string): Reach {
 
 /** The listings that a shard's document holds. */
 export function shardListings(fields: Fields | undefined): StoredListing[] {
-  if (!(fields?.entries instanceof Uint8Array)) throw new Error('a shard holds bytes')
+  if (!(fields?.entries instanceof Uint8Array)) throw new Error('a shard must hold bytes')
   const entries = z.array(z.looseObject({ listing: StoredListing }))
   return entries.parse(JSON.parse(gunzipSync(fields.entries).toString())).map(({ listing }) => listing)
 }
 
-/** All listings that the shards hold, by agent; throws where one agent is in there twice. */
+/** All listings in the shards, by agent; throws if an agent is in them twice. */
 export function servedListings(world: World): Map<string, StoredListing> {
   const documents = world.store.all()
   const served = new Map<string, StoredListing>()

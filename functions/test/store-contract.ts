@@ -2,10 +2,10 @@ import { describe, expect, test } from '@jest/globals'
 import { DirectoryError } from '@koko/contract'
 import type { Fields, Store } from '../src/ports.ts'
 
-/** Firestore's emulator resolves a race by waiting. */
+/** The Firestore emulator resolves a race by waiting. */
 const raceTimeoutMs = 60_000
 
-/** What the core relies on in a store. It is run on the store in memory and on Firestore alike. */
+/** What the core relies on in a store. Runs on the in-memory store and on Firestore. */
 export function describeStore(name: string, store: Store): void {
   let collections = 0
   /** A collection that no other case uses. */
@@ -20,7 +20,7 @@ export function describeStore(name: string, store: Store): void {
       return Promise.resolve()
     })
 
-  /** What came of the work: a value, or `aborted` where it lost too often. */
+  /** The value of the work, or `aborted` if it lost the race too often. */
   async function raced<T>(work: Promise<T>): Promise<T | 'aborted'> {
     try {
       return await work
@@ -31,7 +31,7 @@ export function describeStore(name: string, store: Store): void {
   }
 
   describe(name, () => {
-    test('reads documents in the order asked, and null where there is none', async () => {
+    test('reads documents in the order asked, with null for a missing one', async () => {
       const at = newCollection()
       await write({ [`${at}/a`]: { is: 'a' }, [`${at}/b`]: { is: 'b' } })
       expect(await store.get([`${at}/b`, `${at}/none`, `${at}/a`, `${at}/b`])).toEqual([
@@ -63,7 +63,7 @@ export function describeStore(name: string, store: Store): void {
       expect(await store.get([path])).toEqual([fields])
     })
 
-    test('keeps times as Dates and bytes as bytes', async () => {
+    test('keeps times as Dates and bytes as Uint8Arrays', async () => {
       const at = newCollection()
       const date = new Date('2026-11-21T12:34:56.789Z')
       const bytes = Uint8Array.from([0, 1, 127, 128, 255])
@@ -78,7 +78,7 @@ export function describeStore(name: string, store: Store): void {
       }
     })
 
-    test('hands out copies, and keeps none of what it was handed', async () => {
+    test('returns copies, and keeps a copy of what it is given', async () => {
       const path = `${newCollection()}/a`
       const given = { list: [1] }
       await store.transaction((transaction) => {
@@ -91,14 +91,14 @@ export function describeStore(name: string, store: Store): void {
       expect(await store.get([path])).toEqual([{ list: [1] }])
     })
 
-    test('replaces a document whole', async () => {
+    test('replaces a whole document', async () => {
       const path = `${newCollection()}/a`
       await write({ [path]: { one: 1, map: { a: 1, b: 2 } } })
       await write({ [path]: { two: 2, map: { a: 3 } } })
       expect(await store.get([path])).toEqual([{ two: 2, map: { a: 3 } }])
     })
 
-    test('deletes, also what is not there, and the last write of a transaction counts', async () => {
+    test('deletes documents, missing ones included, and keeps the last write of a transaction', async () => {
       const at = newCollection()
       await write({ [`${at}/a`]: { is: 1 } })
       await write({ [`${at}/a`]: null, [`${at}/none`]: null })
@@ -113,11 +113,11 @@ export function describeStore(name: string, store: Store): void {
       expect(await store.get([`${at}/b`, `${at}/c`])).toEqual([null, { is: 2 }])
     })
 
-    test('passes on what the work returns', async () => {
+    test('returns what the work returns', async () => {
       expect(await store.transaction(() => Promise.resolve({ answer: 42 }))).toEqual({ answer: 42 })
     })
 
-    test('writes nothing when the work throws, and passes on what it threw', async () => {
+    test('writes nothing when the work throws, and throws the same error', async () => {
       const path = `${newCollection()}/a`
       for (const thrown of [new DirectoryError('not-found', 'There is no such thing.'), new Error('a bug')]) {
         const work = store.transaction(async (transaction) => {
@@ -161,7 +161,7 @@ export function describeStore(name: string, store: Store): void {
     )
 
     test(
-      'lets exactly one of many racers create what none of them found',
+      'lets exactly one of many racers create a document that none of them found',
       async () => {
         const path = `${newCollection()}/once`
         const racers = Array.from({ length: 4 }, (_, racer) =>
@@ -182,7 +182,7 @@ export function describeStore(name: string, store: Store): void {
     )
 
     test(
-      'runs transactions as if one after the other: none decides on what another has changed',
+      'runs transactions as if one after another: none decides on data that another has changed',
       async () => {
         const at = newCollection()
         await write({ [`${at}/a`]: { on: true }, [`${at}/b`]: { on: true } })
@@ -203,7 +203,7 @@ export function describeStore(name: string, store: Store): void {
     )
 
     test(
-      'notices that a document it found missing was created by the time of the commit',
+      'notices that a document missing at the read was created before the commit',
       async () => {
         const at = newCollection()
         let attempts = 0
@@ -229,7 +229,7 @@ export function describeStore(name: string, store: Store): void {
     )
 
     describe('queries', () => {
-      test('give the documents of a collection by id, so many at most, after an id', async () => {
+      test('return the documents of a collection by id, after an id, up to a limit', async () => {
         const at = newCollection()
         const ids = ['b', 'a', 'C', '1', 'a0', 'ab', '~']
         await write(Object.fromEntries(ids.map((id) => [`${at}/${id}`, { id }])))
@@ -250,7 +250,7 @@ export function describeStore(name: string, store: Store): void {
         expect(inner).toEqual([{ path: `${at}/a/inner/x`, fields: { id: 'x' } }])
       })
 
-      test('give the documents whose field is at most so much, smallest first, within its type only', async () => {
+      test('return the documents whose field is at most a value of its type, smallest first', async () => {
         const at = newCollection()
         const date = (day: number) => new Date(Date.UTC(2026, 10, day))
         const values: Record<string, unknown> = {
@@ -283,7 +283,7 @@ export function describeStore(name: string, store: Store): void {
         expect(await found(date(30), 1)).toEqual(['h'])
       })
 
-      test('give the documents whose field is above so much, smallest first', async () => {
+      test('return the documents whose field is above a value, smallest first', async () => {
         const at = newCollection()
         const values: Record<string, unknown> = { a: 3, b: 1, c: Number.MAX_SAFE_INTEGER, d: 2, e: '9', f: null }
         await write(Object.fromEntries(Object.entries(values).map(([id, value]) => [`${at}/${id}`, { n: value }])))
@@ -296,7 +296,7 @@ export function describeStore(name: string, store: Store): void {
         expect(await found(Number.MAX_SAFE_INTEGER)).toEqual([])
       })
 
-      test('give the documents whose text is in a stretch, in its order, then of ids', async () => {
+      test('return the documents whose text is in a range, by text, then by id', async () => {
         const at = newCollection()
         const areas: Record<string, unknown> = { x: 'gcp', a: 'gcpv', c: 'gcpv', b: 'gcpv', y: 'gc', z: 'u1', n: 7 }
         await write(Object.fromEntries(Object.entries(areas).map(([id, area]) => [`${at}/${id}`, { deep: { area } }])))
@@ -321,7 +321,7 @@ export function describeStore(name: string, store: Store): void {
         expect(await found(['v'], null)).toEqual([])
       })
 
-      test('give documents without their fields, and count them', async () => {
+      test('return documents without their fields, and count them', async () => {
         const at = newCollection()
         expect(await store.count(at)).toBe(0)
         await write({ [`${at}/a`]: { big: 'x' }, [`${at}/b`]: { big: 'y' }, [`${at}/b/inner/c`]: { big: 'z' } })
@@ -332,7 +332,7 @@ export function describeStore(name: string, store: Store): void {
         expect(await store.count(at)).toBe(2)
       })
 
-      test('see what was committed before, and nothing that was deleted', async () => {
+      test('return what was committed before, and nothing that was deleted', async () => {
         const at = newCollection()
         await write({ [`${at}/a`]: { at: 1 }, [`${at}/b`]: { at: 2 } })
         await write({ [`${at}/a`]: null, [`${at}/b`]: { at: 5 } })
