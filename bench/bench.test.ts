@@ -18,7 +18,7 @@ test('takes a percentile by the nearest rank', () => {
   expect(percentile([], 0.5)).toBeNaN()
 })
 
-test('makes the same numbers from the same seed, evenly', () => {
+test('makes the same evenly distributed numbers from the same seed', () => {
   const [one, other] = [createRandom(7), createRandom(7)]
   const numbers = Array.from({ length: 10_000 }, one)
   expect(numbers).toEqual(Array.from({ length: 10_000 }, other))
@@ -33,7 +33,7 @@ test('makes the same room at any hour of a day, of listings that the contract ac
   expect(new Set(room.map(({ badge }) => badge.agentId)).size).toBe(500)
 })
 
-test('packs everybody of a room into shards, once', () => {
+test('packs every agent of a room into the shards once', () => {
   const { packed, manifest } = planRoom(3_000, noon)
   const agentIds = packed.flatMap(({ entries }) => entries.map(({ listing }) => listing.agentId))
   expect(new Set(agentIds).size).toBe(3_000)
@@ -46,7 +46,7 @@ test('prices a million calls', () => {
   expect(pricePerMillion({ reads: 0, writes: 0, deletes: 10 })).toBeCloseTo(1)
 })
 
-test('says by how much a figure is missed', () => {
+test('says by how much a target is missed', () => {
   expect(verdict({ ours: 5, target: { atMost: 5 } })).toBe('≤ 5: reached')
   expect(verdict({ ours: 6, target: { atMost: 5 } })).toBe('≤ 5: missed by 20 %')
   expect(verdict({ ours: 3, target: { atMost: 0 } })).toBe('≤ 0: missed by 3')
@@ -62,14 +62,14 @@ test('counts what happened between two moments', () => {
   expect(readsOf(between)).toBe(5)
 })
 
-test('holds a handle for gone from the first request after which no answer had it', () => {
+test('counts a handle as gone from the first request after which no answer had it', () => {
   const probe = (sentAtMs: number, ...handles: string[]) => ({ sentAtMs, handles: new Set(handles) })
   expect(absentAfterMs([probe(5, 'a'), probe(20, 'b')], 'a', 10)).toBe(0)
   expect(absentAfterMs([probe(20), probe(40), probe(30, 'a'), probe(50)], 'a', 10)).toBe(30)
   expect(absentAfterMs([probe(20, 'a')], 'a', 10)).toBe(Infinity)
 })
 
-test('draws a chart in which every value is told', () => {
+test('draws a chart that shows every value', () => {
   const svg = drawChart({ title: 'a < b', unit: 'ms', bars: [{ label: 'one', ours: 1, baseline: 200 }] })
   expect(svg).toContain('a &lt; b')
   expect(svg).toContain('>200<')

@@ -74,7 +74,7 @@ const child = spawn(node, [resolve(root, script), ...args], {
 })
 // Ctrl-C reaches the child by itself too; the scripts take a repeated signal as one.
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill(signal))
-// An npm that is killed outright tells nobody.
+// An npm that is killed outright sends no signal.
 const parent = process.ppid
 if (process.env.npm_lifecycle_event) {
   setInterval(() => process.ppid !== parent && child.kill('SIGHUP'), 1_000).unref()

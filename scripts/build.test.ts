@@ -23,7 +23,7 @@ describe('what firebase deploys', () => {
     await rm(folder, { recursive: true, force: true })
   })
 
-  it('depends on exact versions of what it does not bundle', async () => {
+  it('depends on exact versions of the packages that it does not bundle', async () => {
     const manifest: unknown = JSON.parse(await readFile(join(folder, 'package.json'), 'utf8'))
     expect(manifest).toMatchObject({ type: 'module', main: 'index.js', engines: { node: '24' } })
     expect(manifest).toHaveProperty('dependencies', built.dependencies)

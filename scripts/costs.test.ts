@@ -1,7 +1,7 @@
 import { expect, test } from '@jest/globals'
 import { busySeconds, costSheet, dayOf, identityPlatformMonth, measure } from './costs.ts'
 
-test('a sheet of costs is made of counted operations and its parts', async () => {
+test('a cost sheet adds up its counted operations', async () => {
   const measured = await measure()
   for (const [name, { reads, writes }] of Object.entries(measured)) {
     expect([name, reads > 0, Number.isFinite(writes)]).toEqual([name, true, true])
@@ -16,14 +16,14 @@ test('a sheet of costs is made of counted operations and its parts', async () =>
   expect(costSheet(measured, [1_000, 1_000_000])).toMatch(/^\| a day of \| 1,000 agents \| 1,000,000 agents \|\n/)
 })
 
-test('an instance is paid for while it has a call: for each where they are rare, for the day where they never end', () => {
+test('an instance costs per call when calls are rare, and per day when they never stop', () => {
   expect(busySeconds(0)).toBe(0)
   expect(busySeconds(100)).toBeCloseTo(10, 2)
   expect(busySeconds(1_500_000)).toBeLessThanOrEqual(86_400)
   expect(busySeconds(1_500_000)).toBeGreaterThan(0.8 * 86_400)
 })
 
-test('Identity Platform charges for each agent of a month, by tiers', () => {
+test('Identity Platform charges per monthly agent, in tiers', () => {
   expect(identityPlatformMonth(50_000)).toBe(0)
   expect(identityPlatformMonth(100_000)).toBeCloseTo(275)
   expect(identityPlatformMonth(1_000_000)).toBeCloseTo(275 + 900_000 * 0.0046)

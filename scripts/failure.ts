@@ -1,14 +1,13 @@
 import { Stopped, exitCodeOf } from './signals.ts'
 
-/** Something the person at the terminal can mend: its message is printed alone, without a stack. */
+/** An error that the person at the terminal can fix: only its message is printed, without a stack. */
 export class Failure extends Error {
   override name = 'Failure'
 }
 
 /**
- * Prints what went wrong and answers the exit status: 1 for what was to be expected, 2 for a bug, a shell's for what a
- * signal has stopped. Ctrl-C also ends the programs that are just being asked for something: once `signal` has aborted,
- * no error tells more than that.
+ * Prints an error and returns the exit status: 1 for a Failure, 2 for a bug, a shell's status after a signal. Ctrl-C also
+ * ends the child processes, so that every error after `signal` has aborted is only its consequence.
  */
 export function reportFailure(error: unknown, signal?: AbortSignal): number {
   const reason: unknown = signal?.aborted ? signal.reason : error

@@ -10,7 +10,7 @@ const origin = process.env.KOKO_ORIGIN ?? 'http://127.0.0.1:5000'
 const project = process.env.GCLOUD_PROJECT ?? 'demo-koko'
 const options = { signal: new AbortController().signal, report: () => undefined }
 
-test('the smoke run passes on a directory that works, and leaves nothing', async () => {
+test('the smoke run passes on a working directory, and leaves nothing behind', async () => {
   const republished: Promise<unknown>[] = []
   const steps = await runSmoke(origin, {
     ...options,
@@ -74,7 +74,7 @@ test.each([
   ['config', (path: string) => path === '/api/v1/config', { status: 500, body: {} }],
   ['discover', (path: string) => path.endsWith(':discover'), { status: 503, body: {} }],
 ] as const)(
-  'the smoke run names the step that failed, what to look at, and unregisters: %s',
+  'the smoke run names the failed step and what to check, and unregisters: %s',
   async (name, at, answer) => {
     broken = (path) => (at(path) ? answer : undefined)
     const { port } = server.address() as AddressInfo

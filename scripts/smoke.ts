@@ -118,7 +118,7 @@ export async function runSmoke(
     })
     await step(
       'unlink',
-      'An answer shows what was taken back: pause nothing, roll back, and read SECURITY.md',
+      'An answer still shows an unlinked handle: keep the schedule running, roll back, and read SECURITY.md',
       async () => {
         const { goneByMs, unlinkedAtMs } = await ada.client.call('unlinkChannel', { channel: 'whatsapp' })
         await delay(goneByMs - unlinkedAtMs, undefined, { signal })

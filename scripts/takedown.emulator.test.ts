@@ -38,7 +38,7 @@ afterAll(async () => {
   await Promise.all(peers.map((peer) => peer.disconnect()))
 })
 
-test('a host takes a number down: gone within 10 s while nothing republishes, and refused in any spelling', async () => {
+test('a number that the host takes down is gone within 10 s without a republish, and refused in any spelling', async () => {
   const [ada, bea] = [await newPeer('ada'), await newPeer('bea')]
   const { agentId } = await ada.register('dating')
   await bea.register('dating')
@@ -93,7 +93,7 @@ test.each([
   ['no channel there is', '+447700900789', ['--channel', 'fax'], /--channel is one of whatsapp/],
   ['a handle among the arguments', '', ['+447700900789'], /^usage: /],
   ['no agent', '', ['--agent', '7700900789'], /UUID/],
-])('refuses %s in one line that does not quote it', async (_name, input, given, expected) => {
+])('refuses %s with one line that does not quote it', async (_name, input, given, expected) => {
   const { status, output, errors } = await takedown(input, ...given)
   expect({ status, output }).toEqual({ status: 1, output: '' })
   expect(errors).toMatch(expected)

@@ -9,7 +9,7 @@ const timeouts = /(?:setTimeout\(|timeout_?ms = |^\}, )([\d_]+)/gim
 
 /**
  * Starts the longest suites first, so that none of them runs on alone at the end. Jest knows how long each took last time;
- * on a machine without that record, as in CI, the longest timeout that a suite sets tells which are long.
+ * on a machine without that record, as in CI, the longest timeout that a suite sets shows which are long.
  */
 export default class LongestFirst extends Sequencer {
   sort(tests) {

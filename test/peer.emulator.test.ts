@@ -23,7 +23,7 @@ afterAll(async () => {
   await Promise.all(peers.map((peer) => peer.disconnect()))
 })
 
-test('a peer on the official SDK publishes, is found, takes its number back for good, relinks it, and leaves nothing', async () => {
+test('a peer on the official SDK publishes, is found, unlinks its number for good, relinks it, and leaves nothing behind', async () => {
   const ada = await newPeer('ada')
   const bea = await newPeer('bea')
   const { agentId, secret, token: adaToken } = await ada.register('dating')
@@ -38,7 +38,7 @@ test('a peer on the official SDK publishes, is found, takes its number back for 
   await discoverWhen(bea, 'dating', (agents) => agents.some((agent) => agent.agentId === agentId))
   expect(await seenByBea()).toEqual(channels)
 
-  // Taken back while nothing rewrites the shards.
+  // Unlinks while nothing rewrites the shards.
   await runSchedule('pause', undefined)
   const unlinked = await ada.call('unlinkChannel', { channel: 'whatsapp' })
   expect(await ada.listing('dating')).toMatchObject({ channels: { telegram: channels.telegram } })

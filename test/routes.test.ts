@@ -37,12 +37,12 @@ describe('Hosting', () => {
     expect(rewriteOf(`/api/v1${path}`)?.function).toMatchObject({ functionId: 'api', region })
   })
 
-  test('lets no redirect take a path of the HTTP API', () => {
+  test('lets no redirect shadow a path of the HTTP API', () => {
     const taken = (path: string) => hosting.redirects.some(({ source }) => posix.matchesGlob(`/api/v1${path}`, source))
     expect(paths.filter(taken)).toEqual([])
   })
 
-  test('asks the function about unknown paths of the HTTP API too, so that they are 404 in its words', () => {
+  test('sends unknown paths of the HTTP API to the function too, which answers 404', () => {
     expect(rewriteOf('/api/v1/nothing')?.function?.functionId).toBe('api')
     expect(rewriteOf('/api/v1/rooms/nowhere/agents:discover')?.function?.functionId).toBe('api')
   })
@@ -88,13 +88,13 @@ describe('the functions that are deployed', () => {
     })
   }
 
-  test('are the callables of the table, the HTTP API and the schedule, and nothing more', () => {
+  test('are the callables of the table, the HTTP API and the schedule, and nothing else', () => {
     expect(exportsOf(read('functions/src/index.ts')).sort()).toEqual(
       [...Object.keys(callables), 'api', 'republishDiscovery'].sort(),
     )
   })
 
-  test('would be found, however they are exported', () => {
+  test('are found, however they are exported', () => {
     expect(
       exportsOf("export const a = 1, b = 2\nexport function c() {}\nconst d = 1\nexport { e } from './e.ts'"),
     ).toEqual(['a', 'b', 'c', "export { e } from './e.ts'"])

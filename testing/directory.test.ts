@@ -14,7 +14,7 @@ async function join(directory: TestDirectory) {
 }
 
 test.each([false, true])(
-  'the directory of the tests registers, lists and finds, under emulators: %s',
+  'the test directory registers, lists and finds agents, with emulators: %s',
   async (isEmulated) => {
     const directory = await createTestDirectory({ isEmulated })
     const { agentId, client } = await join(directory)
@@ -36,7 +36,7 @@ test.each([false, true])(
   },
 )
 
-test('a context of the tests answers from its list, and nothing else', async () => {
+test('a test context answers from its list only', async () => {
   const directory = await createTestDirectory()
   const { ask } = await createTestContext({ directory, answers: [['old enough', true]] })
   expect(await ask?.confirm({ message: 'Are you old enough?', initial: false })).toBe(true)

@@ -13,7 +13,7 @@ jest.setTimeout(120_000)
 
 const program = join(import.meta.dirname, 'home-process.ts')
 
-test('a home that is copied while a process writes in it opens elsewhere, every file whole and no lock held', async () => {
+test('a home that is copied while a process writes to it opens elsewhere, with every file whole and no lock held', async () => {
   const folder = await mkdtemp(join(tmpdir(), 'koko-backup-'))
   const home = openHome(join(folder, 'home'))
   await writeHome(home, homeOf(1))
@@ -25,7 +25,7 @@ test('a home that is copied while a process writes in it opens elsewhere, every 
       writer.stdout.resume()
       for (let number = 1; number <= 20; number += 1) {
         const copy = openHome(join(folder, `copy-${number}`))
-        // It tells of what was gone when its turn came: a draft, or a claim.
+        // It reports files that vanished before their turn: a draft, or a claim.
         await promisify(execFile)('cp', ['-a', home.path, copy.path]).catch(() => undefined)
         const numbers = await numbersIn(copy)
         expect(Math.min(...numbers)).toBeGreaterThan(0)

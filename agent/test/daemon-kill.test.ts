@@ -12,7 +12,7 @@ import { serveTestDirectory } from '../../testing/served-directory.ts'
 
 jest.setTimeout(120_000)
 
-test('a daemon that is killed at any moment leaves a whole home, in which the next one starts at once', async () => {
+test('a daemon that is killed at any moment leaves an undamaged home, in which the next one starts at once', async () => {
   const folder = await mkdtemp(join(tmpdir(), 'koko-killed-'))
   await using served = await serveTestDirectory()
   const { directory } = served

@@ -22,7 +22,7 @@ async function filesIn(path: string): Promise<string[]> {
 }
 
 describe('on a read-only disk', () => {
-  test('a home is read, and writing says what is wrong', async () => {
+  test('reads a home, and says why it cannot write', async () => {
     await using disk = await readOnlyDisk(countOne)
     const [first, ...rest] = disk.command([process.execPath, program, 'try', disk.path])
     const { stdout } = await promisify(execFile)(first, rest)
@@ -41,7 +41,7 @@ describe('on a read-only disk', () => {
     expect(await openHome(disk.path).read(counterFile)).toEqual({ count: 1 })
   })
 
-  test('a home that was never made cannot be made', async () => {
+  test('cannot create a home', async () => {
     await using disk = await readOnlyDisk()
     const [first, ...rest] = disk.command([process.execPath, program, 'try', disk.path])
     const { stdout } = await promisify(execFile)(first, rest)
@@ -49,7 +49,7 @@ describe('on a read-only disk', () => {
     expect(stdout).toMatch(/"assertWritable":.*(the disk is read-only|access is denied)/)
   })
 
-  test('a lock given back meanwhile is free to its process at once', async () => {
+  test('lets a process take a lock again that it released there', async () => {
     await using disk = await readOnlyDisk(countOne)
     await disk.repair()
     const home = openHome(disk.path)
@@ -63,7 +63,7 @@ describe('on a read-only disk', () => {
 describe('on a full disk', () => {
   const full = /^Cannot write .*: the disk is full\.$/
 
-  test('a home is read, and writing says what is wrong', async () => {
+  test('reads a home, and says why it cannot write', async () => {
     await using disk = await fullDisk(countOne)
     const home = openHome(disk.path)
     expect(await home.read(counterFile)).toEqual({ count: 1 })
@@ -76,7 +76,7 @@ describe('on a full disk', () => {
     expect(await home.read(counterFile)).toEqual({ count: 2 })
   })
 
-  test('a file that is written halfway when the room ends leaves the old one, and nothing else', async () => {
+  test('keeps the old file, and nothing else, when the disk fills up in the middle of a write', async () => {
     await using disk = await fullDisk(countOne, 32_768)
     const home = openHome(disk.path)
     const filler = 'x'.repeat(50_000)
@@ -87,19 +87,19 @@ describe('on a full disk', () => {
     expect(await filesIn(disk.path)).toEqual(['counter.json', 'locks/files.3'])
   })
 
-  test('what is there can be removed while there is room for a lock', async () => {
+  test('removes a file while there is room for a lock', async () => {
     await using disk = await fullDisk(countOne, 8_192)
     const home = openHome(disk.path)
     await home.change((files) => files.remove(counterFile))
     expect(await home.read(counterFile)).toBeUndefined()
   })
 
-  test('a home that was never made cannot be made', async () => {
+  test('cannot create a home', async () => {
     await using disk = await fullDisk()
     await expect(openHome(disk.path).assertWritable()).rejects.toThrow(full)
   })
 
-  test('a lock can be given back by a process that lives on', async () => {
+  test('releases a lock of a process that keeps running', async () => {
     await using disk = await fullDisk(countOne)
     await disk.repair()
     const holder = spawn(process.execPath, [program, 'hold', disk.path], { stdio: ['pipe', 'pipe', 'inherit'] })

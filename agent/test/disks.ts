@@ -5,13 +5,13 @@ import { chmod, mkdtemp, open, rm, stat, statfs, truncate } from 'node:fs/promis
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
-/** A disk that takes nothing more. */
+/** A disk that nothing can be written to. */
 export interface BadDisk extends AsyncDisposable {
   /** A folder on it; made only if `prepare` made it. */
   path: string
-  /** The command that runs another one so that it finds the disk as it is. */
+  /** Wraps a command, so that the disk is unwritable for it too. */
   command: (command: readonly [string, ...string[]]) => [string, ...string[]]
-  /** Makes it take what is written again. */
+  /** Lets processes write to it again. */
   repair: () => Promise<void>
   /** Undoes `repair`. */
   spoil: () => Promise<void>

@@ -26,7 +26,8 @@ export async function numbersIn(home: Home): Promise<number[]> {
   return names.map((name) => {
     if (found[name] === undefined) return 0
     const number = numbers[name] ?? Number.NaN
-    if (!isDeepStrictEqual(found[name], homeOf(number)[name])) throw new Error(`${name} is of no single number`)
+    if (!isDeepStrictEqual(found[name], homeOf(number)[name]))
+      throw new Error(`${name} does not hold the value of a single number`)
     return number
   })
 }

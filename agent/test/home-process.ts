@@ -40,7 +40,7 @@ switch (task) {
     await once(lines, 'close')
     break
   }
-  // Does the one and the other, and tells what became of it.
+  // Tries each operation, and prints its outcome.
   case 'try': {
     const deeds: Record<string, () => Promise<unknown>> = {
       read: () => home.read(counterFile),

@@ -19,7 +19,7 @@ let program: string
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'koko-kill-'))
   program = join(folder, 'home-process.mjs')
-  // In one file, since a thousand processes read it.
+  // In one file, because a thousand processes load it.
   await esbuild.build({
     entryPoints: [join(import.meta.dirname, 'home-process.ts')],
     outfile: program,
@@ -29,7 +29,7 @@ beforeAll(async () => {
     target: 'node24',
     logLevel: 'silent',
   })
-  // One that ends by itself leaves the compiled code to those that are killed.
+  // A process that ends by itself leaves its compiled code for those that are killed.
   await once(start('count', join(folder, 'first'), 0), 'close')
 })
 
@@ -42,7 +42,7 @@ function start(task: string, path: string, amount: number) {
   })
 }
 
-test('no file is damaged by processes killed while they write, a thousand times', async () => {
+test('no file is damaged when processes are killed while they write, a thousand times', async () => {
   const lanes = Array.from({ length: 3 }, (_, lane) => ({
     home: openHome(join(folder, `home-${lane}`)),
     numbers: [0, 0, 0, 0, 0, 0],
@@ -65,7 +65,7 @@ test('no file is damaged by processes killed while they write, a thousand times'
       const last = lines.findLast((line) => line.startsWith('wrote '))?.slice('wrote '.length)
       const before = last === undefined ? lane.numbers : lane.numbers.map(() => Number(last))
       const next = Math.max(...before) + 1
-      // In the order in which they are written: some files are of the next value, the rest as they were.
+      // Files are written in order: the first ones hold the next value, the others the value before.
       const written = numbers.filter((number) => number === next).length
       expect(numbers).toEqual(before.map((number, index) => (index < written ? next : number)))
 
@@ -85,7 +85,7 @@ test('no file is damaged by processes killed while they write, a thousand times'
   }
 })
 
-test('nothing that was counted is lost where processes that count together are killed', async () => {
+test('no count is lost when processes that count together are killed', async () => {
   const home = openHome(join(folder, 'counted'))
   let said = 0
 
@@ -103,7 +103,7 @@ test('nothing that was counted is lost where processes that count together are k
   })
 
   const { count = 0 } = (await home.read(counterFile)) ?? {}
-  // What a process counted last it may not have come to say.
+  // A killed process may not have printed its last count.
   expect(count - said).toBeGreaterThanOrEqual(0)
   expect(count - said).toBeLessThanOrEqual(60)
 })

@@ -15,7 +15,7 @@ export interface Killing<Lane> {
   withinMs: number
   /** Starts a process, with its output and errors piped. */
   start: (lane: Lane) => ChildProcess | Promise<ChildProcess>
-  /** Whether a line of its output tells that it is at work. */
+  /** Whether a line of its output says that it is at work. */
   isAtWork: (line: string) => boolean
   /** Looks at what it left behind; `lines` is all that it said. */
   afterwards: (lane: Lane, lines: readonly string[]) => Promise<void>

@@ -57,7 +57,7 @@ test('the server writes the protocol to its standard output, and nothing else', 
   expect(await said).not.toContain('no message')
 }, 30_000)
 
-test('the server ends with its client, and calls it a success', async () => {
+test('the server exits with 0 when its client disconnects', async () => {
   const server = await start()
   send(server, initialize)
   await lines(server, 1)
@@ -65,7 +65,7 @@ test('the server ends with its client, and calls it a success', async () => {
   expect(await once(server, 'exit')).toEqual([0, null])
 }, 30_000)
 
-test('the server ends when it is asked to stop, and calls it a success', async () => {
+test('the server exits with 0 when it is asked to stop', async () => {
   const server = await start()
   send(server, initialize)
   await lines(server, 1)

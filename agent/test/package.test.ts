@@ -13,7 +13,7 @@ const run = promisify(execFile)
 const agent = join(import.meta.dirname, '..')
 let folder: string
 
-/** Without what npm tells its scripts about this repository. */
+/** Without the variables of this repository that npm sets for its scripts. */
 const env = {
   PATH: process.env.PATH,
   HOME: process.env.HOME,
@@ -59,7 +59,7 @@ test('runs on every Node of this machine', async () => {
   for (const { stdout } of said) expect(JSON.parse(stdout)).toMatchObject({ agent: null })
 })
 
-test('holds no path of where it was built, and the licenses of what is inside', async () => {
+test('contains no path of the machine that built it, and the licenses of what it bundles', async () => {
   const dist = join(folder, 'node_modules', '@koko', 'agent', 'dist')
   const files = await readdir(dist)
   expect(files).toEqual(expect.arrayContaining(['koko.js', 'LICENSE', 'LICENSES.txt']))

@@ -51,7 +51,7 @@ async function type(
   return { exitCode, screen }
 }
 
-test('asks for the profile in words, checks each answer as it is given, and keeps of a city its cell alone', async () => {
+test('asks for the profile in words, checks each answer at once, and keeps only the cell of a city', async () => {
   const { exitCode, screen } = await type(
     ['profile', 'edit'],
     [
@@ -87,7 +87,7 @@ test('asks for the profile in words, checks each answer as it is given, and keep
   })
 })
 
-test('shows what WhatsApp gives away and the ways around it, and keeps nothing where the answer is no', async () => {
+test('shows what WhatsApp gives away and its alternatives, and keeps nothing if the answer is no', async () => {
   const { exitCode, screen } = await type(['link', 'whatsapp', '+44 7700 900123'], [['+447700900123', `n`]])
   expect(exitCode).toBe(1)
   for (const way of ['another channel', 'dedicated number', 'generated number', 'several channels']) {

@@ -43,7 +43,7 @@ async function filesOf(home: string): Promise<string> {
   return (await Promise.all(names.map(({ name }) => readFile(join(home, name), 'utf8')))).join('\n')
 }
 
-test('two agents set up by commands alone find each other, and one look after an unlink the handle is nowhere', async () => {
+test('two agents set up with commands find each other, and an unlinked handle is gone after one look', async () => {
   await using ada = await createOperator(hostingOrigin)
   await using bea = await createOperator(hostingOrigin)
   const adaId = await setUp(ada, [
@@ -86,7 +86,7 @@ test('two agents set up by commands alone find each other, and one look after an
   expect(await filesOf(bea.home)).not.toContain('ada_of_the_agents')
 })
 
-test('an agent goes on on another machine, by its secret or by a copy of its home', async () => {
+test('an agent continues on another machine, with its secret or a copy of its home', async () => {
   await using ada = await createOperator(hostingOrigin)
   const { agentId, secret } = (await ada.value('init', ...consents)) as { agentId: string; secret: string }
   await ada.value('profile', 'edit', ...profileOptions)
@@ -100,7 +100,7 @@ test('an agent goes on on another machine, by its secret or by a copy of its hom
   expect(await laptop.value('publish', '--dry-run')).toMatchObject({ isUnchanged: true })
   expect(await laptop.value('status')).toMatchObject({ agent: { agentId } })
 
-  // The old machine is told once the secret is another.
+  // The old machine learns that the secret was replaced.
   await laptop.value('rotate', '--yes')
   const refused = await ada.run(['publish', '--yes'])
   expect(refused.exitCode).toBe(1)

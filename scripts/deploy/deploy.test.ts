@@ -61,7 +61,7 @@ describe('a deployment plan', () => {
     }
   })
 
-  test('asks before it changes anything, but for what may be repeated', () => {
+  test('asks before every change that may not be repeated', () => {
     const unasked = plan.filter(({ check }) => check === undefined).map(({ title }) => title)
     expect(unasked).toEqual([
       'The tools are here, and signed in',
@@ -75,7 +75,7 @@ describe('a deployment plan', () => {
     for (const { apply, byHand } of plan) expect(apply.length === 0).toBe(byHand !== undefined)
   })
 
-  test('hands the secret over on standard input, and never in an argument or a file', () => {
+  test('passes the secret on standard input, never in an argument or a file', () => {
     const { apply } = stepOf(/has a value/)
     expect(apply).toEqual([
       {
@@ -87,7 +87,7 @@ describe('a deployment plan', () => {
     ])
   })
 
-  test('takes away the logs with addresses before anything answers', () => {
+  test('excludes the logs with addresses before anything answers', () => {
     const titles = plan.map(({ title }) => title)
     expect(titles.indexOf('Request logs are not kept')).toBeLessThan(titles.indexOf('Everything is deployed'))
     const [action] = stepOf(/Request logs/).apply
@@ -101,7 +101,7 @@ describe('a deployment plan', () => {
     expect(check?.passes('{"name":"x","subtype":"IDENTITY_PLATFORM"}')).toBe(false)
   })
 
-  test('sees which sign-ins are on', () => {
+  test('detects which sign-in methods are on', () => {
     const { check } = stepOf(/anonymous sign-ins/)
     expect(check?.passes('{"signIn":{"email":{"enabled":false},"hashConfig":{}}}')).toBe(true)
     for (const way of ['email', 'phoneNumber', 'anonymous']) {
@@ -112,7 +112,7 @@ describe('a deployment plan', () => {
     expect(providers?.passes('{"defaultSupportedIdpConfigs":[{"name":"google.com","enabled": true}]}')).toBe(false)
   })
 
-  test('is satisfied by every API, and by no list that lacks one', () => {
+  test('passes with every API, and with no list that lacks one', () => {
     const { check } = stepOf(/APIs/)
     expect(check?.passes(requiredApis.join('\n'))).toBe(true)
     for (const api of requiredApis) {
@@ -127,7 +127,7 @@ describe('a deployment plan', () => {
     expect(stepOf(/account of their own/).check?.shows).toBe('koko-runtime@koko-example-1.iam.gserviceaccount.com')
   })
 
-  test('deploys functions, rules with indexes, and pages, and nothing besides', () => {
+  test('deploys functions, rules with indexes, and pages, and nothing else', () => {
     expect(stepOf(/Everything is deployed/).apply.map(describeAction)).toEqual([
       'npx firebase deploy --only functions,firestore,hosting --non-interactive --project koko-example-1',
     ])
@@ -148,7 +148,7 @@ describe('a printed command', () => {
     expect(quote(argument)).toBe(quoted)
   })
 
-  test('is what the shell hands over again, word for word', () => {
+  test('reaches a program through the shell word for word', () => {
     const commands = plan.flatMap(({ check, apply }) => [...(check === undefined ? [] : [check.action]), ...apply])
     for (const action of commands) {
       if (action.kind !== 'command') continue
@@ -189,11 +189,11 @@ describe('a deployment', () => {
     return { ran, lines, failure }
   }
 
-  test('leaves alone what is in order', async () => {
+  test('skips a step whose check passes', async () => {
     expect(await deploy([step], () => 'yes')).toEqual({ ran: ['asked'], lines: ['A thing: already'], failure: null })
   })
 
-  test('sets what is not, and waits until that is seen', async () => {
+  test('runs a step whose check fails, and waits until it passes', async () => {
     const { ran, lines, failure } = await deploy([step], (_, count) => (count < 5 ? 'no' : 'yes'))
     expect({ ran, lines, failure }).toEqual({
       ran: ['asked', 'applied', 'asked', 'asked', 'asked'],
@@ -202,21 +202,21 @@ describe('a deployment', () => {
     })
   })
 
-  test('stops where setting fails, or is never seen', async () => {
+  test('stops when a step fails, or its check never passes', async () => {
     const failing = await deploy([step, step], (action) => (action === applied ? 'failed' : 'no'))
     expect(failing.ran).toEqual(['asked', 'applied'])
     expect(failing.failure).toMatch(/A thing: failed\n {2}applied/)
     expect((await deploy([step], () => 'no')).failure).toMatch(/was set, and is not so/)
   })
 
-  test('stops at what only the host can do, and says what the check said', async () => {
+  test('stops at a step that only the host can do, with the output of the check', async () => {
     const byHand = { ...step, apply: [], byHand: 'press the button' }
     const { ran, failure } = await deploy([byHand, step], () => 'failed')
     expect(ran).toEqual(['asked'])
     expect(failure).toMatch(/A thing: no\. because\n {2}press the button\n[^]*failed/)
   })
 
-  test('goes on after a warning where it only advises', async () => {
+  test('continues with a warning after advice', async () => {
     const advice = { ...step, apply: [], byHand: 'decide', isAdvice: true }
     const { lines, failure } = await deploy([advice, step], (_, count) => (count === 1 ? 'no' : 'yes'))
     expect(failure).toBeNull()
@@ -258,7 +258,7 @@ describe('npm run deploy', () => {
 describe('the parameters', () => {
   const values = { WEB_API_KEY: 'key', WEB_ORIGIN: 'https://koko.example' }
 
-  test('are all in the file: firebase deploy takes no default where nobody can be asked', () => {
+  test('are all in the file, because firebase deploy uses no default without a terminal', () => {
     const source = read('functions/src/index.ts')
     const defined = [...source.matchAll(/define(?:Int|String|Boolean|Float|List)\(\s*'([A-Z_]+)'/g)].map(
       ([, name]) => name,
@@ -270,14 +270,14 @@ describe('the parameters', () => {
     expect(written).toContain(`REGISTRATION_COST=${cost ?? ''}\n`)
   })
 
-  test('are the same after a second time, and what the host wrote stays', () => {
+  test('are the same after a second run, which keeps what the host wrote', () => {
     const once = withParameters('# mine\nREGISTRATION_COST=50000\nWEB_ORIGIN=https://old.example\n', values)
     expect(once).toBe('# mine\nREGISTRATION_COST=50000\nWEB_API_KEY=key\nWEB_ORIGIN=https://koko.example\n')
     expect(withParameters(once, values)).toBe(once)
   })
 })
 
-test('firebase.json is deployed without an address of this machine; its emulators may have them', () => {
+test('firebase.json names a local address for emulators only', () => {
   expect(localAddresses(JSON.parse(read('firebase.json')) as object)).toEqual([])
   expect(localAddresses({ hosting: { headers: ['http://127.0.0.1:9099'] }, emulators: 'localhost' })).toEqual([
     '127.0.0.1',
@@ -307,13 +307,13 @@ describe('firestore.indexes.json', () => {
     return parts.filter((_, index) => index % 2 === 0).filter((id) => id !== 'mcpDirectory')
   })
 
-  test('exempts every collection from the indexes that Firestore makes by itself: none tells who has a number', () => {
+  test('exempts every collection from automatic indexes, so that none reveals who has a number', () => {
     expect(overrides(({ fieldPath, indexes }) => fieldPath === '*' && indexes.length === 0).sort()).toEqual(
       [...new Set(collections)].sort().map((id) => `${id} *`),
     )
   })
 
-  test('keeps those that a query needs, and no other', () => {
+  test('keeps exactly the indexes that a query needs', () => {
     const sources = readdirSync(join(root, 'functions/src'), { recursive: true, encoding: 'utf8' }).filter((name) =>
       /^[a-z/-]+\.ts$/.test(name),
     )
@@ -324,7 +324,7 @@ describe('firestore.indexes.json', () => {
     expect(kept.sort()).toEqual([...new Set(queried)].sort())
   })
 
-  test('lets Firestore delete proofs and settings links by a Timestamp, beside no index', () => {
+  test('lets Firestore delete proofs and settings links by a Timestamp, without an index', () => {
     expect(overrides(({ ttl, indexes }) => ttl === true && indexes.length === 0)).toEqual([
       'proofs expiresAt',
       'settingsLinks expiresAt',
@@ -333,7 +333,7 @@ describe('firestore.indexes.json', () => {
     expect(overrides(({ ttl, fieldPath }) => ttl !== undefined && fieldPath === '*')).toEqual([])
   })
 
-  test('is valid to firebase-tools', () => {
+  test('is valid for firebase-tools', () => {
     const { FirestoreApi } = createRequire(import.meta.url)('firebase-tools/lib/firestore/api') as {
       FirestoreApi: new () => { validateSpec: (indexes: unknown) => void }
     }

@@ -8,6 +8,6 @@ it.each([
   ['1.22', true],
   ['2.0.0', true],
   ['0.20.0', false],
-])("knows of the Google Cloud CLI's emulator %s whether it will do", (version, will) => {
+])("decides whether the Google Cloud CLI's emulator %s is recent enough: %s", (version, will) => {
   expect(isRecentEnough(version)).toBe(will)
 })

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { findJavaHome, parseJavaMajor } from './java.ts'
 
-describe('the version of a Java', () => {
+describe('the version of Java', () => {
   it.each([
     ['openjdk version "21.0.3" 2024-04-16', 21],
     ['openjdk version "25" 2025-09-16', 25],
@@ -15,7 +15,7 @@ describe('the version of a Java', () => {
     expect(parseJavaMajor(output)).toBe(major)
   })
 
-  it('is unknown where the program is only a stub that offers a download', () => {
+  it('is unknown if the program is only a stub that offers a download', () => {
     expect(parseJavaMajor('The operation couldn’t be completed. Unable to locate a Java Runtime.')).toBeUndefined()
   })
 })
@@ -29,7 +29,7 @@ describe('the Java that is used', () => {
     return home
   }
 
-  it('is that of JAVA_HOME before the one on PATH, unless it is too old', async () => {
+  it('is that of JAVA_HOME, then the one on PATH, unless it is too old', async () => {
     const folder = await mkdtemp(join(tmpdir(), 'koko-java-'))
     try {
       const [old, recent, newer] = await Promise.all(

@@ -35,7 +35,7 @@ describe('a launcher jar', () => {
   const classPath = new URL(`file:///opt/${'a-long-folder/'.repeat(12)}with%20a%20space/emulator.jar`)
   const { name, content } = unzipOne(createLauncherJar(MAIN_CLASS, classPath))
 
-  it('is a zip of a manifest alone', () => {
+  it('is a zip with only a manifest', () => {
     expect(name).toBe('META-INF/MANIFEST.MF')
   })
 
@@ -47,7 +47,7 @@ describe('a launcher jar', () => {
     })
   })
 
-  it('folds its manifest at 72 bytes, and ends it', () => {
+  it('folds its manifest at 72 bytes, and ends it with a newline', () => {
     const lines = content.toString().split('\r\n')
     expect(Math.max(...lines.map((line) => line.length))).toBe(72)
     expect(content.toString()).toMatch(/\r\n\r\n$/)

@@ -3,7 +3,7 @@ import { createScheduler } from './scheduler.ts'
 
 const MINUTE = 60_000
 
-/** A clock that stands still until told, and an attempt that lasts until told. */
+/** A clock and an attempt that the test moves on. */
 function setUp() {
   let now = 0
   let timer: { at: number; call: () => void } | undefined
@@ -55,7 +55,7 @@ async function settle(): Promise<void> {
 }
 
 describe('the stand-in for Cloud Scheduler', () => {
-  it('ticks a minute after its start and each minute from there', async () => {
+  it('ticks a minute after its start and every minute from then on', async () => {
     const { attempts, advance } = setUp()
     advance(MINUTE - 1)
     expect(attempts).toHaveLength(0)
@@ -75,7 +75,7 @@ describe('the stand-in for Cloud Scheduler', () => {
     expect(attempts).toHaveLength(2)
   })
 
-  it('skips the ticks that come while an attempt is under way', async () => {
+  it('skips the ticks during an attempt', async () => {
     const { attempts, advance } = setUp()
     advance(3 * MINUTE)
     expect(attempts).toHaveLength(1)
@@ -84,7 +84,7 @@ describe('the stand-in for Cloud Scheduler', () => {
     expect(attempts.map(({ scheduledFor }) => scheduledFor)).toEqual([MINUTE, 4 * MINUTE])
   })
 
-  it('makes one tick of all that a sleep has missed', async () => {
+  it('makes up for all ticks missed during a sleep with one', async () => {
     const { attempts, advance } = setUp()
     advance(10 * MINUTE + 5, { asleep: true })
     await attempts[0]?.end()
@@ -94,7 +94,7 @@ describe('the stand-in for Cloud Scheduler', () => {
     expect(attempts).toHaveLength(2)
   })
 
-  it('tells the last attempt that has ended, with its start and how it went', async () => {
+  it('reports the last finished attempt, with its start and result', async () => {
     const { scheduler, attempts, advance } = setUp()
     expect(scheduler.job()).not.toHaveProperty('lastAttemptTime')
     advance(MINUTE)
@@ -107,7 +107,7 @@ describe('the stand-in for Cloud Scheduler', () => {
     expect(scheduler.job().status).toEqual({ code: 13, message: 'Error: no luck' })
   })
 
-  it('starts nothing while it is paused, and keeps its minutes after', async () => {
+  it('starts nothing while it is paused, and keeps its minutes afterwards', async () => {
     const { scheduler, attempts, advance } = setUp()
     expect((await scheduler.pause()).state).toBe('PAUSED')
     advance(3.5 * MINUTE)
@@ -118,7 +118,7 @@ describe('the stand-in for Cloud Scheduler', () => {
     expect(attempts.map(({ scheduledFor }) => scheduledFor)).toEqual([4 * MINUTE])
   })
 
-  it('is paused only when the attempt under way has ended', async () => {
+  it('is paused only when the current attempt has ended', async () => {
     const { scheduler, attempts, advance } = setUp()
     advance(MINUTE)
     let isPaused = false
@@ -129,7 +129,7 @@ describe('the stand-in for Cloud Scheduler', () => {
     await paused
   })
 
-  it('runs when told, even while it is paused', async () => {
+  it('runs on request, even while it is paused', async () => {
     const { scheduler, attempts } = setUp()
     await scheduler.pause()
     const run = scheduler.run()
@@ -138,7 +138,7 @@ describe('the stand-in for Cloud Scheduler', () => {
     expect((await run).state).toBe('PAUSED')
   })
 
-  it('runs after the attempt under way, so that it sees all that was done before', async () => {
+  it('runs after the current attempt, so that it sees all earlier changes', async () => {
     const { scheduler, attempts, advance } = setUp()
     advance(MINUTE)
     advance(5)

@@ -34,7 +34,7 @@ function accepts(host: string, port: number): Promise<boolean> {
 }
 
 describe('the local stack', () => {
-  it.each(Object.entries(ports))('has %s listen on the loopback address alone', async (_name, port) => {
+  it.each(Object.entries(ports))('has %s listen on the loopback address only', async (_name, port) => {
     expect(await isTaken(port)).toBe(true)
     const others = Object.values(networkInterfaces()).flatMap((addresses) =>
       (addresses ?? []).filter(({ internal, family }) => !internal && family === 'IPv4').map(({ address }) => address),
@@ -43,7 +43,7 @@ describe('the local stack', () => {
   })
 
   it(
-    'refuses a second one with one line, before it touches anything',
+    'refuses a second stack with one line, before it touches anything',
     async () => {
       const before = await readFile(join(root, 'functions', 'dist', 'index.js'), 'utf8')
       const { status, stdout, stderr } = await script('with-emulators.ts', 'echo never')
@@ -64,7 +64,7 @@ describe('the local stack', () => {
     })
   })
 
-  it('keeps a log that has what the functions say', async () => {
+  it('keeps a log of what the functions print', async () => {
     const log = await readFile(process.env.KOKO_STACK_LOG ?? '', 'utf8')
     expect(log).toContain('Finished "us-central1-republishDiscovery"')
   })
@@ -85,7 +85,7 @@ describe('the local schedule', () => {
     await runSchedule('resume', undefined)
   })
 
-  it('is paused and resumed, asked once or twice', async () => {
+  it('is paused and resumed, once or twice', async () => {
     for (const [action, state] of [
       ['pause', 'PAUSED'],
       ['pause', 'PAUSED'],
@@ -97,7 +97,7 @@ describe('the local schedule', () => {
     }
   })
 
-  it('runs when told, and tells of that run', async () => {
+  it('runs on request, and reports that run', async () => {
     const asked = Date.now()
     const job = await runSchedule('run', undefined)
     expect(job.status).toMatchObject({ code: 0 })
@@ -105,7 +105,7 @@ describe('the local schedule', () => {
     expect(describeJob(job)).toMatch(/^firebase-schedule-republishDiscovery-us-central1 {2}enabled/)
   })
 
-  it('is nothing a web page may ask for', async () => {
+  it('refuses requests of a web page', async () => {
     const job = `${process.env.KOKO_SCHEDULER_ORIGIN ?? ''}/v1/projects/demo-koko/locations/us-central1/jobs/firebase-schedule-republishDiscovery-us-central1`
     expect((await fetch(job)).status).toBe(200)
     expect((await fetch(`${job}:pause`, { method: 'POST', headers: { Origin: 'https://page.example' } })).status).toBe(

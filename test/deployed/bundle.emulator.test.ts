@@ -14,7 +14,7 @@ const timeoutMs = 120_000
 const cleanUp = new AsyncDisposableStack()
 const run = promisify(execFile)
 
-/** The built folder as Cloud Build gets it: copied away, with nothing installed around it. */
+/** The built folder as Cloud Build gets it: elsewhere, with nothing installed around it. */
 let folder: string
 
 beforeAll(async () => {
@@ -51,13 +51,13 @@ test('names the exact version of each package that it needs', async () => {
   }
 })
 
-test('carries no path of the machine that built it', async () => {
+test('contains no path of the machine that built it', async () => {
   for (const name of await readdir(folder)) {
     if (name !== 'node_modules') expect(await readFile(join(folder, name), 'utf8')).not.toContain(root)
   }
 })
 
-test('is deployed as the contract has it, before any secret is there', async () => {
+test('is deployed as the contract says, before any secret exists', async () => {
   const { endpoints, params } = await manifest()
   const shared = {
     platform: 'gcfv2',

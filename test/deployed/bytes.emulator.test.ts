@@ -108,7 +108,7 @@ test.each([
   'application/octet-stream',
   `${handle};;;=`,
   '',
-])('refuses what would do as JSON and is sent as "%s"', async (type) => {
+])('refuses valid JSON that is sent as "%s"', async (type) => {
   const headers = { 'content-type': type }
   const body = JSON.stringify({ data: publication() })
   for (const name of names) expectRefused(await send(await callable(name), { headers, body }))
@@ -143,7 +143,7 @@ test.each([
   expectProblem(await send(await discover(), { body: body(padded({})) }), 413, 'INVALID_ARGUMENT')
 })
 
-test('refuses a body of 30 MB like one of 65 kB, and holds as little of it', async () => {
+test('refuses a body of 30 MB like one of 65 kB, without holding more of it in memory', async () => {
   const megabyte = Buffer.alloc(1_000_000, ' ')
   const body = [`{"data": "${handle}`, ...Array.from({ length: 30 }, () => megabyte), '"}']
   const peakBefore = await served.peakBytes('publishProfile')
@@ -159,7 +159,7 @@ test('refuses a body of 30 MB like one of 65 kB, and holds as little of it', asy
   )
 })
 
-test('takes a body of 64,000 bytes, in any pieces, with any parameter of its content type', async () => {
+test('accepts a body of 64,000 bytes, in any pieces, with any parameter of its content type', async () => {
   const text = JSON.stringify({ data: publication() })
   const whole = text + ' '.repeat(maxBodyBytes - text.length)
   const headers = { 'content-type': 'Application/JSON; charset=UTF-8' }
@@ -169,7 +169,7 @@ test('takes a body of 64,000 bytes, in any pieces, with any parameter of its con
   }
 })
 
-test('names the place of a number beyond all numbers, and of text that is no text', async () => {
+test('names the path of an infinite number, and of malformed text', async () => {
   const text = JSON.stringify({ data: publication() }).replace('"age":41', '"age":1e400')
   const lone = JSON.stringify({ data: { ...publication(), channels: { telegram: 'LONE' } } }).replace('LONE', '\\ud800')
   expect(places(await send(await callable('publishProfile'), { body: text }))).toEqual(['profile.age'])
@@ -177,7 +177,7 @@ test('names the place of a number beyond all numbers, and of text that is no tex
   expect(places(await send(await discover(), { body: '{"pageSize": 1e400}' }))).toEqual(['pageSize'])
 })
 
-test('answers to one who asks for a stream what it answers to others', async () => {
+test('gives the ordinary answer to a client that asks for a stream', async () => {
   const accept = { accept: 'text/event-stream' }
   const bad = await send(await callable('publishProfile'), { headers: accept, body: marked() })
   expect(bad.text).toMatch(/^data: .*\n\n$/)
@@ -187,7 +187,7 @@ test('answers to one who asks for a stream what it answers to others', async () 
   expect(JSON.parse(good.text.slice('data: '.length))).toMatchObject({ result: { withheld: [] } })
 })
 
-test('survives a body that ends before its length, and a header beyond all headers', async () => {
+test('survives a body that is shorter than its length, and an oversized header', async () => {
   for (const origin of [await callable('publishProfile'), await callable('registerAgent'), await discover()]) {
     await breakOff(origin, marked())
     const answer = await send(origin, { headers: { 'x-handle': handle.repeat(4_000) }, body: '{}' })
@@ -205,7 +205,7 @@ test.each(['/api/v1/rooms/%E0%A4%A/agents:discover', '/api/v1/%', '/%00', '//api
   },
 )
 
-test('takes no parameters in a URL, and does not repeat them', async () => {
+test('ignores parameters in a URL, and does not repeat them', async () => {
   const answer = await send(`${await discover()}?telegram=${handle}`, { body: '{}' })
   expectProblem(answer, 400, 'INVALID_ARGUMENT')
 })

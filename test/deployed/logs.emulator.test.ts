@@ -82,7 +82,7 @@ test(
 )
 
 test(
-  'takes back from documents that it cannot read, and keeps its answers to the rest to itself',
+  'unlinks in documents that it cannot read, and answers the rest with internal errors that say nothing',
   async () => {
     const dee = await arrive(4)
     const listing = `mcpDirectory/dating/agents/${dee.agentId}`
@@ -165,7 +165,7 @@ test.each(Object.entries(refused))(
   },
 )
 
-test('logs none of it', () => {
+test('logs nothing private of all this', () => {
   const logs = served.logs()
   expect(logs).toContain('"message":"republished"')
   expect(google.refused).toEqual([])

@@ -121,7 +121,7 @@ test('accepts the token of a registered agent', async () => {
   expect(await heartbeat(bearer().replace('Bearer', 'bearer'))).toEqual({ status: 200 })
 })
 
-test('signs custom tokens by the service account, for the agent and its generation alone', () => {
+test('signs custom tokens with the service account, for the agent and its generation only', () => {
   const { email, publicKey } = google.serviceAccount
   const [header = '', payload = '', signature = ''] = agent.token.split('.')
   const isGenuine = verify(
@@ -144,7 +144,7 @@ test('signs custom tokens by the service account, for the agent and its generati
   })
 })
 
-test('lets an agent that is removed already unregister again beside the Auth emulator, and nobody else', async () => {
+test('lets a removed agent unregister again beside the Auth emulator, and nobody else', async () => {
   const { agentId, token } = await registerWith(await served.client())
   await served.client({ token })
   const unsigned = { header: { alg: 'none', kid: undefined }, sign: () => '' }
@@ -162,7 +162,7 @@ test('lets an agent that is removed already unregister again beside the Auth emu
   }
 })
 
-test('logs no token, not even of the ones it refuses', async () => {
+test('logs no token, not even one that it refuses', async () => {
   const sent = Object.values(refused).map((header) => header())
   const parts = [...sent, agent.token, agent.secret].flatMap((header) => header.split(/[ .,]/)).filter(isTelling)
   for (const header of sent) {
@@ -174,7 +174,7 @@ test('logs no token, not even of the ones it refuses', async () => {
   expect(parts.filter((part) => logs.includes(part))).toEqual([])
 })
 
-test('answers 503 where the keys cannot be had, and refuses no token for it', async () => {
+test('answers 503 if the keys are unavailable, rather than refuse a token', async () => {
   google.servesKeys = false
   expect([await heartbeat(bearer()), await discover(bearer())]).toEqual([
     { status: 503, error: 'UNAVAILABLE' },

@@ -10,7 +10,7 @@ jest.setTimeout(60_000)
 
 const root = new URL('../../', import.meta.url)
 
-test('holds every generated file as the contract has it', async () => {
+test('keeps every generated file up to date with the contract', async () => {
   expect(await generate(root, true)).toEqual([])
 })
 

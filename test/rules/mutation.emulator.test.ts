@@ -19,7 +19,7 @@ const timeoutMs = 60_000
 
 beforeAll(() => plant(emulator), timeoutMs)
 
-test('finds something to break in every line that decides', () => {
+test('finds a mutation for every line with a condition', () => {
   expect(mutants.length).toBeGreaterThan(150)
 })
 
@@ -35,7 +35,7 @@ test.each(mutants)(
 )
 
 test(
-  'finds the store as it was once the rules are whole again',
+  'finds the store unchanged once the rules are restored',
   async () => {
     await loadRules(emulator, firestoreRules())
     const broken = await brokenCases(

@@ -32,12 +32,12 @@ test.each([
     row: rows[`${schema.shape.category.value} listing`],
   })),
   { name: 'unlinks', schema: Unlinks, row: rows.unlinks },
-])('expects of the $name what the contract says', ({ schema, row }) => {
+])('expects the $name to be as the contract says', ({ schema, row }) => {
   expect(contractOutline(z.toJSONSchema(schema)).toSorted()).toEqual(outlineOf(row.group).toSorted())
 })
 
 test.each([...Map.groupBy(cases, ({ subject }) => subject)])(
-  'lets owners get what they may of %s, and refuses everything else',
+  'lets owners get what they may from %s, and refuses everything else',
   async (_, casesOfSubject) => {
     const broken = await brokenCases(emulator, casesOfSubject)
     expect(broken.map(({ name, allowed }) => `${name}: ${allowed ? 'refused' : 'allowed'}`)).toEqual([])
@@ -47,7 +47,7 @@ test.each([...Map.groupBy(cases, ({ subject }) => subject)])(
 
 // Follows the cases above: the emulator counts since the rules were loaded.
 test(
-  'has seen each condition of the rules both hold and fail',
+  'saw each condition of the rules both hold and fail',
   async () => {
     const isCondition = ({ seen }: Coverage) => [...seen].every((kind) => ['true', 'false', 'error'].includes(kind))
     const conditions = (await coverageOf(emulator)).filter(isCondition)

@@ -30,8 +30,8 @@ function waitForState(page: Page, name: 'WhatsApp' | 'Telegram' | 'Discord' | 'S
   return channel(page, name).locator('.state', { hasText: state }).waitFor()
 }
 
-describe('seeing', () => {
-  test('shows all four channels in each of their states, the profile in words, and a publish as it happens', async () => {
+describe('the settings page', () => {
+  test('shows all four channels in each state, the profile in words, and a publish as it happens', async () => {
     await using ada = await registerAgent()
     await ada.unlink('slack')
     await using tab = await openTab(browser)
@@ -67,7 +67,7 @@ describe('seeing', () => {
     await expectSound(tab)
   })
 
-  test('says offline of an agent that is listed and was not seen for three days', async () => {
+  test('calls a listed agent that was not seen for three days offline', async () => {
     await using ada = await registerAgent()
     await ada.publish({ whatsapp: number })
     const day = 86_400_000
@@ -80,7 +80,7 @@ describe('seeing', () => {
     await expectSound(tab)
   })
 
-  test('says that a listing of another form is not readable, and shows its bytes all the same', async () => {
+  test('says that it cannot read a malformed listing, and still shows its bytes', async () => {
     await using ada = await registerAgent()
     await ada.publish({ whatsapp: number })
     await stored(ada.agentId, 'listing').update({ surprise: 'of another version' })
@@ -94,7 +94,7 @@ describe('seeing', () => {
 })
 
 describe('unlinking', () => {
-  test('goes from the listing over every answer to gone, as a second agent sees it, with the republish paused at first', async () => {
+  test('removes the handle from the listing, from every answer, and then from the shards, as a second agent sees', async () => {
     await using ada = await registerAgent()
     await using bea = await registerAgent()
     await ada.publish({ whatsapp: number, telegram: 'ada_of_the_page' })
@@ -150,7 +150,7 @@ describe('unlinking', () => {
     await expectSound(tab)
   })
 
-  test('of the last channel says beforehand and afterwards that the agent is not listed', async () => {
+  test('of the last channel says before and after that the agent is not listed', async () => {
     await using ada = await registerAgent()
     await ada.publish({ whatsapp: number })
     await using tab = await openTab(browser)
@@ -165,7 +165,7 @@ describe('unlinking', () => {
     await tab.page.getByText('No profile is stored.').waitFor()
   })
 
-  test('of a channel that another tab took back meanwhile changes nothing, and is never turned into its opposite', async () => {
+  test('of a channel that another tab has unlinked changes nothing, and never relinks', async () => {
     await using ada = await registerAgent()
     await ada.publish({ whatsapp: number, telegram: 'ada_of_the_page' })
     await using first = await openTab(browser)
@@ -190,7 +190,7 @@ describe('unlinking', () => {
     expect([...first.offences(), ...second.offences()]).toEqual([])
   })
 
-  test('a double click asks once, and a double click on yes sends one call', async () => {
+  test('asks once for a double click, and sends one call for a double click on yes', async () => {
     await using ada = await registerAgent()
     await ada.publish({ whatsapp: number, telegram: 'ada_of_the_page' })
     await using tab = await openTab(browser)
@@ -219,7 +219,7 @@ describe('unlinking', () => {
     expect(tab.callsOf('relinkChannel')).toBe(0)
   })
 
-  test('a question that is closed and asked again at once stays', async () => {
+  test('keeps a question open that is closed and asked again at once', async () => {
     await using ada = await registerAgent()
     await ada.publish({ whatsapp: number, telegram: 'ada_of_the_page' })
     await using tab = await openTab(browser)
@@ -246,7 +246,7 @@ describe('unlinking', () => {
     expect(isOpen).toEqual([true, true, true])
   })
 
-  test('Enter pressed again and again does nothing by itself', async () => {
+  test('does nothing when only Enter is pressed again and again', async () => {
     await using ada = await registerAgent()
     await ada.publish({ whatsapp: number, telegram: 'ada_of_the_page' })
     await using tab = await openTab(browser)
@@ -259,7 +259,7 @@ describe('unlinking', () => {
     await waitForState(tab.page, 'WhatsApp', 'Peers see it')
   })
 
-  test('a channel that was never published can be kept out, and is allowed again by a relink alone', async () => {
+  test('keeps out a channel that was never published until a relink', async () => {
     await using ada = await registerAgent()
     await ada.publish({ telegram: 'ada_of_the_page' })
     await using tab = await openTab(browser)

@@ -37,7 +37,7 @@ async function openTwoChannels(): Promise<{ tab: Tab } & AsyncDisposable> {
   }
 }
 
-describe('taking a channel back', () => {
+describe('unlinking a channel', () => {
   const failures: [what: string, answer: (route: Route) => Promise<void>, said: string][] = [
     ['down', refuse(503, { status: 'UNAVAILABLE', message: 'down' }), 'cannot know whether that was done'],
     ['cut', (route) => route.abort(), 'cannot know whether that was done'],
@@ -51,7 +51,7 @@ describe('taking a channel back', () => {
     ['no answer of ours', (route) => route.fulfill({ status: 200, body: '<html>' }), 'could not do this.'],
   ]
 
-  test('down, cut off, limited, in conflict, at fault: the question stays, says what to do, and a later yes does it', async () => {
+  test('keeps the question open after any failure, says what to do, and succeeds on a later yes', async () => {
     await using opened = await openTwoChannels()
     const { page } = opened.tab
     const dialog = page.getByRole('dialog')
@@ -71,7 +71,7 @@ describe('taking a channel back', () => {
     expect(opened.tab.offences()).toEqual([])
   })
 
-  test('no answer at all: it stops waiting, and while it waits neither Esc nor a click is lost on it', async () => {
+  test('stops waiting when there is no answer, and reacts to Esc and clicks meanwhile', async () => {
     await using opened = await openTwoChannels()
     const { page } = opened.tab
     await page.route(unlink, () => undefined, { times: 1 })
@@ -91,7 +91,7 @@ describe('taking a channel back', () => {
     await channel(page, 'WhatsApp').locator('.state.back').waitFor()
   })
 
-  test('done, but what is stored cannot be read: says that it was done, and that what is shown may be old', async () => {
+  test('says that it is done, and that the page may be out of date if it cannot read what is stored', async () => {
     await using opened = await openTwoChannels()
     const { page } = opened.tab
     await page.route(database, (route) => route.abort())
@@ -106,7 +106,7 @@ describe('taking a channel back', () => {
   })
 })
 
-test('offline with the page open: says so, and catches up when the connection is back', async () => {
+test('says when the page is offline, and catches up when the connection is back', async () => {
   await using ada = await registerAgent()
   await using tab = await openTab(browser, { failedLoads: true })
   await openSettings(tab, ada)
@@ -119,7 +119,7 @@ test('offline with the page open: says so, and catches up when the connection is
   expect(await tab.page.getByText('You are offline.').count()).toBe(0)
 })
 
-test('what is stored cannot be read at first: says so, keeps asking, and takes a click', async () => {
+test('says that it cannot read what is stored, keeps trying, and tries again on a click', async () => {
   await using ada = await registerAgent()
   await using tab = await openTab(browser, { failedLoads: true })
   await tab.page.clock.install()
@@ -134,7 +134,7 @@ test('what is stored cannot be read at first: says so, keeps asking, and takes a
   await tab.page.getByRole('heading', { name: 'Channels' }).waitFor()
 })
 
-test('a database that never answers is waited for no longer than twenty seconds', async () => {
+test('waits at most twenty seconds for a database that never answers', async () => {
   await using ada = await registerAgent()
   await using tab = await openTab(browser, { failedLoads: true })
   await tab.page.clock.install()
@@ -147,7 +147,7 @@ test('a database that never answers is waited for no longer than twenty seconds'
   await tab.page.getByRole('alert').filter({ hasText: 'What is stored could not be read.' }).waitFor()
 })
 
-test('the exact bytes cannot be read: says so, and reads them again on a click', async () => {
+test('says that it cannot read the exact bytes, and reads them again on a click', async () => {
   await using ada = await registerAgent()
   await using tab = await openTab(browser, { failedLoads: true })
   const answer = refuse(429, { status: 'RESOURCE_EXHAUSTED', message: 'wait', details: { retryAfterSeconds: 3 } })
@@ -164,7 +164,7 @@ test('the exact bytes cannot be read: says so, and reads them again on a click',
   await alert.waitFor({ state: 'detached' })
 })
 
-describe('the token has to be refreshed', () => {
+describe('when the token has to be refreshed', () => {
   /** Hands out sign-ins that want a refresh after four seconds: the SDK asks for one half a minute ahead. */
   async function openShortLived(tab: Tab, refresh: (route: Route) => unknown): Promise<void> {
     await tab.page.route(/accounts:signInWithCustomToken/, async (route) => {
@@ -175,7 +175,7 @@ describe('the token has to be refreshed', () => {
     await tab.page.route(/securetoken\.googleapis\.com/, refresh)
   }
 
-  test('nobody answers: it keeps asking, and goes on when somebody does', async () => {
+  test('keeps trying while there is no answer, and then continues', async () => {
     await using ada = await registerAgent()
     await using tab = await openTab(browser, { failedLoads: true })
     let isDown = true
@@ -188,7 +188,7 @@ describe('the token has to be refreshed', () => {
     expect(tab.offences()).toEqual([])
   })
 
-  test('the sign-in is refused: the session is over, and says so', async () => {
+  test('says that the session is over when the sign-in is refused', async () => {
     await using ada = await registerAgent()
     await using tab = await openTab(browser, { failedLoads: true })
     await openShortLived(tab, (route) =>
@@ -203,7 +203,7 @@ describe('the token has to be refreshed', () => {
   })
 })
 
-test('a new secret ends the session, and the page says why', async () => {
+test('ends the session after a new secret, and says why', async () => {
   await using ada = await registerAgent()
   await using tab = await openTab(browser, { failedLoads: true })
   await openSettings(tab, ada)

@@ -19,7 +19,7 @@ afterAll(() => browser.close())
 const number = '+447700900777'
 
 describe('exact bytes', () => {
-  test('are what exportAgent answers, byte for byte: on the page, in the clipboard, in the file', async () => {
+  test('equal the answer of exportAgent on the page, in the clipboard and in the file', async () => {
     await using ada = await registerAgent()
     await ada.publish({ whatsapp: number, telegram: 'ada_of_the_page' })
     await runSchedule('run', undefined)
@@ -48,7 +48,7 @@ describe('exact bytes', () => {
     await expectSound(tab)
   })
 
-  test('say so where the browser does not let them be copied', async () => {
+  test('say when the browser does not allow copying', async () => {
     await using ada = await registerAgent()
     await using tab = await openTab(browser)
     await tab.page.addInitScript(() => {
@@ -61,7 +61,7 @@ describe('exact bytes', () => {
 })
 
 describe('unregistering', () => {
-  test('wants the typed word, ends on a page that shows nothing is left, and nothing is', async () => {
+  test('needs the typed word, leaves nothing, and ends on a page that says so', async () => {
     await using ada = await registerAgent()
     await ada.publish({ whatsapp: number, telegram: 'ada_of_the_page' })
     await ada.unlink('slack')
@@ -107,7 +107,7 @@ describe('unregistering', () => {
     expect(await accounts.text()).not.toContain(ada.agentId)
   })
 
-  test('ends there too when the page looks while the answer is still on its way', async () => {
+  test('ends there too when the page reads before the answer arrives', async () => {
     await using ada = await registerAgent()
     await using tab = await openTab(browser, { failedLoads: true })
     const { page } = tab
@@ -124,7 +124,7 @@ describe('unregistering', () => {
     expect(await heading(page)).toBe('Nothing is left')
   })
 
-  test('that fails deletes nothing and says what to do', async () => {
+  test('deletes nothing when it fails, and says what to do', async () => {
     await using ada = await registerAgent()
     await using tab = await openTab(browser, { failedLoads: true })
     const { page } = tab
@@ -161,7 +161,7 @@ describe('the keyboard alone', () => {
     throw new Error(`Tab does not come to ${name}`)
   }
 
-  test('opens, unlinks, relinks, copies and unregisters, and the focus is always where the eye is', async () => {
+  test('opens, unlinks, relinks, copies and unregisters, with the focus always in view', async () => {
     await using ada = await registerAgent()
     await ada.publish({ whatsapp: number, telegram: 'ada_of_the_page' })
     // The bytes may be asked for once more while the agent goes.

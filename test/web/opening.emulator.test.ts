@@ -26,7 +26,7 @@ function refuse(status: number, error: object): (route: Route) => Promise<void> 
   return (route) => route.fulfill({ status, contentType: 'application/json', body: JSON.stringify({ error }) })
 }
 
-test('says how the page opens where there is no link', async () => {
+test('says how to open the page without a link', async () => {
   await using tab = await openTab(browser)
   await tab.page.goto(settings)
   expect(await heading(tab.page)).toBe('This page opens with a link from your agent')
@@ -34,7 +34,7 @@ test('says how the page opens where there is no link', async () => {
 })
 
 test.each(['#code=tooShort', '#code=', `#code=${'a'.repeat(43)}%20`, `#cod=${'a'.repeat(43)}`])(
-  'says that a link is not whole: %s',
+  'says that a link is incomplete: %s',
   async (fragment) => {
     await using tab = await openTab(browser)
     await tab.page.goto(settings + fragment)
@@ -45,7 +45,7 @@ test.each(['#code=tooShort', '#code=', `#code=${'a'.repeat(43)}%20`, `#cod=${'a'
   },
 )
 
-test('the code leaves the address bar and the history at once, and a preview uses nothing up', async () => {
+test('removes the code from the address bar and the history at once, and a preview does not use it up', async () => {
   await using ada = await registerAgent()
   await using preview = await openTab(browser)
   await using tab = await openTab(browser)
@@ -108,7 +108,7 @@ describe('a link that does not open', () => {
         return old
       },
     ],
-  ])('says so, and how to get a new one: %s', async (name, linkOf) => {
+  ])('says why, and how to get a new one: %s', async (name, linkOf) => {
     await using ada = await registerAgent()
     await using tab = await openTab(browser, { failedLoads: true })
     await tab.page.goto(await linkOf(ada.settingsLink))
@@ -123,7 +123,7 @@ describe('a link that does not open', () => {
 })
 
 describe('when opening fails', () => {
-  test('offline: the link is not used up, and trying again works', async () => {
+  test('keeps the link usable while offline, and trying again works', async () => {
     await using ada = await registerAgent()
     await using tab = await openTab(browser, { failedLoads: true })
     await tab.page.goto(await ada.settingsLink())
@@ -136,7 +136,7 @@ describe('when opening fails', () => {
     await tab.page.getByRole('heading', { name: 'Your settings', exact: true }).waitFor()
   })
 
-  test('down, limited, at fault: says what to do each time, and trying again works in the end', async () => {
+  test('says what to do after each failure, and trying again works in the end', async () => {
     await using ada = await registerAgent()
     await using tab = await openTab(browser, { failedLoads: true })
     await tab.page.goto(await ada.settingsLink())
@@ -156,7 +156,7 @@ describe('when opening fails', () => {
     await tab.page.getByRole('heading', { name: 'Your settings', exact: true }).waitFor()
   })
 
-  test('the sign-in service is down: trying again needs no second link', async () => {
+  test('needs no second link when the sign-in service is down at first', async () => {
     await using ada = await registerAgent()
     await using tab = await openTab(browser, { failedLoads: true })
     await tab.page.route('**/accounts:signInWithCustomToken**', (route) => route.abort(), { times: 1 })
@@ -168,7 +168,7 @@ describe('when opening fails', () => {
     expect(tab.callsOf('redeemSettingsLink')).toBe(1)
   })
 
-  test('slow: waits, takes no second click, and gives up in the end', async () => {
+  test('waits for a slow answer, ignores a second click, and gives up in the end', async () => {
     await using ada = await registerAgent()
     await using tab = await openTab(browser, { failedLoads: true })
     await tab.page.clock.install()
@@ -188,7 +188,7 @@ describe('when opening fails', () => {
   })
 })
 
-test('the sign-in does not survive the tab, nor a reload', async () => {
+test('the sign-in survives neither the tab nor a reload', async () => {
   await using ada = await registerAgent()
   await using tab = await openTab(browser)
   await openSettings(tab, ada)
@@ -211,7 +211,7 @@ test('the sign-in does not survive the tab, nor a reload', async () => {
   expect(tab.offences()).toEqual([])
 })
 
-test('a link pasted into the tab takes the place of what is open there', async () => {
+test('a link pasted into the tab replaces what is open there', async () => {
   await using ada = await registerAgent()
   await using bea = await registerAgent()
   await using tab = await openTab(browser)
@@ -225,7 +225,7 @@ test('a link pasted into the tab takes the place of what is open there', async (
   expect(await tab.page.getByText(ada.agentId).count()).toBe(0)
 })
 
-test('signing out leaves a page that holds nothing', async () => {
+test('signing out leaves an empty page', async () => {
   await using ada = await registerAgent()
   await using tab = await openTab(browser)
   await openSettings(tab, ada)
@@ -236,7 +236,7 @@ test('signing out leaves a page that holds nothing', async () => {
   await expectSound(tab)
 })
 
-test('the end of the thirty minutes is announced five minutes before it comes', async () => {
+test('the page announces the end of the thirty minutes five minutes before', async () => {
   await using ada = await registerAgent()
   await using tab = await openTab(browser)
   await tab.page.clock.install()
@@ -254,7 +254,7 @@ test('the end of the thirty minutes is announced five minutes before it comes', 
   await expectSound(tab)
 })
 
-test('a clock that is wrong by hours neither ends a session nor stretches it', async () => {
+test('a clock that is hours wrong neither ends nor extends a session', async () => {
   await using ada = await registerAgent()
   await using tab = await openTab(browser)
   await tab.page.clock.install({ time: Date.now() + 5 * 3_600_000 })

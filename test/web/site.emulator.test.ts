@@ -30,7 +30,7 @@ const pages = {
 const dist = join(root, 'web', 'dist')
 
 describe.each(Object.entries(pages))('%s', (path, title) => {
-  test('is served under headers that let nothing in and nothing out', async () => {
+  test('is served with headers that allow no foreign content or connection', async () => {
     const response = await fetch(hostingOrigin + path)
     expect(response.status).toBe(title === 'There is no such page' ? 404 : 200)
     const policy = response.headers.get('content-security-policy') ?? ''
@@ -47,7 +47,7 @@ describe.each(Object.entries(pages))('%s', (path, title) => {
     expect(response.headers.get('cache-control')).toMatch(/^no-(cache|store)$/)
   })
 
-  test('is sound: axe, both schemes, phone and desktop, one first heading, headings in order, no foreign request', async () => {
+  test('passes axe in both colour schemes, on phone and desktop, with headings in order and no foreign request', async () => {
     await using tab = await openTab(browser, { failedLoads: path === '/nothing-here' })
     await tab.page.goto(hostingOrigin + path)
     expect(await heading(tab.page)).toBe(title)
@@ -109,7 +109,7 @@ describe('the settings page', () => {
     expect(Math.abs(y + height / 2 - 450)).toBeLessThan(2)
   })
 
-  test('is sound in forced colours, where a state shows by more than its colour', async () => {
+  test('passes axe in forced colours, and shows a state by more than its colour', async () => {
     await using ada = await registerAgent()
     await ada.publish({ whatsapp: '+447700900223' })
     await using tab = await openTab(browser, { forcedColors: 'active' })
@@ -122,7 +122,7 @@ describe('the settings page', () => {
     await expectSound(tab)
   })
 
-  test('moves nothing where less motion is asked for, and no more than a colour otherwise', async () => {
+  test('animates nothing if less motion is preferred, and only colours otherwise', async () => {
     for (const reducedMotion of ['reduce', 'no-preference'] as const) {
       await using tab = await openTab(browser, { reducedMotion })
       await tab.page.goto(`${hostingOrigin}/settings#code=${'A'.repeat(43)}`)
@@ -136,7 +136,7 @@ describe('the settings page', () => {
     }
   })
 
-  test('has headings in order, landmarks, and no sound that repeats each second', async () => {
+  test('has headings in order, landmarks, and no announcement that repeats every second', async () => {
     await using ada = await registerAgent()
     await ada.publish({ whatsapp: '+447700900224' })
     await using tab = await openTab(browser)
@@ -181,7 +181,7 @@ describe('what is built', () => {
     }
   })
 
-  test('names no emulator, and no address of a third party as a source', () => {
+  test('names no emulator, and no third party as a source', () => {
     const ports = [hostingOrigin, authOrigin, firestoreOrigin].map((origin) => new URL(origin).host)
     for (const file of files) {
       const text = read(file)
@@ -220,7 +220,7 @@ describe('what is built', () => {
   })
 })
 
-test('emulators are in the emulators’ copy of the configuration alone', async () => {
+test('only the emulators’ copy of the configuration names emulators', async () => {
   const policyOf = (headers: { source: string; headers: { key: string; value: string }[] }[]) =>
     headers.flatMap((each) => each.headers).find(({ key }) => key === 'Content-Security-Policy')?.value ?? ''
   const production = policyOf(firebase.hosting.headers)

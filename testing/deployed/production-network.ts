@@ -1,7 +1,7 @@
-// Loaded into each process of the functions framework before anything else. What the process sends to Google arrives at
-// the stand-in instead, over plain HTTP and with its address in a header; nothing else leaves the machine, and its own
-// server listens on a free port of the loopback address, which it tells its parent. Asked by it, it tells the most
-// memory that it has held.
+// Loaded into each process of the functions framework before anything else. Sends every request to Google to the stand-in
+// instead, over plain HTTP with its address in a header, and refuses every other connection that leaves the machine. The
+// server listens on a free port of the loopback address and sends it to the parent process, which may also ask for the
+// most memory that the process has held.
 import http from 'node:http'
 import https from 'node:https'
 import { syncBuiltinESMExports } from 'node:module'
@@ -50,7 +50,7 @@ function optionsOf(args: readonly unknown[]): http.RequestOptions {
   }, {})
 }
 
-/** Whatever did not come by `http.request` is refused, and told. */
+/** Refuses and reports every connection that does not come from `http.request`. */
 function guardSockets(): void {
   const sockets = net.Socket.prototype as { connect: (this: net.Socket, ...args: unknown[]) => net.Socket }
   const { connect } = sockets
