@@ -90,6 +90,8 @@ export function checkPage(
   if (agents === undefined) {
     const known = ['unauthenticated', 'permission-denied', 'failed-precondition', 'resource-exhausted']
     assert.ok([...known, 'unavailable', 'aborted'].includes(error ?? ''))
+    // The budget may have been charged, and its day moved to today, before the call failed.
+    actor.served = countsToday(actor.served, nowMs)
     return
   }
   const seen = new Set(met)
