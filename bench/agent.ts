@@ -6,26 +6,26 @@ import type { Figure } from './figures.ts'
 import { percentile } from './statistics.ts'
 
 const mebibyte = 2 ** 20
-/** A heap so small that what is collected late hardly counts as kept. */
+/** Small enough that garbage awaiting collection hardly counts as kept memory. */
 const smallHeap = ['--max-old-space-size=32', '--max-semi-space-size=2']
 
-/** What a process says that went through a room. */
+/** The output of a process that matched a room. */
 const Matching = z.strictObject({
   listings: z.int(),
   ms: z.number(),
   matched: z.int(),
-  /** By how much it grew, at its most. */
+  /** The peak growth of its memory. */
   grownBytes: z.int(),
 })
 export type Matching = z.infer<typeof Matching>
 
-/** How fast an agent matches a room at home, and in how much memory, beside the reading of the same room's JSON. */
+/** How fast, and in how much memory, an agent matches a room locally, compared with parsing the same room's JSON. */
 export async function measureMatching(times: number): Promise<Figure[]> {
   const samples = { match: [] as Matching[], parse: [] as Matching[] }
   for (let time = 0; time < times; time += 1) {
     for (const arm of ['match', 'parse'] as const) samples[arm].push(await measure(arm, 100_000))
   }
-  // Ten times as many: what is kept does not grow with them.
+  // With ten times as many, the kept memory must not grow.
   const many = {
     match: await measure('match', 1_000_000, smallHeap),
     parse: await measure('parse', 1_000_000, smallHeap),

@@ -14,7 +14,7 @@ import type { Counts } from './counts.ts'
 import { deleteWithUs, endWithUs } from './started.ts'
 
 export interface Arms extends AsyncDisposable {
-  /** Folders with what is deployed: ours, and the baseline built the same way. */
+  /** Folders with the deployed code: ours, and the baseline built the same way. */
   ours: string
   baseline: string
   /** Bytes of all files of each bundle. */
@@ -70,7 +70,7 @@ export interface RunningArm extends AsyncDisposable {
   counts: () => Promise<Counts>
 }
 
-/** The heap that V8 takes in a container of the 512 MiB that the functions are deployed with. */
+/** The heap that V8 uses in a container of 512 MiB, as the functions have. */
 export const containerHeap = ['--max-old-space-size=256', '--max-semi-space-size=2']
 
 /** One function in a process of its own, with the counts of what it asks of Firestore unless `isCounted` is false. */
@@ -92,7 +92,7 @@ export async function startArm(
   return {
     origin: await process.origin,
     async counts() {
-      // The preload of the deployed tests answers as well, with a number.
+      // `production-network` answers too, with a number.
       const answered = new Promise<Counts>((resolve) => {
         const listen = (message: unknown) => {
           if (typeof message !== 'object' || message === null) return

@@ -4,12 +4,12 @@ import type { Session } from '../functions/src/sessions.ts'
 import { createWorld } from '../testing/world.ts'
 import { documentsOf, planRoom } from './seed.ts'
 
-/** What some identities of one hand get of a room in a day, and pay. */
+/** How much of a room several identities of one person get in a day, and what it costs them. */
 export interface Collusion {
   identities: number
   /** Within 72 hours of their registration, with the smaller budget. */
   isNewcomer: boolean
-  /** Whether each begins near another place, so as to meet few that another has met. */
+  /** Whether each begins near another place, to find few agents that another has found. */
   isSpread: boolean
   /** Different listings, together, in one day. */
   listings: number
@@ -19,7 +19,7 @@ export interface Collusion {
   calls: number
   /** Of one core, at the default REGISTRATION_COST, before the first call. */
   proofSeconds: number
-  /** Listings of theirs that everybody sees meanwhile. */
+  /** Their own listings, which everybody sees meanwhile. */
   shown: number
 }
 

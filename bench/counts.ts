@@ -1,4 +1,4 @@
-/** What a process has asked of Firestore, as Firestore bills it, and how it stands. */
+/** The Firestore operations of a process, as Firestore bills them, and its memory. */
 export interface Counts {
   /** Documents read, by the collection they are in; a query that finds nothing is one. */
   reads: Record<string, number>
@@ -14,7 +14,7 @@ export function readsOf({ reads }: Pick<Counts, 'reads'>): number {
   return Object.values(reads).reduce((sum, count) => sum + count, 0)
 }
 
-/** What was asked between two moments; memory is that of the later one. */
+/** The operations between two moments, with the memory of the later one. */
 export function countsBetween(before: Counts, after: Counts): Counts {
   const reads = Object.fromEntries(
     Object.entries(after.reads)

@@ -47,7 +47,7 @@ export async function startFirestoreEmulator(): Promise<AsyncDisposable & { host
   return {
     host,
     async [Symbol.asyncDispose]() {
-      // It holds nothing that is worth an orderly end.
+      // It holds no data worth an orderly shutdown.
       child.kill('SIGKILL')
       await exited
     },

@@ -1,10 +1,10 @@
-/** One line of the table: ours beside the baseline's in the same run, and what was to be reached. */
+/** One row of the table: ours, the baseline's in the same run, and the target. */
 export interface Figure {
   group: string
   what: string
   unit: string
   ours: number | null
-  /** Null where the baseline has no such thing, or none that says anything: `note` says why. */
+  /** Null if the baseline has no comparable figure; `note` says why. */
   baseline: number | null
   target?: Target
   note?: string
@@ -21,7 +21,7 @@ export interface Result {
 
 export type Target = { atMost: number } | { atLeast: number }
 
-/** Whether a figure is as it was to be, and if not, by how much. */
+/** Whether a figure reaches its target, and if not, by how much it misses. */
 export function verdict({ ours, target }: Pick<Figure, 'ours' | 'target'>): string {
   if (target === undefined || ours === null) return ''
   const [bound, isReached] =
@@ -60,7 +60,7 @@ export function textTable(figures: readonly Figure[]): string {
     .join('\n\n')
 }
 
-/** Rows in columns. Numbers end below one another. */
+/** Rows in columns, with numbers aligned right. */
 export function textColumns(rows: readonly (readonly string[])[]): string {
   const columns = Math.max(...rows.map((row) => row.length))
   const widths = Array.from({ length: columns }, (_, column) =>

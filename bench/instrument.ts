@@ -1,5 +1,5 @@
-// Loaded into each process of the functions framework that is measured, in either arm, before anything else. Counts at
-// the Firestore client what Firestore bills, and tells it to the parent when asked.
+// Loaded first into each measured process of the functions framework, in either arm. Counts what Firestore bills in the
+// Firestore client, and sends the counts to the parent process on request.
 import '../testing/deployed/production-network.ts'
 import { Firestore, Query, Transaction } from '@google-cloud/firestore'
 import type { Counts } from './counts.ts'
@@ -37,7 +37,7 @@ for (const [name, kind] of [
   })
 }
 wrap(Transaction.prototype, 'commit', async (commit, transaction) => {
-  // An attempt that fails writes nothing, and what it would have written is set again by the next.
+  // A failed attempt writes nothing, and the next attempt sets the same documents again.
   const { writes, deletes } = pending.get(transaction) ?? { writes: 0, deletes: 0 }
   pending.delete(transaction)
   const done = await commit()

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { once } from 'node:events'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { jwt, rs256, rsaKey } from '../testing/deployed/google.ts'
+import { rsaKey, signIdToken } from '../testing/deployed/google.ts'
 
 export interface KeyServer extends AsyncDisposable {
   readonly origin: string
@@ -10,7 +10,7 @@ export interface KeyServer extends AsyncDisposable {
   idToken: (projectId: string, agentId: string) => string
 }
 
-/** Google's key server: its key may be kept for hours, as in production, so that one process asks for it once. */
+/** Google's key server. Its key may be cached for hours, as in production, so that each process asks once. */
 export async function startKeyServer(): Promise<KeyServer> {
   const { privateKey, publicKey } = rsaKey()
   const keyId = randomUUID()
@@ -27,23 +27,7 @@ export async function startKeyServer(): Promise<KeyServer> {
   await once(server, 'listening')
   return {
     origin: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
-    idToken(projectId, agentId) {
-      const now = Math.floor(Date.now() / 1_000)
-      return jwt(
-        { alg: 'RS256', kid: keyId, typ: 'JWT' },
-        {
-          iss: `https://securetoken.google.com/${projectId}`,
-          aud: projectId,
-          auth_time: now,
-          user_id: agentId,
-          sub: agentId,
-          iat: now,
-          exp: now + 3_600,
-          firebase: { identities: {}, sign_in_provider: 'custom' },
-        },
-        (input) => rs256(privateKey, input),
-      )
-    },
+    idToken: (projectId, agentId) => signIdToken({ projectId, keyId, privateKey }, agentId),
     async [Symbol.asyncDispose]() {
       server.closeAllConnections()
       server.close()

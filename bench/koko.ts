@@ -34,7 +34,7 @@ export async function measureKoko(times: number): Promise<Figure[]> {
       return performance.now() - beganAt
     }
     const samples = { nothing: [] as number[], version: [] as number[], status: [] as number[] }
-    // In turns, so that what else the machine does meets them alike.
+    // In turns, so that other load on the machine affects them equally.
     for (let time = 0; time < times; time += 1) {
       for (const name of ['nothing', 'version', 'status'] as const) samples[name].push(await start(commands[name]))
     }
@@ -68,7 +68,7 @@ export async function measureKoko(times: number): Promise<Figure[]> {
   }
 }
 
-/** Tells, as a process ends, how much memory it ever had, in bytes. */
+/** Prints the peak memory of a process in bytes when it exits. */
 const atExit = `data:text/javascript,${encodeURIComponent(
   `import { peakBytes } from ${JSON.stringify(new URL('peak.ts', import.meta.url).href)}
    process.on('exit', () => process.stderr.write('peak ' + peakBytes()))`,

@@ -62,7 +62,7 @@ export async function discoverPage(
   return { ...answer, nextPageToken: token?.[1] ?? null }
 }
 
-/** Runs `work` on so many workers until the time is over or it says that it is done. Answers the seconds it took. */
+/** Runs `work` on several workers until the time is over or it returns that it is done. Returns the seconds it took. */
 export async function runFor(
   workers: number,
   limitMs: number,

@@ -1,6 +1,5 @@
-// Run in a process of its own, as `matching.ts match|parse <listings>`: goes through a room that is made up meanwhile, a
-// page at a time, and times either the dealbreakers and the ranking, or the mere JSON of the pages. Prints what it took as
-// JSON.
+// Runs in a separate process, as `matching.ts match|parse <listings>`: generates a room page by page, and times either the
+// dealbreakers and the ranking, or only parsing the pages' JSON. Prints the result as JSON.
 import { createMatcher, type Me } from '../agent/src/matching/engine.ts'
 import { createShortlist } from '../agent/src/matching/ranking.ts'
 import { sampleProfile } from '../testing/samples.ts'
@@ -12,7 +11,7 @@ const pageSize = 200
 /** As many as an agent keeps of a room. */
 const most = 1_900
 
-/** Somebody who leaves out few by what is quick to tell, so that most distances are measured. */
+/** Someone whose cheap dealbreakers exclude few, so that most distances are computed. */
 const me: Me = {
   agentId: '00000000-0000-4000-8000-000000000000',
   profile: { ...sampleProfile, age: 35, ageMin: 18, ageMax: 60, maxDistanceKm: 20_000 },

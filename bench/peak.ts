@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs'
 
 /**
- * The most memory that this process ever had resident, in bytes. On Linux from proc_pid_status(5): what getrusage(2) tells
- * begins at the peak of whoever started the process.
+ * The peak resident memory of this process, in bytes. On Linux it comes from proc_pid_status(5), because the value of
+ * getrusage(2) starts at the peak of the parent process.
  */
 export function peakBytes(): number {
   if (process.platform !== 'linux') return process.resourceUsage().maxRSS * 1_024

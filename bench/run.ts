@@ -37,7 +37,7 @@ import { endWithUs } from './started.ts'
 import { percentile } from './statistics.ts'
 import { seaAreas, targetsOf, timeUnlinks } from './unlinks.ts'
 
-/** How much is done: a look in two minutes, or the whole. */
+/** The size of a run: a quick look in two minutes, or everything. */
 const scopes = {
   quick: {
     sizes: [1_000, 10_000],
@@ -596,7 +596,7 @@ function validationSpeed({ validationMs }: Scope): Figure {
 
 const isQuick = process.argv.includes('--quick')
 
-/** Writes what there is by now: of a run that is broken off, something is left. */
+/** Writes the figures so far, so that an interrupted run leaves a result. */
 async function save(figures: readonly Figure[]): Promise<string> {
   const [processor] = cpus()
   const machine = {
@@ -618,7 +618,7 @@ async function save(figures: readonly Figure[]): Promise<string> {
 
 const stopping = watchStopSignals()
 stopping.addEventListener('abort', () => {
-  // What the run has started ends with this process.
+  // Everything the run started ends with this process.
   const { reason } = stopping as { reason: unknown }
   process.exit(reason instanceof Stopped ? exitCodeOf(reason.signal) : 1)
 })

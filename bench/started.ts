@@ -1,7 +1,7 @@
 import type { ChildProcess } from 'node:child_process'
 import { rmSync } from 'node:fs'
 
-/** What a run has started, and what it has made, that must not outlive it. */
+/** The processes and folders of a run, which must not outlive it. */
 const children = new Set<ChildProcess>()
 const folders = new Set<string>()
 
@@ -10,13 +10,13 @@ process.on('exit', () => {
   for (const folder of folders) rmSync(folder, { recursive: true, force: true })
 })
 
-/** Ends the process with this one, however this one ends in an orderly way. */
+/** Kills the process when this one exits. */
 export function endWithUs(child: ChildProcess): void {
   children.add(child)
   child.once('exit', () => children.delete(child))
 }
 
-/** Deletes the folder when this process ends, if nobody has by then. */
+/** Deletes the folder when this process exits, if it still exists. */
 export function deleteWithUs(folder: string): void {
   folders.add(folder)
 }

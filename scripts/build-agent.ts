@@ -8,8 +8,8 @@ import { reportFailure } from './failure.ts'
 const oldestNode = '20.12'
 
 /**
- * Builds koko into a folder: one small file that starts, and a file for what each command needs, so that none waits for
- * another's. Everything is inside; what is installed has no dependencies. Returns the files and their sizes in bytes.
+ * Builds koko into a folder: one small file that starts, and a file per command, so that no command loads another's code.
+ * All packages are bundled, so that koko installs without dependencies. Returns the files and their sizes in bytes.
  */
 export async function buildAgent(folder: string): Promise<Record<string, number>> {
   const { metafile } = await esbuild.build({
@@ -22,7 +22,7 @@ export async function buildAgent(folder: string): Promise<Record<string, number>
     format: 'esm',
     platform: 'node',
     target: `node${oldestNode}`,
-    // What was written for CommonJS asks for Node's own modules by `require`.
+    // CommonJS packages load Node's own modules with `require`.
     banner: {
       js: "import { createRequire as __createRequire } from 'node:module'\nconst require = __createRequire(import.meta.url)",
     },
@@ -41,7 +41,7 @@ export async function buildAgent(folder: string): Promise<Record<string, number>
   return files
 }
 
-/** The licenses of the packages that are inside, which ask to go with them. */
+/** The licenses of the bundled packages, which must accompany them. */
 async function licensesOf(inputs: readonly string[]): Promise<string> {
   const packages = new Set(
     inputs.flatMap((path) => /^.*node_modules\/(?:@[^/]+\/)?[^/]+(?=\/)/.exec(path)?.slice(0, 1) ?? []),

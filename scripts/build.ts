@@ -19,7 +19,7 @@ const INLINED = ['@koko/contract', 'zod', 'libphonenumber-js', 'altcha-lib', 'ti
 export interface Built {
   /** The bundle's files and their sizes: `index.js`, and what it imports on first use. */
   files: Record<string, number>
-  /** What is left to `npm ci`, by name. */
+  /** The packages that `npm ci` installs, by name. */
   dependencies: Record<string, string>
 }
 
@@ -30,7 +30,7 @@ export async function build(): Promise<Built> {
   return built
 }
 
-/** `firebase deploy` installs and runs this folder alone: the bundle, a package.json and its lock. */
+/** `firebase deploy` installs and runs only this folder: the bundle, a package.json and its lock. */
 export async function buildFunctions(folder: string): Promise<Built> {
   const workspace = JSON.parse(await readFile(join(root, 'functions', 'package.json'), 'utf8')) as Manifest
   const lock = JSON.parse(await readFile(join(root, 'package-lock.json'), 'utf8')) as Lock
@@ -41,7 +41,7 @@ export async function buildFunctions(folder: string): Promise<Built> {
     entryPoints: ['functions/src/index.ts'],
     outdir: folder,
     bundle: true,
-    // What is imported on first use stays in files of its own, out of every function's cold start.
+    // Modules imported on first use stay in separate files, out of every function's cold start.
     splitting: true,
     chunkNames: '[name]-[hash]',
     format: 'esm',

@@ -6,7 +6,7 @@ import { sessionOf } from '../functions/src/sessions.ts'
 import { sampleChannels } from '../testing/samples.ts'
 import { call, createWorld, look, profileIn, register, type TestAgent } from '../testing/world.ts'
 
-/** List prices in us-central1, US dollars, as published in November 2026. Free quotas are not taken off. */
+/** List prices in us-central1, US dollars, as published in November 2026. Free quotas are not deducted. */
 export const prices = {
   /** A document: https://cloud.google.com/firestore/pricing */
   read: 0.03 / 100_000,
@@ -40,7 +40,7 @@ export const agentDay = {
   refreshed: 20,
 }
 
-/** What the platform does, as far as it is not counted here. */
+/** Assumptions about the platform that are not counted here. */
 export const platform = {
   /** Cloud Run bills by tenths of a second in which an instance has a call. */
   secondsPerCall: 0.1,
@@ -304,7 +304,7 @@ function instancesFor(callsPerDay: number): number {
   return Math.max(1, Math.ceil(callsPerDay / secondsPerDay / platform.callsPerInstance))
 }
 
-/** How long the instances of a service have a call, if calls come at random: of each, 1 − e^(−calls under way). */
+/** How long a service's instances are busy if calls arrive at random: each 1 − e^(−concurrent calls) of the time. */
 export function busySeconds(callsPerDay: number): number {
   const instances = instancesFor(callsPerDay)
   const underWay = ((callsPerDay / instances) * platform.secondsPerCall) / secondsPerDay

@@ -19,14 +19,14 @@ const USAGE = `usage: npm run deploy -- --project <id>
                      --dry-run              prints every step, and touches nothing
                      --location <location>  of a new database; us-central1 unless given
                      --web-origin <origin>  where the pages are, if on a domain of your own`
-/** What was set takes a while to be seen everywhere; Google says up to two minutes for roles. */
+/** A change takes a while to show everywhere; Google says up to two minutes for roles. */
 const SEEN_WITHIN_MS = 120_000
 const POLL_MS = 5_000
 
-/** Runs an action; `ok` is false where it failed, and `output` is then what it said about that. */
+/** Runs an action; `ok` is false if it failed, and `output` then says why. */
 export type Run = (action: Action) => Promise<{ ok: boolean; output: string }>
 
-/** Goes through the steps in order; what is in order already is left alone. Throws a Failure at what stands in the way. */
+/** Runs the steps whose check does not pass yet, in order. Throws a Failure at a step that cannot be done. */
 export async function runDeployment(
   steps: readonly Step[],
   run: Run,
@@ -67,10 +67,10 @@ export async function runDeployment(
   }
 }
 
-/** Where nobody can be asked, `firebase deploy` takes no parameter's default: each must be in the file. */
+/** Without a terminal, `firebase deploy` uses no parameter's default, so each must be in the file. */
 const parameterDefaults = { REGISTRATION_COST: '26000' }
 
-/** The text of a dotenv file with these values in it. Its other lines stay, and so does what has a default. */
+/** A dotenv file's text with these values set. Other lines, and defaults that are set already, stay. */
 export function withParameters(before: string, values: { WEB_API_KEY: string; WEB_ORIGIN: string }): string {
   const lines = before.split('\n').filter((line) => line !== '')
   const holds = (name: string) => (line: string) => line.startsWith(`${name}=`)
@@ -79,7 +79,7 @@ export function withParameters(before: string, values: { WEB_API_KEY: string; WE
   return [...kept, ...[...missing, ...Object.entries(values)].map(([name, value]) => `${name}=${value}`), ''].join('\n')
 }
 
-/** What of a firebase.json is deployed and names this machine. */
+/** The values in a firebase.json that are deployed and name this machine. */
 export function localAddresses(config: object): string[] {
   const { emulators: _emulators, ...deployed } = config as { emulators?: unknown }
   return JSON.stringify(deployed).match(/localhost|127\.0\.0\.1|\[::1\]/g) ?? []
@@ -165,7 +165,7 @@ async function runProgram(
   const child = spawn(program, arguments_, {
     cwd: root,
     signal,
-    // Emulators are for this machine: with one of these set, firebase and the SDKs would speak to them.
+    // With one of these set, firebase and the SDKs would call the emulators.
     env: {
       ...process.env,
       FIRESTORE_EMULATOR_HOST: undefined,

@@ -13,10 +13,7 @@ const generated: Readonly<Record<string, () => string>> = {
   ...contractFiles,
 }
 
-/**
- * Brings the generated files under `root` up to the contract, or with `check` only compares them. Returns the paths of
- * those that differed.
- */
+/** Regenerates the files under `root`, or with `check` only compares them. Returns the paths of those that differed. */
 export async function generate(root: URL, check: boolean): Promise<string[]> {
   const drifted: string[] = []
   for (const [path, text] of Object.entries(generated)) {

@@ -15,8 +15,8 @@ const RUN_TIMEOUT_MS = 400_000
 const CLOCK_SKEW_MS = 5_000
 
 /**
- * Asks for the republish's job, pauses it, resumes it, or runs it and waits for that run's end: with a project by Cloud
- * Scheduler, otherwise by its stand-in of the stack on this machine.
+ * Shows, pauses or resumes the republish's job, or runs it and waits for its end: in Cloud Scheduler if a project is given,
+ * otherwise in the local stack's stand-in.
  */
 export async function runSchedule(action: Action, project: string | undefined): Promise<Job> {
   if (!project && !(await isTaken(ports.Scheduler))) {
@@ -42,7 +42,7 @@ async function act(client: CloudSchedulerClient, name: string, action: Action, i
     case 'status':
       return before
     case 'pause':
-      // Cloud Scheduler refuses to pause what is paused, and to resume what is not.
+      // Cloud Scheduler refuses to pause a paused job, and to resume a running one.
       return before.state === 'PAUSED' ? before : toJob((await client.pauseJob({ name }))[0])
     case 'resume':
       return before.state === 'PAUSED' ? toJob((await client.resumeJob({ name }))[0]) : before
@@ -70,13 +70,13 @@ function isAction(word: string | undefined): word is Action {
 
 type ClientOptions = NonNullable<ConstructorParameters<typeof CloudSchedulerClient>[0]>
 
-/** The stand-in speaks the REST API in the clear and asks for no credentials. */
+/** The stand-in serves the REST API over plain HTTP, without credentials. */
 function standIn(): ClientOptions {
   return {
     apiEndpoint: '127.0.0.1',
     port: ports.Scheduler,
     protocol: 'http',
-    // All that the client's REST transport uses of one.
+    // The only part that the client's REST transport uses.
     authClient: { fetch, getRequestHeaders: () => new Headers() } as unknown as NonNullable<
       ClientOptions['authClient']
     >,
@@ -102,7 +102,7 @@ function toIso(time: protos.google.protobuf.ITimestamp | null | undefined): stri
   return time ? new Date(Number(time.seconds) * 1000 + (time.nanos ?? 0) / 1e6).toISOString() : undefined
 }
 
-/** A job in a line or three, for people. */
+/** A job in one to three lines, for people. */
 export function describeJob(job: Job): string {
   const lines = [`${job.name.split('/').at(-1) ?? ''}  ${job.state.toLowerCase()}  ${job.schedule}`]
   if (job.state === 'ENABLED' && job.scheduleTime) lines.push(`next run at ${job.scheduleTime}`)

@@ -3,7 +3,7 @@ import { constants } from 'node:os'
 const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
 type StopSignal = (typeof SIGNALS)[number]
 
-/** What an operation rejects with that a signal has stopped. */
+/** The error of an operation that a signal stopped. */
 export class Stopped extends Error {
   override name = 'Stopped'
   readonly signal: StopSignal
@@ -14,12 +14,12 @@ export class Stopped extends Error {
   }
 }
 
-/** How soon it is noticed that the parent, npm's end of things, was killed outright. */
+/** How often to check whether the parent, which is npm, was killed. */
 const PARENT_CHECK_MS = 1_000
 
 /**
- * Aborts, with a Stopped, at the first signal that asks this process to stop, or when its parent is gone. npm and the
- * terminal often ask twice: from the call on, a signal ends nothing by itself.
+ * Aborts with a Stopped at the first signal to stop, or when the parent process is gone. npm and the terminal often signal
+ * twice, so signals no longer end this process by themselves.
  */
 export function watchStopSignals(): AbortSignal {
   const stopping = new AbortController()
@@ -29,7 +29,7 @@ export function watchStopSignals(): AbortSignal {
   return stopping.signal
 }
 
-/** A shell's status for a process that a signal has ended. */
+/** A shell's exit status for a process that a signal ended. */
 export function exitCodeOf(signal: NodeJS.Signals): number {
   return 128 + constants.signals[signal]
 }

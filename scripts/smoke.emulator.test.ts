@@ -14,7 +14,7 @@ test('the smoke run passes on a working directory, and leaves nothing behind', a
   const republished: Promise<unknown>[] = []
   const steps = await runSmoke(origin, {
     ...options,
-    // Not to wait for the minute.
+    // Runs the republish without waiting for the next minute.
     report(line) {
       if (line.startsWith('publish')) republished.push(runSchedule('run', undefined))
     },
@@ -36,7 +36,7 @@ test('the smoke run passes on a working directory, and leaves nothing behind', a
   expect(left).toEqual([])
 }, 180_000)
 
-/** A directory that answers everything as the stack does, but for what a test puts in the way. */
+/** The stack's answers, except where a test replaces one. */
 let server: Server
 let broken: (path: string) => { status: number; body: unknown } | undefined = () => undefined
 beforeAll(async () => {

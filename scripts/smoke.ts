@@ -16,13 +16,13 @@ import { Failure, reportFailure } from './failure.ts'
 import { exitCodeOf, Stopped, watchStopSignals } from './signals.ts'
 
 const USAGE = 'usage: npm run smoke -- [--origin https://<project>.web.app]'
-/** A publish is discoverable within this. */
+/** How soon a publish must be discoverable. */
 const DISCOVERABLE_WITHIN_MS = 90_000
-/** A republish each minute, and three without one are late. */
+/** The republish runs every minute, and is late after three. */
 const HEALTHY_WITHIN_MS = 200_000
 const POLL_MS = 2_000
 
-/** Far from every coast, in the South Pacific: nobody else is found there, and the run costs no peer a listing. */
+/** Far from every coast, in the South Pacific, where the run finds no other agent and uses no peer's budget. */
 const AREA = '1r23'
 
 const profile: DatingProfile = {
@@ -48,8 +48,8 @@ interface Agent {
 }
 
 /**
- * Goes through a directory as two fictional agents and their operator do, and leaves nothing: registers, publishes,
- * discovers, unlinks, opens a settings link, unregisters. Throws a Failure that names the step.
+ * Uses a directory as two fictional agents and their operator do, and leaves nothing behind: registers, publishes, discovers,
+ * unlinks, opens a settings link, unregisters. Throws a Failure that names the step.
  */
 export async function runSmoke(
   origin: string,
@@ -165,7 +165,7 @@ async function until(withinMs: number, signal: AbortSignal, isSo: () => Promise<
   }
 }
 
-/** Late health is an answer, of status 503. */
+/** A late republish answers with status 503, which is no failure here. */
 function ifUnavailable(error: unknown): boolean {
   if (error instanceof DirectoryError && error.code === 'unavailable') return false
   throw error

@@ -21,7 +21,7 @@ async function newPeer(name: string): Promise<Peer> {
   return peer
 }
 
-/** Runs the script as npm does, with this on its standard input. */
+/** Runs the script as npm does, with `input` on its standard input. */
 async function takedown(input: string, ...given: string[]) {
   const child = spawn(process.execPath, [join(root, 'scripts', 'takedown.ts'), ...given])
   child.stdin.end(input)

@@ -73,7 +73,7 @@ export async function runTakedown(options: Options, readHandle: () => Promise<st
   ].join('\n')
 }
 
-/** The handle in what was sent, which no message quotes. */
+/** Parses the handle from the input. No message may quote it. */
 function toHandle(input: string, named: string | undefined) {
   const handle = input.trim()
   const wanted = Channel.safeParse(named)
@@ -94,19 +94,19 @@ function count(number: number, noun: string): string {
   return `${number} ${noun}${number === 1 ? '' : 's'}`
 }
 
-/** The database of a project, by the credentials of this machine, or of the stack. */
+/** The database of a project, with this machine's credentials, or of the local stack. */
 async function connect(project: string | undefined): Promise<Firestore & AsyncDisposable> {
   if (project === undefined && !(await isTaken(ports.Firestore))) {
     throw new Failure('No stack runs on this machine: run "npm start", or name a deployed project with --project <id>')
   }
-  // The client takes the emulator's address from there alone.
+  // The client reads the emulator's address only from there.
   if (project === undefined) process.env.FIRESTORE_EMULATOR_HOST = environment.FIRESTORE_EMULATOR_HOST
   else delete process.env.FIRESTORE_EMULATOR_HOST
   const firestore = new Firestore({ projectId: project ?? localProject, ignoreUndefinedProperties: true })
   return Object.assign(firestore, { [Symbol.asyncDispose]: () => firestore.terminate() })
 }
 
-/** The server's key, without which the hash would refuse nothing. */
+/** The server's key: a hash with another key would match no handle. */
 async function readSecret(project: string | undefined): Promise<string> {
   if (project === undefined) {
     const path = join(root, 'functions', '.secret.local')
@@ -117,7 +117,7 @@ async function readSecret(project: string | undefined): Promise<string> {
   if (process.env.KOKO_SECRET) return process.env.KOKO_SECRET
   const arguments_ = ['secrets', 'versions', 'access', 'latest', '--secret=KOKO_SECRET', `--project=${project}`]
   try {
-    // Encoded, because otherwise a line's end is added.
+    // Encoded, because gcloud adds a newline otherwise.
     const { stdout } = await promisify(execFile)('gcloud', [...arguments_, '--format=get(payload.data)'])
     return Buffer.from(stdout.trim(), 'base64url').toString('utf8')
   } catch (cause) {
@@ -130,7 +130,7 @@ async function readStandardInput(): Promise<string> {
   return text(process.stdin)
 }
 
-/** What the store names, and what Google's client says where it has no credentials or no database. */
+/** Errors of the store, and of Google's client without credentials or a database. */
 function isOfTheDatabase(error: unknown): error is Error {
   return error instanceof DirectoryError || (error instanceof Error && /credentials|^\d+ [A-Z_]+: /.test(error.message))
 }
@@ -158,7 +158,7 @@ function readOptions(): Options {
 }
 
 if (import.meta.main) {
-  // Google's client rejects a promise that nobody can await where it finds no credentials.
+  // Without credentials, Google's client rejects a promise that no caller can await.
   process.on('unhandledRejection', (error) =>
     process.exit(reportFailure(isOfTheDatabase(error) ? unfinished(error) : error)),
   )

@@ -28,17 +28,17 @@ function runChecks(): Totals {
   return { passed: Object.keys(CHECKS).length - failed.length, failed: failed.length }
 }
 
-/** Runs the suites in one go, those on the emulators with the rest, so that there is one summary. */
+/** Runs all suites beside the emulators in one run of Jest, so that there is one summary. */
 async function runSuites(jestArguments: string[], isCounted: boolean, signal: AbortSignal): Promise<Totals> {
   const folder = await mkdtemp(join(tmpdir(), 'koko-test-'))
   try {
     const outputFile = join(folder, 'results.json')
     const jest: [string, ...string[]] = [
       process.execPath,
-      // Jest's way to native modules, which it announces as experimental in every process.
+      // Jest needs this for native modules, and every process would warn that it is experimental.
       ...['--experimental-vm-modules', '--disable-warning=ExperimentalWarning'],
       join(root, 'node_modules', 'jest', 'bin', 'jest.js'),
-      // Jest's own choice is one worker less than there are cores: on two cores a single one, and three times as long.
+      // Jest's default is one worker fewer than cores: on two cores a single one, which takes three times as long.
       `--maxWorkers=${cpus().length + 1}`,
       ...(isCounted ? ['--json', `--outputFile=${outputFile}`] : []),
       ...jestArguments,
@@ -52,7 +52,7 @@ async function runSuites(jestArguments: string[], isCounted: boolean, signal: Ab
       numRuntimeErrorTestSuites: number
     }
     const failed = results.numFailedTests + results.numRuntimeErrorTestSuites
-    // A run that failed for another reason, as one that found no test, has failed all the same.
+    // A run can also fail for another reason, for example because it found no test.
     return { passed: results.numPassedTests, failed: failed === 0 && status !== 0 ? 1 : failed }
   } finally {
     await rm(folder, { recursive: true, force: true })
@@ -60,8 +60,8 @@ async function runSuites(jestArguments: string[], isCounted: boolean, signal: Ab
 }
 
 /**
- * `npm test`: all checks and all suites. `npm test -- <jest arguments>`: only the suites these select. With
- * `--totals=<file>` what has passed and failed is written there.
+ * `npm test`: all checks and all suites. `npm test -- <jest arguments>`: only the suites that they select.
+ * `--totals=<file>` writes how many passed and failed to a file.
  */
 async function test(given: string[], signal: AbortSignal): Promise<number> {
   const totalsFile = given.find((argument) => argument.startsWith('--totals='))?.slice('--totals='.length)

@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { gzip } from 'node:zlib'
 
-/** What the settings page weighs, gzipped, in bytes: until its link is opened, and with everything it loads then. */
+/** The gzipped size of the settings page in bytes: before its link is opened, and with everything it loads afterwards. */
 export async function webSizes(dist: string): Promise<{ before: number; after: number }> {
   const page = await readFile(join(dist, 'settings.html'), 'utf8')
   const named = [...page.matchAll(/(?:src|href)="\/((?:assets\/)?[\w.-]+\.(?:js|css|svg))"/g)].map(

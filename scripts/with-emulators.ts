@@ -6,12 +6,12 @@ import { keepSchedule } from './stack/scheduler.ts'
 import { exitCodeOf, watchStopSignals, type Stopped } from './signals.ts'
 import { startStack } from './stack/stack.ts'
 
-/** How long a command that was told to stop may take; the emulators need the rest of 15 s. */
+/** How long a command may take to stop; the emulators need the rest of 15 s. */
 const COMMAND_GRACE_MS = 5_000
 
 /**
- * Runs a command, a shell's line or a program with its arguments, beside a fresh, empty stack with its schedule kept, and
- * answers the command's exit status. Nothing but the command writes to standard output.
+ * Runs a shell command, or a program with arguments, beside a new, empty stack with a running schedule, and returns its exit
+ * status. Only the command writes to standard output.
  */
 export async function runWithEmulators(
   command: string | [program: string, ...arguments_: string[]],
@@ -28,7 +28,7 @@ export async function runWithEmulators(
     shell: typeof command === 'string',
     stdio: 'inherit',
     env: { ...process.env, ...environment, KOKO_SCHEDULER_ORIGIN: schedule.origin, KOKO_STACK_LOG: stack.logPath },
-    // A group of its own: a shell does not pass a signal on to what it runs.
+    // A separate process group, because a shell does not forward signals to its children.
     detached: process.platform !== 'win32',
   })
   const end = (name: NodeJS.Signals) => {

@@ -53,24 +53,8 @@ export async function standInForGoogle(projectId: string): Promise<Google> {
   const requests: string[] = []
   const refused: string[] = []
 
-  function idToken(agentId: string, { claims, header, sign }: TokenChange = {}): string {
-    const now = Math.floor(Date.now() / 1_000)
-    return jwt(
-      { alg: 'RS256', kid: keyId, typ: 'JWT', ...header },
-      {
-        iss: `https://securetoken.google.com/${projectId}`,
-        aud: projectId,
-        auth_time: now,
-        user_id: agentId,
-        sub: agentId,
-        iat: now,
-        exp: now + 3_600,
-        firebase: { identities: {}, sign_in_provider: 'custom' },
-        ...claims,
-      },
-      sign ?? ((input) => rs256(idTokenKey.privateKey, input)),
-    )
-  }
+  const idToken = (agentId: string, change?: TokenChange) =>
+    signIdToken({ projectId, keyId, privateKey: idTokenKey.privateKey }, agentId, change)
 
   async function signIn(body: unknown): Promise<Answer> {
     const [header = '', payload = '', signature = ''] = SignIn.parse(body).token.split('.')
@@ -178,6 +162,30 @@ function metadata(path: string, projectId: string, email: string, accessToken: s
     default:
       return undefined
   }
+}
+
+/** An ID token as Google issues it for an hour, but for what `change` replaces. */
+export function signIdToken(
+  { projectId, keyId, privateKey }: { projectId: string; keyId: string; privateKey: KeyObject },
+  agentId: string,
+  { claims, header, sign = (input) => rs256(privateKey, input) }: TokenChange = {},
+): string {
+  const now = Math.floor(Date.now() / 1_000)
+  return jwt(
+    { alg: 'RS256', kid: keyId, typ: 'JWT', ...header },
+    {
+      iss: `https://securetoken.google.com/${projectId}`,
+      aud: projectId,
+      auth_time: now,
+      user_id: agentId,
+      sub: agentId,
+      iat: now,
+      exp: now + 3_600,
+      firebase: { identities: {}, sign_in_provider: 'custom' },
+      ...claims,
+    },
+    sign,
+  )
 }
 
 /** A JSON Web Token in its compact form (RFC 7519); a claim or header that is undefined is left out. */
