@@ -1,4 +1,4 @@
-import { afterAll, expect, test } from '@jest/globals'
+import { afterAll, expect, jest, test } from '@jest/globals'
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { join } from 'node:path'
@@ -13,6 +13,8 @@ import { runSchedule } from './schedule.ts'
 const origin = process.env.KOKO_ORIGIN ?? 'http://127.0.0.1:5000'
 const project = process.env.GCLOUD_PROJECT ?? 'demo-koko'
 const goneWithinMs = 10_000
+
+jest.setTimeout(120_000)
 
 const peers: Peer[] = []
 async function newPeer(name: string): Promise<Peer> {
@@ -83,7 +85,7 @@ test('a number that the host takes down is gone within 10 s without a republish,
   expect(ofAgent.output).toMatch(/^1 listing changed; 1 handle of the agent refused from now on\./)
   expect(await ada.listing('dating')).toBeNull()
   expect((await takedown('+447700900789', '--lift')).status).toBe(0)
-}, 120_000)
+})
 
 test.each([
   ['nothing', '', [], /one handle/],
