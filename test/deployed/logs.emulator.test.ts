@@ -35,13 +35,21 @@ test(
 
     const first = await ann.client.request('discover', { params: { room: 'dating' }, input: { pageSize: 1 } })
     const pageToken = tell(first.nextPageToken ?? '')
-    const second = await ann.client.request('discover', { params: { room: 'dating' }, input: { pageSize: 1, pageToken } })
+    const second = await ann.client.request('discover', {
+      params: { room: 'dating' },
+      input: { pageSize: 1, pageToken },
+    })
     expect([...first.agents, ...second.agents].map(({ agentId }) => agentId).sort()).toEqual(
       [ben.agentId, cas.agentId].sort(),
     )
-    await expect(ben.client.request('discover', { params: { room: 'dating' }, input: { pageToken } })).rejects.toThrow('pageToken')
+    await expect(ben.client.request('discover', { params: { room: 'dating' }, input: { pageToken } })).rejects.toThrow(
+      'pageToken',
+    )
     const agentIds = [cas.agentId, randomUUID(), ben.agentId]
-    const { agents, missing } = await ann.client.request('batchGet', { params: { room: 'dating' }, input: { agentIds } })
+    const { agents, missing } = await ann.client.request('batchGet', {
+      params: { room: 'dating' },
+      input: { agentIds },
+    })
     expect([agents.length, missing.length]).toEqual([2, 1])
 
     await ann.client.call('unlinkChannel', { channel: 'telegram' })
@@ -75,7 +83,10 @@ test(
     await ben.client.call('unregisterAgent', {})
     await expect(ben.client.call('heartbeat', {})).rejects.toMatchObject({ code: 'unauthenticated' })
     expect(await republish()).toBe(200)
-    const left = await session.request('batchGet', { params: { room: 'dating' }, input: { agentIds: [cas.agentId, ben.agentId] } })
+    const left = await session.request('batchGet', {
+      params: { room: 'dating' },
+      input: { agentIds: [cas.agentId, ben.agentId] },
+    })
     expect(left.agents.map(({ agentId }) => agentId)).toEqual([cas.agentId])
   },
   timeoutMs,
