@@ -3,7 +3,7 @@ import { createServer, type Server } from 'node:http'
 import { once } from 'node:events'
 import type { AddressInfo } from 'node:net'
 import { wholeDatabase } from '../testing/whole-database.ts'
-import { runSchedule } from './schedule.ts'
+import { republishNow } from '../testing/schedule.ts'
 import { runSmoke } from './smoke.ts'
 
 const origin = process.env.KOKO_ORIGIN ?? 'http://127.0.0.1:5000'
@@ -16,7 +16,7 @@ test('the smoke run passes on a working directory, and leaves nothing behind', a
     ...options,
     // Runs the republish without waiting for the next minute.
     report(line) {
-      if (line.startsWith('publish')) republished.push(runSchedule('run', undefined))
+      if (line.startsWith('publish')) republished.push(republishNow())
     },
   })
   await Promise.all(republished)
@@ -31,7 +31,7 @@ test('the smoke run passes on a working directory, and leaves nothing behind', a
     'unregister',
     'health',
   ])
-  await runSchedule('run', undefined)
+  await republishNow()
   const left = [...(await wholeDatabase(project))].filter(([, text]) => /1r23|smoke_|447700900987/.test(text))
   expect(left).toEqual([])
 }, 180_000)

@@ -9,6 +9,7 @@ import { fullProfile as profile } from '../testing/samples.ts'
 import { wholeDatabase } from '../testing/whole-database.ts'
 import { root } from './stack/addresses.ts'
 import { runSchedule } from './schedule.ts'
+import { pauseSchedule, republishNow } from '../testing/schedule.ts'
 
 const origin = process.env.KOKO_ORIGIN ?? 'http://127.0.0.1:5000'
 const project = process.env.GCLOUD_PROJECT ?? 'demo-koko'
@@ -36,7 +37,6 @@ async function takedown(input: string, ...given: string[]) {
 }
 
 afterAll(async () => {
-  await runSchedule('resume', undefined)
   await Promise.all(peers.map((peer) => peer.disconnect()))
 })
 
@@ -46,7 +46,7 @@ test('a number that the host takes down is gone within 10 s without a republish,
   await bea.register('dating')
   await ada.call('publishProfile', { channels: { whatsapp: '+4407700900789', telegram: 'ada_taken_down' }, profile })
   await bea.call('publishProfile', { channels: { telegram: 'bea_who_looks' }, profile })
-  await runSchedule('run', undefined)
+  await republishNow()
   await discoverWhen(bea, 'dating', (agents) => agents.some((agent) => agent.agentId === agentId))
   const seen = async () => {
     const { agents } = await bea.discover('dating')
@@ -54,7 +54,7 @@ test('a number that the host takes down is gone within 10 s without a republish,
   }
   expect(await seen()).toEqual({ whatsapp: '+4407700900789', telegram: 'ada_taken_down' })
 
-  await runSchedule('pause', undefined)
+  await using _paused = await pauseSchedule()
   const { status, output, errors } = await takedown('+447700900789\n')
   const goneByMs = Date.now() + goneWithinMs
   expect({ status, errors }).toEqual({ status: 0, errors: '' })

@@ -2,7 +2,7 @@ import { afterAll, expect, test } from '@jest/globals'
 import { readFile } from 'node:fs/promises'
 import { setTimeout as delay } from 'node:timers/promises'
 import { connect, discoverWhen, type Peer } from '../docs/examples/peer.ts'
-import { runSchedule } from '../scripts/schedule.ts'
+import { pauseSchedule, republishNow } from '../testing/schedule.ts'
 import { fullProfile as profile } from '../testing/samples.ts'
 import { wholeDatabase } from '../testing/whole-database.ts'
 
@@ -19,7 +19,6 @@ async function newPeer(name: string): Promise<Peer> {
 }
 
 afterAll(async () => {
-  await runSchedule('resume', undefined)
   await Promise.all(peers.map((peer) => peer.disconnect()))
 })
 
@@ -30,7 +29,7 @@ test('a peer on the official SDK publishes, is found, unlinks its number for goo
   const { agentId: beaId } = await bea.register('dating')
   await ada.call('publishProfile', { channels, profile })
   await bea.call('publishProfile', { channels: { telegram: 'bea_of_the_test' }, profile })
-  await runSchedule('run', undefined)
+  await republishNow()
   const seenByBea = async () => {
     const { agents } = await bea.discover('dating')
     return agents.find((agent) => agent.agentId === agentId)?.channels
@@ -39,7 +38,7 @@ test('a peer on the official SDK publishes, is found, unlinks its number for goo
   expect(await seenByBea()).toEqual(channels)
 
   // Unlinks while nothing rewrites the shards.
-  await runSchedule('pause', undefined)
+  await using paused = await pauseSchedule()
   const unlinked = await ada.call('unlinkChannel', { channel: 'whatsapp' })
   expect(await ada.listing('dating')).toMatchObject({ channels: { telegram: channels.telegram } })
   expect(JSON.stringify(await ada.listing('dating'))).not.toContain(number)
@@ -50,8 +49,8 @@ test('a peer on the official SDK publishes, is found, unlinks its number for goo
   const { published, withheld } = await ada.call('publishProfile', { channels, profile })
   expect(JSON.stringify(published)).not.toContain(number)
   expect(withheld).toEqual([{ channel: 'whatsapp', unlinkedAtMs: unlinked.unlinkedAtMs }])
-  await runSchedule('resume', undefined)
-  await runSchedule('run', undefined)
+  await paused.resume()
+  await republishNow()
   await delay(5_000)
   expect(await seenByBea()).toEqual({ telegram: channels.telegram })
   for (const [path, text] of await wholeDatabase(project)) expect([path, text.includes(number)]).toEqual([path, false])
@@ -67,13 +66,13 @@ test('a peer on the official SDK publishes, is found, unlinks its number for goo
   })
   await operator.call('relinkChannel', { channel: 'whatsapp' })
   await ada.call('publishProfile', { channels, profile })
-  await runSchedule('run', undefined)
+  await republishNow()
   await delay(5_000)
   expect(await seenByBea()).toEqual(channels)
 
   await ada.call('unregisterAgent')
   await bea.call('unregisterAgent')
-  await runSchedule('run', undefined)
+  await republishNow()
   const left = await wholeDatabase(project)
   expect(left.size).toBeGreaterThan(0)
   for (const [path, text] of left) {

@@ -10,7 +10,7 @@ import { text } from 'node:stream/consumers'
 import { setTimeout as delay } from 'node:timers/promises'
 import { hostingOrigin, root } from '../../scripts/stack/addresses.ts'
 import { buildAgent } from '../../scripts/build-agent.ts'
-import { runSchedule } from '../../scripts/schedule.ts'
+import { pauseSchedule, republishNow } from '../../testing/schedule.ts'
 import { fullProfile as profile } from '../../testing/samples.ts'
 import { agentFile } from '../src/home/files.ts'
 import { openHome } from '../src/home/home.ts'
@@ -25,7 +25,6 @@ beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'koko-mcp-'))
 })
 afterAll(async () => {
-  await runSchedule('resume', undefined)
   await rm(folder, { recursive: true, force: true })
 })
 
@@ -137,7 +136,7 @@ test('two assistants publish, find each other, unlink and leave, and neither lea
     expect(assistant.asked).toHaveLength(1)
   }
   expect(hers.asked[0]).toContain('ada_of_the_assistants')
-  await runSchedule('run', undefined)
+  await republishNow()
 
   expect(await lookUntilFound(hers, beaId)).toMatchObject({ channel: 'telegram' })
   expect(await lookUntilFound(theirs, adaId)).toMatchObject({ channel: 'telegram' })
@@ -153,7 +152,7 @@ test('two assistants publish, find each other, unlink and leave, and neither lea
   })
 
   // While nothing rewrites the shards.
-  await runSchedule('pause', undefined)
+  await using paused = await pauseSchedule()
   const unlinked = (await theirs.call('unlink', { channel: 'telegram' })) as { goneByMs: number }
   expect(unlinked).toMatchObject({ channel: 'telegram' })
   await delay(Math.max(0, unlinked.goneByMs - Date.now()))
@@ -161,7 +160,7 @@ test('two assistants publish, find each other, unlink and leave, and neither lea
   expect(await hers.call('discover')).toMatchObject({ matched: 0 })
   expect(await hers.call('peer', { agentId: beaId })).toEqual({ agentId: beaId, found: false })
   expect(hers.received.slice(seen).join('\n')).not.toContain('bea_of_the_assistants')
-  await runSchedule('resume', undefined)
+  await paused.resume()
 
   await hers.call('open_settings')
   for (let tries = 0; tries < 50 && !(await readFile(opened, 'utf8').catch(() => '')).includes('#code='); tries += 1) {

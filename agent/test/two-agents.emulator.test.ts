@@ -1,13 +1,11 @@
-import { afterAll, expect, jest, test } from '@jest/globals'
+import { expect, jest, test } from '@jest/globals'
 import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { hostingOrigin } from '../../scripts/stack/addresses.ts'
-import { runSchedule } from '../../scripts/schedule.ts'
+import { pauseSchedule, republishNow } from '../../testing/schedule.ts'
 import { consents, createOperator, profileOptions, type Operator } from './operator.ts'
 
 jest.setTimeout(240_000)
-
-afterAll(() => runSchedule('resume', undefined))
 
 const number = '+447700900611'
 
@@ -51,7 +49,7 @@ test('two agents set up with commands find each other, and an unlinked handle is
     ['telegram', '@ada_of_the_agents'],
   ])
   const beaId = await setUp(bea, [['whatsapp', '+447700900612']])
-  await runSchedule('run', undefined)
+  await republishNow()
 
   expect(await lookUntilFound(bea, adaId)).toMatchObject({ channel: 'whatsapp', handle: number })
   expect(await lookUntilFound(ada, beaId)).toMatchObject({ channel: 'whatsapp', handle: '+447700900612' })
@@ -62,7 +60,7 @@ test('two agents set up with commands find each other, and an unlinked handle is
   expect(await filesOf(bea.home)).toContain(number)
 
   // While nothing rewrites the shards.
-  await runSchedule('pause', undefined)
+  await using paused = await pauseSchedule()
   await ada.value('unlink', 'whatsapp', '--yes', '--no-wait')
   await new Promise((resolve) => setTimeout(resolve, 10_000))
   expect(await lookFor(bea, adaId)).toBeUndefined()
@@ -71,9 +69,9 @@ test('two agents set up with commands find each other, and an unlinked handle is
   expect(`${asked.stdout}${asked.stderr}`).not.toContain(number)
 
   // Waits until it is gone, once the shards are written again.
-  await runSchedule('resume', undefined)
+  await paused.resume()
   const unlinking = ada.value('unlink', 'whatsapp', '--yes')
-  await runSchedule('run', undefined)
+  await republishNow()
   expect(await unlinking).toMatchObject({ channel: 'whatsapp', goneAtMs: expect.any(Number) })
 
   // Publishing does not bring it back.

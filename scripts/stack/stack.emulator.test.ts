@@ -1,4 +1,4 @@
-import { afterAll, describe, expect, it } from '@jest/globals'
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals'
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { readFile } from 'node:fs/promises'
@@ -9,9 +9,12 @@ import { text } from 'node:stream/consumers'
 import { environment, ports, root } from './addresses.ts'
 import { isTaken } from './ports.ts'
 import { describeJob, runSchedule } from '../schedule.ts'
+import { lockSchedule } from '../../testing/schedule.ts'
 
 /** Starting a script alone takes a moment on a busy machine. */
 const TIMEOUT_MS = 60_000
+/** Another suite may have paused the schedule meanwhile. */
+const LOCK_TIMEOUT_MS = 120_000
 
 function script(name: string, ...given: string[]) {
   const child = spawn(process.execPath, [join(root, 'scripts', name), ...given], { stdio: ['ignore', 'pipe', 'pipe'] })
@@ -81,8 +84,13 @@ describe('the local stack', () => {
 })
 
 describe('the local schedule', () => {
+  let lock: AsyncDisposable
+  beforeAll(async () => {
+    lock = await lockSchedule()
+  }, LOCK_TIMEOUT_MS)
   afterAll(async () => {
     await runSchedule('resume', undefined)
+    await lock[Symbol.asyncDispose]()
   })
 
   it('is paused and resumed, once or twice', async () => {

@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals
 import type { Browser, Locator, Page } from 'playwright-core'
 import { project } from '../../scripts/stack/addresses.ts'
 import { runSchedule } from '../../scripts/schedule.ts'
+import { pauseSchedule, republishNow } from '../../testing/schedule.ts'
 import { launchChromium, openTab, PHONE } from '../../testing/browser.ts'
 import { registerAgent } from '../../testing/registered-agent.ts'
 import { channel, confirm, expectSound, focused, openSettings } from './settings.ts'
@@ -17,7 +18,6 @@ beforeAll(async () => {
 afterAll(async () => {
   await browser.close()
   await firestore.terminate()
-  await runSchedule('resume', undefined)
 })
 
 const number = '+447700900321'
@@ -99,9 +99,9 @@ describe('unlinking', () => {
     await using bea = await registerAgent()
     await ada.publish({ whatsapp: number, telegram: 'ada_of_the_page' })
     await bea.publish({ telegram: 'bea_of_the_page' })
-    await runSchedule('run', undefined)
+    await republishNow()
     await expect(discovered(() => bea.channelsOf(ada.agentId))).resolves.toHaveProperty('whatsapp', number)
-    await runSchedule('pause', undefined)
+    await using paused = await pauseSchedule()
 
     await using tab = await openTab(browser)
     const { page } = tab
@@ -135,8 +135,8 @@ describe('unlinking', () => {
     await said.filter({ hasText: 'the host may have paused that work' }).waitFor()
     await expectSound(tab)
 
-    await runSchedule('resume', undefined)
-    await runSchedule('run', undefined)
+    await paused.resume()
+    await republishNow()
     await said.filter({ hasText: 'Gone: the directory shows it to nobody' }).waitFor()
     await whatsApp.getByText('Gone from every discovery shard at').waitFor()
     expect(await bea.channelsOf(ada.agentId)).toEqual({ telegram: 'ada_of_the_page' })

@@ -2,13 +2,13 @@ import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals
 import { readFile } from 'node:fs/promises'
 import type { Browser, Page } from 'playwright-core'
 import { authOrigin, hostingOrigin, project } from '../../scripts/stack/addresses.ts'
-import { runSchedule } from '../../scripts/schedule.ts'
+import { republishNow } from '../../testing/schedule.ts'
 import { wholeDatabase } from '../../testing/whole-database.ts'
 import { launchChromium, openTab } from '../../testing/browser.ts'
 import { registerAgent } from '../../testing/registered-agent.ts'
 import { channel, expectSound, focused, heading, openSettings } from './settings.ts'
 
-jest.setTimeout(60_000)
+jest.setTimeout(120_000)
 
 let browser: Browser
 beforeAll(async () => {
@@ -22,7 +22,7 @@ describe('exact bytes', () => {
   test('equal the answer of exportAgent on the page, in the clipboard and in the file', async () => {
     await using ada = await registerAgent()
     await ada.publish({ whatsapp: number, telegram: 'ada_of_the_page' })
-    await runSchedule('run', undefined)
+    await republishNow()
     await using tab = await openTab(browser)
     const { page } = tab
     await tab.context.grantPermissions(['clipboard-read', 'clipboard-write'], { origin: hostingOrigin })
@@ -65,7 +65,7 @@ describe('unregistering', () => {
     await using ada = await registerAgent()
     await ada.publish({ whatsapp: number, telegram: 'ada_of_the_page' })
     await ada.unlink('slack')
-    await runSchedule('run', undefined)
+    await republishNow()
     await using tab = await openTab(browser, { failedLoads: true })
     await using other = await openTab(browser, { failedLoads: true })
     const { page } = tab
@@ -91,7 +91,7 @@ describe('unregistering', () => {
     await other.page.getByRole('heading', { name: 'This agent is not registered any more' }).waitFor()
     await expectSound(other)
 
-    await runSchedule('run', undefined)
+    await republishNow()
     const left = await wholeDatabase(project)
     expect(left.size).toBeGreaterThan(0)
     for (const [path, text] of left) {
