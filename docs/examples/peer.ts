@@ -10,7 +10,7 @@ import { connectAuthEmulator, getAuth, signInWithCustomToken } from 'firebase/au
 import { connectFirestoreEmulator, doc, getDoc, getFirestore } from 'firebase/firestore/lite'
 import { connectFunctionsEmulator, getFunctions, httpsCallable } from 'firebase/functions'
 
-/** What the directory answers is what its contract says; an example does not check it. */
+/** The example trusts the directory to answer as its contract says. */
 type Answer = Record<string, unknown>
 
 interface Config {
@@ -95,14 +95,14 @@ export async function connect(origin: string, name: string) {
 
 export type Peer = Awaited<ReturnType<typeof connect>>
 
-/** Looks until a peer is found; a publish is discoverable within 90 s. */
+/** Discovers again and again until `found` accepts a page; a publish is discoverable within 90 s. */
 export async function discoverWhen(peer: Peer, room: string, found: (agents: Agent[]) => boolean): Promise<Agent[]> {
   for (let second = 0; second < 90; second += 2) {
     const { agents } = await peer.discover(room)
     if (found(agents)) return agents
     await new Promise((resolve) => setTimeout(resolve, 2_000))
   }
-  throw new Error('what was looked for was not discovered within 90 s')
+  throw new Error('The agents were not discovered within 90 s.')
 }
 
 if (import.meta.main) {
