@@ -11,7 +11,7 @@ const held = (file: string, title: string): HeldBy => ({ file, title })
 export const contractMap: Readonly<Record<string, readonly HeldBy[] | 'planned'>> = {
   '0 Privacy, in six promises': [
     held('functions/src/promises.test.ts', 'keeps the six promises through any history'),
-    held('functions/src/promises.test.ts', 'while agents unlink during discovery'),
+    held('functions/src/promises.test.ts', 'while agents unlink'),
   ],
   '0.1 Only what was published': [
     held('functions/src/directory/registration.test.ts', 'stores a badge and an account'),
@@ -30,7 +30,7 @@ export const contractMap: Readonly<Record<string, readonly HeldBy[] | 'planned'>
   '0.4 Handles go to peers only': [
     held('functions/src/discovery/discover.test.ts', 'the caller of discovery'),
     held('functions/src/discovery/discover.test.ts', 'the budget of discovery'),
-    held('test/deployed/logs.emulator.test.ts', 'logs none of it'),
+    held('test/deployed/logs.emulator.test.ts', 'logs nothing private'),
     held('contract/src/errors.test.ts', 'echoes nothing'),
   ],
   '0.5 Deletion is deletion': [
@@ -54,8 +54,8 @@ export const contractMap: Readonly<Record<string, readonly HeldBy[] | 'planned'>
     held('contract/src/fixtures.test.ts', 'refuses $path at the place it names'),
   ],
   '4 Documents in Firestore': [
-    held('test/rules/rules.emulator.test.ts', 'expects of the $name'),
-    held('test/rules/mutation.emulator.test.ts', 'in every line that decides'),
+    held('test/rules/rules.emulator.test.ts', 'lets owners get what they may'),
+    held('test/rules/mutation.emulator.test.ts', 'notices a broken rule'),
     held('functions/src/discovery/republish.test.ts', 'an agent leaves the shards 60 hours after'),
   ],
   '5 Callable functions': [
