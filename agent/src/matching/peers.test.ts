@@ -56,7 +56,7 @@ test('keeps who matches, and no handle of anybody else', () => {
   ])
 })
 
-test('a handle that was taken back goes with the refresh, and the first finding stays', () => {
+test('a refresh removes an unlinked handle and keeps the time of the first finding', () => {
   const after = plan(knowing(listing(1, withBoth)), { listings: [listing(1, withSlack)], asked: [idOf(1)] })
   expect(after.peers.peers).toEqual([{ listing: listing(1, withSlack), foundAtMs: noon - minute, refreshedAtMs: noon }])
 })
@@ -66,7 +66,7 @@ describe('forgets', () => {
     ['who was asked for and is gone', { asked: [idOf(1)] }],
     ['who no longer matches', { asked: [idOf(1)], listings: [listing(1, withBoth, { age: 41 })] }],
     ['who no longer matches in a page', { listings: [listing(1, withBoth, { age: 41 })] }],
-    ['who took back every shared channel', { asked: [idOf(1)], listings: [listing(1, { whatsapp: '+12025550123' })] }],
+    ['who unlinked every shared channel', { asked: [idOf(1)], listings: [listing(1, { whatsapp: '+12025550123' })] }],
   ])('%s', (_, answer) => {
     const after = plan(knowing(listing(1, withBoth), listing(2, withBoth)), answer)
     expect(known(after)).toEqual([listing(2, withBoth)])

@@ -3,42 +3,40 @@ import { createMatcher, type Me, type Rule } from './engine.ts'
 import type { Peers } from '../home/files.ts'
 import { createShortlist, type Match } from './ranking.ts'
 
-/** Discovery answers from shards: a handle that was taken back may be in what is asked for this much later. */
+/** Discovery answers from shards: a handle can appear in its answers for this long after it was unlinked. */
 export const discoveryDelayMs = goneWithinMs
-/** A peer that was not refreshed for so long is no longer kept. */
-const keptMs = 7 * dayMs
-/** Longer than any answer takes that is still under way. */
+/** A peer that was not refreshed for this long is removed. */
+const maxAgeMs = 7 * dayMs
+/** Every request that is under way ends sooner. */
 const forgottenMs = 5 * minuteMs
 
 export const noPeers: Peers = { peers: [], forgotten: [], budget: { dayMs: 0, discovered: 0, refreshed: 0 } }
 
-/** What the directory answered. */
 export interface Answer {
   listings: readonly Listing[]
-  /** Who was asked for by id: of these, those without a listing are gone. */
+  /** The ids that were asked for: those without a listing are gone. */
   asked: readonly AgentId[]
-  /** The listings were not taken from an earlier state than at this time. */
+  /** The listings are at least as recent as this. */
   asOfMs: number
 }
 
-/** A match that is known. */
 export interface KnownMatch extends Match {
   refreshedAtMs: number
 }
 
 export interface Plan {
   peers: Peers
-  /** All of `peers`, the best first. */
+  /** All of `peers`, best first. */
   matches: KnownMatch[]
-  /** Of the listings of the answer, those that are no match, unless something newer is known. */
+  /** The listings of the answer that do not match, unless a newer state is known. */
   leftOut: { agentId: AgentId; rule: Rule }[]
 }
 
 /**
- * Peers after an answer: matches only, at most `most`, and of two states of a listing the newer one, in whichever order
- * they arrive. Who was known and is no match any more is forgotten.
+ * The best `max` matches after an answer. Of two states of a listing the newer counts, in whichever order they arrive. A
+ * known peer that no longer matches is forgotten.
  */
-export function planPeers(before: Peers, answer: Answer, me: Me, most: number, nowMs: number): Plan {
+export function planPeers(before: Peers, answer: Answer, me: Me, max: number, nowMs: number): Plan {
   const known = new Map(before.peers.map((peer) => [peer.listing.agentId, peer]))
   const forgotten = new Map(
     before.forgotten
@@ -72,9 +70,9 @@ export function planPeers(before: Peers, answer: Answer, me: Me, most: number, n
     }
   }
 
-  const shortlist = createShortlist(me, match, most)
+  const shortlist = createShortlist(me, match, max)
   for (const { listing, refreshedAtMs } of known.values()) {
-    if (refreshedAtMs > nowMs - keptMs) shortlist.take(listing)
+    if (refreshedAtMs > nowMs - maxAgeMs) shortlist.take(listing)
   }
   const kept = shortlist.matches().flatMap((found) => {
     const peer = known.get(found.listing.agentId)
@@ -87,13 +85,13 @@ export function planPeers(before: Peers, answer: Answer, me: Me, most: number, n
   }
 }
 
-/** Known peers, the one first that was not asked for the longest. */
+/** Known peers, the least recently refreshed first. */
 export function longestUnasked({ peers }: Peers, nowMs: number): AgentId[] {
   const askedAtMs = ({ refreshedAtMs }: Peers['peers'][number]) => past(refreshedAtMs, nowMs)
   return peers.toSorted((a, b) => askedAtMs(a) - askedAtMs(b)).map(({ listing }) => listing.agentId)
 }
 
-/** A time that is yet to come was taken from a clock that was wrong, and is older than anything. */
+/** A time in the future came from a wrong clock: it counts as the oldest. */
 function past(timeMs: number, nowMs: number): number {
   return timeMs > nowMs ? 0 : timeMs
 }
@@ -101,12 +99,12 @@ function past(timeMs: number, nowMs: number): number {
 export type Count = 'discovered' | 'refreshed'
 
 /**
- * What of the budgets is used on a day. By this machine's clock a day that was begun goes on, if the clock goes back by
- * no more than a day; a day that the directory told is the day.
+ * The use of the budgets on a day. Where only this machine's clock gives the day, the clock can go back by up to a day
+ * without starting another. The directory's day (`isExact`) always counts.
  */
-export function budgetOn(budget: Peers['budget'], today: number, isTold: boolean): Peers['budget'] {
+export function budgetOn(budget: Peers['budget'], today: number, isExact: boolean): Peers['budget'] {
   if (budget.dayMs < today) return { dayMs: today, discovered: 0, refreshed: 0 }
-  return budget.dayMs > (isTold ? today : today + dayMs) ? { ...budget, dayMs: today } : budget
+  return budget.dayMs > (isExact ? today : today + dayMs) ? { ...budget, dayMs: today } : budget
 }
 
 /** The UTC day of a time, in milliseconds since the epoch. */

@@ -1,39 +1,23 @@
-import { cellOf, distanceKm, geohashOf, sizeKm, type Area, type Point } from '@koko/contract'
+import { areaLengths, cellOf, distanceKm, geohashOf, sizeKm, type Area, type Point } from '@koko/contract'
 import { cities } from './cities.ts'
 import { nearMisses } from '../near-misses.ts'
 
 /** A city of the built-in list. */
 export interface Place extends Point {
-  /** In English, or as it is called there. */
+  /** In English, or in the local language. */
   name: string
   country: string
 }
 
-/** A name can be that of several cities; where it is none's, those that it may have been meant for. */
-export interface FoundPlaces {
-  places: Place[]
-  suggestions: Place[]
-}
-
-/** As far from the middle of a large city, in kilometres, many live. */
+/** Many people live this near the middle of a large city. */
 const nearCityKm = 30
+const maxSuggestions = 5
 
-/** Of how many characters a cell is unless the operator says otherwise. */
-const usualLength = { nearCity: 4, elsewhere: 3 }
-
-interface Entry {
-  place: Place
-  /** Folded. */
-  names: string[]
-  country: string
-}
-
-const mostSuggestions = 5
-
-/** Letters that have no accent to take off. */
+/** Letters that stay when accents are removed. */
 const plainLetters: Record<string, string> = { ł: 'l', ø: 'o', đ: 'd', ı: 'i', ß: 'ss' }
 
-const entries: readonly Entry[] = cities
+/** The names and countries are folded. */
+const entries = cities
   .trim()
   .split('\n')
   .flatMap((line) => {
@@ -49,18 +33,21 @@ const entries: readonly Entry[] = cities
     })
   })
 
-/** The cities of a name such as `zurich`, `München` or `London, Canada`, without regard to case and accents. */
-export function findPlaces(typed: string): FoundPlaces {
+/**
+ * The cities of a name such as `zurich`, `München` or `London, Canada`, whatever its case and accents. Where there is
+ * none, suggestions.
+ */
+export function findPlaces(typed: string): { places: Place[]; suggestions: Place[] } {
   const [name = '', ...rest] = typed.split(',').map(fold)
   const country = countryNames[rest.join(' ').trim()] ?? rest.join(' ').trim()
   const named = entries.filter(({ names }) => names.includes(name))
   const inCountry = named.filter((entry) => entry.country.startsWith(country))
   if (inCountry.length > 0) return { places: inCountry.map(({ place }) => place), suggestions: [] }
   const meant = named.length > 0 ? named : nearMisses(name, entries, ({ names }) => names)
-  return { places: [], suggestions: meant.slice(0, mostSuggestions).map(({ place }) => place) }
+  return { places: [], suggestions: meant.slice(0, maxSuggestions).map(({ place }) => place) }
 }
 
-/** How a city is named so that it is found again. */
+/** A name that finds this city only. */
 export function placeName({ name, country }: Place): string {
   return `${name}, ${country}`
 }
@@ -72,9 +59,9 @@ export function positionOf(typed: string): Point | undefined {
   )
   if (found === null) return undefined
   const [, latitude = '', northOrSouth = '', longitude = '', eastOrWest = ''] = found
-  // A sign and a letter say the side twice, and not always the same one.
-  const isSaidTwice = (degrees: string, side: string) => side !== '' && /^[-+]/.test(degrees)
-  if (isSaidTwice(latitude, northOrSouth) || isSaidTwice(longitude, eastOrWest)) return undefined
+  // A sign and a letter can contradict each other.
+  const hasBoth = (degrees: string, side: string) => side !== '' && /^[-+]/.test(degrees)
+  if (hasBoth(latitude, northOrSouth) || hasBoth(longitude, eastOrWest)) return undefined
   const point = {
     latitude: Number(latitude) * (/s/i.test(northOrSouth) ? -1 : 1),
     longitude: Number(longitude) * (/w/i.test(eastOrWest) ? -1 : 1),
@@ -82,19 +69,18 @@ export function positionOf(typed: string): Point | undefined {
   return Math.abs(point.latitude) <= 90 && Math.abs(point.longitude) <= 180 ? point : undefined
 }
 
-/** The cell to suggest for a position: around a large city the smallest there is, elsewhere a coarser one. */
+/** The cell to suggest for a position: the smallest one near a large city, a larger one elsewhere. */
 export function usualCell(point: Point): Area {
   const isNearCity = entries.some(({ place }) => distanceKm(place, point) <= nearCityKm)
-  return geohashOf(point, isNearCity ? usualLength.nearCity : usualLength.elsewhere)
+  return geohashOf(point, isNearCity ? areaLengths.max : areaLengths.max - 1)
 }
 
-/** How large a cell is, in words. */
 export function sizeInWords(area: Area): string {
   const { width, height } = sizeKm(cellOf(area))
   return `about ${Math.round(width)} × ${Math.round(height)} km`
 }
 
-/** Without case, accents and marks, so that `São Paulo`, `sao paulo` and `SAO-PAULO` are one. */
+/** Removes case, accents and punctuation: `São Paulo`, `sao paulo` and `SAO-PAULO` are equal. */
 function fold(text: string): string {
   return text
     .normalize('NFKD')
@@ -106,7 +92,7 @@ function fold(text: string): string {
     .trim()
 }
 
-/** What some countries are called besides; folded. */
+/** Other names of some countries, folded. */
 const countryNames: Record<string, string> = {
   uk: 'united kingdom',
   gb: 'united kingdom',

@@ -1,29 +1,26 @@
 import { rooms, type Listing } from '@koko/contract'
-import { numberOf, type Me, type Rule, type Verdict } from './engine.ts'
+import { numberOf, type Me, type Verdict } from './engine.ts'
 
-/** A peer that passes the dealbreakers, and the place it takes among others. */
+/** A peer that passes the dealbreakers. */
 export interface Match {
   listing: Listing
   verdict: Verdict & { isMatch: true }
-  rank: Rank
+  /** Smaller is better; the first difference decides. */
+  rank: readonly number[]
 }
 
-/** Smaller is better, the first difference decides. */
-type Rank = readonly number[]
-
-/** A cell of four characters is about so wide: distances below it are the same. */
+/** About the width of a cell of four characters: distances below it count as equal. */
 const nearKm = 20
 
 /**
- * The rank of a match. The preferences of the room come first; distances count in bands that double, because cells tell no
- * more. Then the day last seen. Ties are broken by an order that differs for each operator, so that no agent is first for
- * everybody.
+ * By the preferences of the room, then by the day last seen. Distances count in bands that double: cells are no more
+ * precise. The order of ties differs for each agent that looks, so that none is always first.
  */
 function rankOf(
   { agentId, room, profile: mine }: Me,
   { agentId: theirId, profile: theirs, presence }: Listing,
   { distance }: Verdict & { isMatch: true },
-): Rank {
+): Match['rank'] {
   const preferred = rooms[room].preferences.map((preference) => {
     switch (preference.by) {
       case 'same':
@@ -43,7 +40,7 @@ function choiceDistance(mine: unknown, theirs: unknown, wildcard: string | undef
   return wildcard !== undefined && (mine === wildcard || theirs === wildcard) ? 1 : 2
 }
 
-/** FNV-1a, 32 bits (RFC 9923): it orders, and keeps no secret. */
+/** FNV-1a, 32 bits (RFC 9923), for an order: it protects nothing. */
 function hashOf(text: string): number {
   let hash = 0x811c9dc5
   for (let index = 0; index < text.length; index += 1) {
@@ -54,46 +51,34 @@ function hashOf(text: string): number {
 
 /** Sorts the better match first. No two peers are equal. */
 function compareMatches(a: Match, b: Match): number {
-  for (const [index, value] of a.rank.entries()) {
-    const other = b.rank[index] ?? 0
-    if (value !== other) return value - other
-  }
-  return a.listing.agentId < b.listing.agentId ? -1 : 1
+  const first = a.rank.findIndex((value, index) => value !== b.rank[index])
+  if (first === -1) return a.listing.agentId < b.listing.agentId ? -1 : 1
+  return (a.rank[first] ?? 0) - (b.rank[first] ?? 0)
 }
 
-/** The best matches of any number of listings, and why the others are none. */
+/** The best matches of any number of listings. */
 export interface Shortlist {
-  take: (listing: Listing) => Verdict
-  /** The best first, and no more than were asked for. */
+  take: (listing: Listing) => void
+  /** Best first. */
   matches: () => Match[]
+  /** How many of the listings taken match. */
   matched: number
-  leftOut: Partial<Record<Rule, number>>
 }
 
-/** Keeps at most `most` matches, and, while it takes more, as many again. */
-export function createShortlist(me: Me, match: (listing: Listing) => Verdict, most: number): Shortlist {
+/** Keeps the best `max` matches; while it takes listings, up to twice as many. */
+export function createShortlist(me: Me, match: (listing: Listing) => Verdict, max: number): Shortlist {
   let best: Match[] = []
-  const cut = () => {
-    best = best.sort(compareMatches).slice(0, most)
-  }
+  const cut = () => (best = best.sort(compareMatches).slice(0, max))
   const shortlist: Shortlist = {
     matched: 0,
-    leftOut: {},
     take(listing) {
       const verdict = match(listing)
-      if (verdict.isMatch) {
-        shortlist.matched += 1
-        best.push({ listing, verdict, rank: rankOf(me, listing, verdict) })
-        if (best.length >= 2 * most) cut()
-      } else {
-        shortlist.leftOut[verdict.rule] = (shortlist.leftOut[verdict.rule] ?? 0) + 1
-      }
-      return verdict
+      if (!verdict.isMatch) return
+      shortlist.matched += 1
+      best.push({ listing, verdict, rank: rankOf(me, listing, verdict) })
+      if (best.length >= 2 * max) cut()
     },
-    matches() {
-      cut()
-      return [...best]
-    },
+    matches: () => [...cut()],
   }
   return shortlist
 }
