@@ -41,14 +41,14 @@ const allText = async () => {
   return (await Promise.all(names.map((name) => readFile(join(context.home.path, name), 'utf8')))).join('\n')
 }
 
-test('is not there at first, and says what is missing', async () => {
+test('is empty at first, and says what is missing', async () => {
   const { value, show } = await run({})
   expect(value).toMatchObject({ profile: null, missing: Object.keys(profile), isWritten: false })
   expect(show(style)).toContain('koko profile edit')
   expect(await kept()).toBeUndefined()
 })
 
-test('is written by options alone, shown in words, and sent to nobody', async () => {
+test('is written by options alone, shown in words, and not sent', async () => {
   expect((await run({ action: 'edit', ...flags, onlyIntents: 'long_term,open' })).value).toMatchObject({
     profile,
     onlyIntents: ['long_term', 'open'],
@@ -63,20 +63,20 @@ test('is written by options alone, shown in words, and sent to nobody', async ()
   expect(directory.requests).toEqual([])
 })
 
-test('anyone, anywhere and anything are answers too', async () => {
+test('accepts anyone, anywhere and anything', async () => {
   await run({ ...flags, seeking: '', maxDistance: 'anywhere', onlyIntents: '' })
   expect(await kept()).toMatchObject({ seeking: [], maxDistanceKm: null })
   expect((await run({})).show(style)).toMatch(/Looks for\s+anyone[^]*Distance\s+anywhere[^]*may hope for anything/)
 })
 
-test('an option changes its field alone', async () => {
+test('an option changes its own field only', async () => {
   await run({ ...flags, onlyIntents: 'open' })
   expect((await run({ age: '35' })).value).toMatchObject({ profile: { ...profile, age: 35 }, onlyIntents: ['open'] })
   expect((await run({ onlyIntents: 'casual' })).value).toMatchObject({ onlyIntents: ['casual'] })
   expect(await kept()).toEqual({ ...profile, age: 35 })
 })
 
-test('where there is nobody to ask, every option that is missing is named at once', async () => {
+test('names every missing option in one error where koko cannot ask', async () => {
   await expect(run({ action: 'edit', age: '34', ageMin: '28' })).rejects.toMatchObject({
     hint: 'Give --gender, --seeking, --age-max, --place (or --at, or --area), --max-distance, --intent too.',
   })
@@ -95,8 +95,8 @@ test.each([
   [{ coarse: '5' }, 'coarse must be 2, 3 or 4.'],
   [{ action: 'show' }, 'action must be edit, or left out.'],
   [{ ageMin: '50' }, 'The profile was not changed: ageMax must not be below ageMin.'],
-  [{ area: 'gcpv', at: '51.5,-0.1' }, '--place, --at and --area say the same in three ways.'],
-])('an option that does not pass changes nothing, and what would pass is said: %j', async (options, message) => {
+  [{ area: 'gcpv', at: '51.5,-0.1' }, '--place, --at and --area cannot be combined.'],
+])('an option that is not valid changes nothing, and the error says what is valid: %j', async (options, message) => {
   await run(flags)
   await expect(run(options)).rejects.toMatchObject({ name: 'UserError', message })
   expect(await kept()).toEqual(profile)
@@ -110,7 +110,7 @@ describe('of a place', () => {
     expect(await allText()).not.toMatch(/52\.52|13\.41/)
   })
 
-  test('the cell is a coarse one where few live, which is said, and as coarse as the operator wants', async () => {
+  test('the cell is a coarse one where few people live, as the command says, and as coarse as the operator wants', async () => {
     const { value, show } = await run({ ...withoutArea, at: '68.35,14.6' })
     expect(value).toMatchObject({ profile: { area: expect.stringMatching(/^...$/) }, isCoarse: true })
     expect(show(style)).toContain('--coarse 4 gives the smallest')
@@ -121,7 +121,7 @@ describe('of a place', () => {
     await expect(run({ coarse: '4' })).rejects.toThrow('coarser, and not finer')
   })
 
-  test('a city that several have, or none, is asked about by name', async () => {
+  test('a name of several cities, or of none, needs a better name', async () => {
     await expect(areaOf({ place: 'London' })).rejects.toMatchObject({
       hint: 'Name the country too: "London, Canada" or "London, United Kingdom".',
     })
@@ -152,7 +152,7 @@ describe('in a terminal', () => {
     ['What may a match hope for', ['long_term']],
   ]
 
-  test('each field is asked in words, and again until it passes', async () => {
+  test('asks for each field in words, and again until the answer is valid', async () => {
     const asked = await answering(
       answers([
         ['Where are you', 'city'],
@@ -173,13 +173,13 @@ describe('in a terminal', () => {
     expect(asked.answers).toEqual([])
   })
 
-  test('a position where few live is offered a coarser cell, and why', async () => {
+  test('offers a coarser cell for a position where few people live, and says why', async () => {
     const asked = await answering(
       answers([
         ['Where are you', 'position'],
         ['Latitude and longitude', 'up north'],
         ['Latitude and longitude', '68.35, 14.6'],
-        ['Few live around here', geohashOf({ latitude: 68.35, longitude: 14.6 }, 3)],
+        ['Few people live around here', geohashOf({ latitude: 68.35, longitude: 14.6 }, 3)],
       ]),
     )
     await run({ action: 'edit' }, asked)
@@ -187,19 +187,19 @@ describe('in a terminal', () => {
     expect(await allText()).not.toMatch(/68\.35|14\.6/)
   })
 
-  test('what is kept can stay', async () => {
+  test('the cell can stay the same', async () => {
     await run(flags)
     await run({ action: 'edit' }, await answering(answers([['Where are you', 'keep']])))
     expect(await kept()).toEqual(profile)
   })
 
-  test('only what no option said is asked for', async () => {
+  test('asks only for fields that no option gives', async () => {
     const { intent: _intent, ...most } = flags
     await run(most, await answering([['What do you hope for', 'open']]))
     expect(await kept()).toEqual({ ...profile, intent: 'open' })
   })
 
-  test('who leaves changes nothing', async () => {
+  test('cancelling changes nothing', async () => {
     await run(flags)
     const leaving: Answer[] = [
       ['You are', 'man'],
@@ -210,7 +210,7 @@ describe('in a terminal', () => {
   })
 })
 
-test('a profile that an older koko kept is read, with the dealbreaker that stayed at home', async () => {
+test('reads the profile of an older koko, with the dealbreaker that stays at home', async () => {
   await mkdir(context.home.path, { recursive: true })
   await writeFile(
     join(context.home.path, 'profile.json'),

@@ -8,7 +8,7 @@ import {
   RoomName,
   Secret,
   storedHandles,
-  type PrivateDealbreaker,
+  type Field,
   type Room,
 } from '@koko/contract'
 import * as z from 'zod'
@@ -35,9 +35,20 @@ export const Agent = z.strictObject({
 export type Agent = z.infer<typeof Agent>
 export const agentFile: HomeFile<Agent> = { name: 'agent.json', schema: Agent, migrations: [] }
 
-/** The dealbreakers of a room that stay at home. */
-export function privateDealbreakers({ dealbreakers }: Room): PrivateDealbreaker[] {
-  return dealbreakers.filter((each) => each.kind === 'private')
+/** The dealbreakers of a room that stay at home, each as a list of the values that a match may have. */
+export function privateFields({ fields, dealbreakers }: Room): Record<string, Field & { kind: 'list' }> {
+  const entries = dealbreakers.flatMap((each) => {
+    if (each.kind !== 'private') return []
+    const field = fields[each.of]
+    if (field?.kind !== 'choice') throw new Error(`A private dealbreaker needs a choice, and ${each.of} is none.`)
+    const { name, description, label } = each
+    const question = `${each.question} This stays at home.`
+    const schema = z.array(field.schema.transform(String))
+    return [
+      [name, { kind: 'list', schema, values: field.values, none: 'anything', description, label, question }] as const,
+    ]
+  })
+  return Object.fromEntries(entries)
 }
 
 const profiles = forEachRoom((name, room) =>
@@ -46,18 +57,12 @@ const profiles = forEachRoom((name, room) =>
     profile: room.profile,
     /** By name, the values that a match may have; empty is any. Never published. */
     dealbreakers: z.strictObject(
-      Object.fromEntries(privateDealbreakers(room).map(({ name, of }) => [name, z.array(fieldSchema(room, of))])),
+      Object.fromEntries(Object.entries(privateFields(room)).map(([name, { schema }]) => [name, schema])),
     ),
   }),
 )
 
-function fieldSchema({ fields }: Room, name: string): z.ZodType<string> {
-  const field = fields[name]
-  if (field?.kind !== 'choice') throw new Error(`A private dealbreaker needs a choice, and ${name} is none.`)
-  return field.schema as z.ZodType<string>
-}
-
-/** The profile to publish, and the dealbreakers that are nobody else's business. */
+/** The profile to publish, and the dealbreakers that stay at home. */
 export type Profile = z.infer<(typeof profiles)[number]>
 const [firstProfile, ...otherProfiles] = profiles
 if (firstProfile === undefined) throw new Error('The directory has no room.')

@@ -9,29 +9,29 @@ import {
 } from '@koko/contract'
 import * as z from 'zod'
 import { UserError } from '../errors.ts'
-import { agentFile, privateDealbreakers, profileFile, type Profile as OwnProfile } from '../home/files.ts'
+import { agentFile, privateFields, Profile as OwnProfile, profileFile } from '../home/files.ts'
 import type { Home } from '../home/home.ts'
 
-/** Values of a profile by field. */
+/** Values by the name of a field, or of a private dealbreaker. */
 export const Values: z.ZodType<Readonly<Record<string, FieldValue>>> = z.record(
   z.string(),
   z.union([z.string(), z.number(), z.null(), z.array(z.string())]),
 )
 export type Values = z.infer<typeof Values>
 
-/** The room of this home's agent; before there is one, that of the profile, or the first in the list. */
+/** The room of this home's agent; without an agent, that of its profile, or the default. */
 export async function roomOf({ read }: Pick<Home, 'read'>): Promise<RoomName> {
   const [agent, own] = [await read(agentFile), await read(profileFile)]
   return agent?.room ?? own?.room ?? defaultRoom
 }
 
-/** The profile that is kept for this room; undefined where there is none. */
+/** The profile for this room; undefined if there is none. */
 export async function readProfile({ read }: Pick<Home, 'read'>, room: RoomName): Promise<OwnProfile | undefined> {
   const own = await read(profileFile)
   return own?.room === room ? own : undefined
 }
 
-/** The fields of every room, each with its schema; one that several rooms have may be as any of them says. */
+/** The schemas of the fields of all rooms; one that several rooms have accepts what any of them accepts. */
 export function fieldsOfAllRooms(): Record<string, z.ZodType> {
   const fields = forEachRoom((_, room) => Object.entries<Field>(room.fields)).flat()
   return Object.fromEntries(
@@ -48,42 +48,39 @@ if (firstProfile === undefined) throw new Error('The directory has no room.')
 export const AnyProfile = otherProfiles.length === 0 ? firstProfile : z.union([firstProfile, ...otherProfiles])
 
 /**
- * Changes fields of the profile at home, and dealbreakers where they are given; what is left out stays. Sends nothing.
- * Throws `UserError` that names the field that does not pass.
+ * Changes fields of the profile at home, and private dealbreakers; the others stay. Sends nothing. Throws `UserError` that
+ * names a value that is not valid.
  */
-export async function editProfile(
-  home: Home,
-  room: RoomName,
-  fields: Values,
-  dealbreakers?: Readonly<Record<string, string[]>>,
-): Promise<OwnProfile> {
+export async function editProfile(home: Home, room: RoomName, values: Values): Promise<OwnProfile> {
   return home.change(async (files) => {
     const own = await readProfile(files, room)
-    const edited = rooms[room].profile.safeParse({ ...own?.profile, ...fields })
-    if (!edited.success) throw refusedProfile(edited.error)
-    const next: OwnProfile = {
+    const isPrivate = (name: string) => Object.hasOwn(privateFields(rooms[room]), name)
+    const [dealbreakers, fields] = [true, false].map((wanted) =>
+      Object.fromEntries(Object.entries(values).filter(([name]) => isPrivate(name) === wanted)),
+    )
+    const edited = OwnProfile.safeParse({
       room,
-      profile: edited.data,
+      profile: { ...own?.profile, ...fields },
       dealbreakers: { ...noDealbreakers(room), ...own?.dealbreakers, ...dealbreakers },
-    }
-    await files.write(profileFile, next)
-    return next
+    })
+    if (!edited.success) throw invalidProfile(edited.error)
+    await files.write(profileFile, edited.data)
+    return edited.data
   })
 }
 
-/** The dealbreakers that stay at home, none of which leaves anybody out. */
+/** Private dealbreakers that accept every match. */
 export function noDealbreakers(room: RoomName): Record<string, string[]> {
-  return Object.fromEntries(privateDealbreakers(rooms[room]).map(({ name }) => [name, []]))
+  return Object.fromEntries(Object.keys(privateFields(rooms[room])).map((name) => [name, []]))
 }
 
-/** The names of the fields that a profile lacks. */
 export function missingFields(room: RoomName, values: Partial<Profile>): string[] {
   return Object.keys(rooms[room].fields).filter((name) => values[name] === undefined)
 }
 
-function refusedProfile({ issues: [issue] }: z.ZodError): UserError {
+function invalidProfile({ issues: [issue] }: z.ZodError): UserError {
   return new UserError(
-    `The profile was not changed: ${String(issue?.path[0] ?? 'it')} ${issue?.message ?? 'is not valid'}.`,
-    'Give a value that passes.',
+    `The profile was not changed: ${String(issue?.path[1] ?? 'it')} ${issue?.message ?? 'is not valid'}.`,
+    'Give a valid value.',
   )
 }

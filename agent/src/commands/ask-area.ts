@@ -1,0 +1,125 @@
+import { areaLengths, geohashOf, type Area, type AreaField, type Point } from '@koko/contract'
+import type { Ask } from '../context.ts'
+import { UserError } from '../errors.ts'
+import { findPlaces, placeName, positionOf, sizeInWords, usualCell, type Place } from '../matching/places.ts'
+
+const { min, max } = areaLengths
+/** The lengths of an area's geohash, longest first. */
+export const cellLengths = Array.from({ length: max - min + 1 }, (_, index) => max - index)
+
+/** The cell that these options give; undefined if they give none. */
+export async function readArea(
+  { place, at, area, coarse }: Record<'place' | 'at' | 'area', string | undefined> & { coarse: number | undefined },
+  before: Area | undefined,
+  ask: Ask | undefined,
+): Promise<Area | undefined> {
+  if ([place, at, area].filter((each) => each !== undefined).length > 1) {
+    throw new UserError('--place, --at and --area cannot be combined.', 'Give one of them.')
+  }
+  if (place !== undefined || at !== undefined) {
+    const point = place === undefined ? pointOfPosition(at ?? '') : await pointOfPlace(place, ask)
+    return coarse === undefined ? usualCell(point) : geohashOf(point, coarse)
+  }
+  if (coarse === undefined) return area
+  const cell = area ?? before
+  if (cell === undefined) throw new UserError('--coarse goes with a place.', 'Give --place, --at or --area too.')
+  if (cell.length >= coarse) return cell.slice(0, coarse)
+  throw new UserError('A cell can be made coarser, and not finer.', 'Give --place or --at too: no position is kept.')
+}
+
+function pointOfPosition(typed: string): Point {
+  const point = positionOf(typed)
+  if (point !== undefined) return point
+  throw new UserError('--at must be a latitude and a longitude in degrees.', 'Write it like 51.5,-0.1.')
+}
+
+async function pointOfPlace(typed: string, ask: Ask | undefined): Promise<Point> {
+  const { places } = findPlaces(typed)
+  const [place, ...others] = places
+  if (place === undefined) throw unknownPlace(typed)
+  if (others.length === 0) return place
+  if (ask === undefined) {
+    throw new UserError('Several cities have that name.', `Name the country too: ${quoted(places)}.`)
+  }
+  const options = places.map(placeName).map((name) => ({ value: name, label: name }))
+  return pointOfPlace(await ask.choose({ message: 'Which of them?', options }), ask)
+}
+
+function unknownPlace(typed: string): UserError {
+  const names = quoted(findPlaces(typed).suggestions)
+  const hint =
+    names === ''
+      ? 'Name a large city near you, or give --at with a latitude and a longitude.'
+      : `Did you mean ${names}?`
+  return new UserError('The list has no city of that name.', hint)
+}
+
+function quoted(places: readonly Place[]): string {
+  return alternatives(places.map((place) => `"${placeName(place)}"`))
+}
+
+export function alternatives(names: readonly string[]): string {
+  return new Intl.ListFormat('en-GB', { type: 'disjunction' }).format(names)
+}
+
+export async function askArea(ask: Ask, { question, schema }: AreaField, before: Area | undefined): Promise<Area> {
+  ask.say(
+    'Peers see the cell that you are in, never your position. What you type is used to find the cell, and not kept.',
+  )
+  const how = await ask.choose({
+    message: question,
+    options: [
+      ...(before === undefined
+        ? []
+        : [{ value: 'keep', label: `Still in the cell ${before}`, hint: sizeInWords(before) }]),
+      { value: 'city', label: 'In or near a large city' },
+      { value: 'position', label: 'At a latitude and a longitude' },
+      { value: 'cell', label: 'In a cell, by its geohash' },
+    ],
+  })
+  switch (how) {
+    case 'keep':
+      return before ?? ''
+    case 'city': {
+      const typed = await ask.text({
+        message: 'Which city?',
+        validate(text) {
+          if (findPlaces(text).places.length > 0) return undefined
+          const { message, hint } = unknownPlace(text)
+          return `${message} ${hint}`
+        },
+      })
+      return chooseCell(ask, await pointOfPlace(typed, ask))
+    }
+    case 'position': {
+      const typed = await ask.text({
+        message: 'Latitude and longitude, in degrees?',
+        placeholder: '51.5,-0.1',
+        validate: (text) => (positionOf(text) === undefined ? 'Write it like 51.5,-0.1.' : undefined),
+      })
+      return chooseCell(ask, pointOfPosition(typed))
+    }
+    default:
+      return ask.text({
+        message: 'The geohash of the cell?',
+        placeholder: 'gcpv',
+        ...(before === undefined ? {} : { initial: before }),
+        validate(text) {
+          const { error } = schema.safeParse(text)
+          return error === undefined ? undefined : `It ${error.issues[0]?.message ?? 'is not valid'}.`
+        },
+      })
+  }
+}
+
+/** The fewer people live in a cell, the easier each is found: away from large cities a coarser one comes first. */
+async function chooseCell(ask: Ask, point: Point): Promise<Area> {
+  const usual = usualCell(point)
+  const warning = usual.length === max ? '' : ' Few people live around here: in a small one you are easily found.'
+  const cells = [...new Set([usual, ...cellLengths.map((length) => geohashOf(point, length))])]
+  return ask.choose({
+    message: `How large a cell do peers see?${warning}`,
+    options: cells.map((cell) => ({ value: cell, label: sizeInWords(cell), hint: cell })),
+    initial: usual,
+  })
+}
