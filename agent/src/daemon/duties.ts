@@ -3,16 +3,7 @@ import { isDeepStrictEqual } from 'node:util'
 import type { Context } from '../context.ts'
 import { codeOf, directoryOf, openDirectory, type Directory } from '../directory/session.ts'
 import { retryAfterSecondsOf, UserError, userErrorOf } from '../errors.ts'
-import {
-  Action,
-  agentFile,
-  daemonFile,
-  handlesFile,
-  profileFile,
-  publishedFile,
-  type Agent,
-  type Daemon,
-} from '../home/files.ts'
+import { Action, agentFile, daemonFile, handlesFile, profileFile, publishedFile, type Daemon } from '../home/files.ts'
 import type { HomeFile } from '../home/home.ts'
 import { inWords } from '../labels.ts'
 import { discover } from '../operations/discover.ts'
@@ -24,71 +15,64 @@ import {
   afterFailure,
   afterHeartbeat,
   afterPublish,
-  formatLocalTime,
   initialState,
   planRound,
   tickMs,
   type Conditions,
   type LocalClock,
-  type Round,
   type ScheduleState,
 } from './schedule.ts'
-
-export interface DutiesOptions {
-  discoverAtMinutes: number
-  once: boolean
-  localTime: LocalClock
-}
-
-export interface DutiesRun {
-  agentId: string
-  heartbeats: number
-  publishes: number
-  discoveries: number
-  /** The actions that were failing at the end. */
-  failures: Daemon['failures']
-}
 
 /** Everything that the duties remember between rounds. */
 interface Duties {
   readonly context: Context
   readonly log: Log
-  readonly options: DutiesOptions
+  readonly options: { discoverAtMinutes: number; once: boolean; localTime: LocalClock }
   directory: Directory
   schedule: ScheduleState
   /** What daemon.json should hold. */
   record: Daemon
   /** The record that was written last. */
   saved: Daemon
-  counts: Record<Action, number>
+  counts: { heartbeats: number; publishes: number; discoveries: number }
   /** The last round found no agent in the home. */
   isAgentMissing: boolean
   /** The directory refused the credential, and has accepted it in no action since. */
   isRefused: boolean
 }
 
-/** What an action that succeeded changes, and its line in the log. */
-interface Success {
-  schedule: ScheduleState
-  record: Partial<Daemon>
-  line: string
-}
-
-const actions: Record<Action, (duties: Duties) => Promise<Success>> = {
+/** Each changes the schedule, the record and the counts once it has succeeded, and returns its line in the log. */
+const actions: Record<Action, (duties: Duties) => Promise<string>> = {
   heartbeat: sendHeartbeat,
   publish: publishChanges,
   discovery: discoverPeers,
 }
 
-/** No pause is shorter, whatever the clock does. */
+/** The shortest pause, whatever the clock does. */
 const minPauseMs = 1_000
 
 /**
  * Keeps this home's agent online, publishes changes that the operator agreed to, and looks for peers each day, until
  * the signal aborts. Throws `UserError` once the agent is gone from the home or the directory no longer accepts it.
  */
-export async function runDuties(context: Context, log: Log, options: DutiesOptions): Promise<DutiesRun> {
-  const duties = await startDuties(context, log, options)
+export async function runDuties(context: Context, { log, ...options }: Duties['options'] & { log: Log }) {
+  const directory = await openDirectory(context)
+  const { agentId, origin } = directory.agent
+  const kept = await read({ context, log }, daemonFile)
+  const record = kept?.agentId === agentId ? kept : emptyRecord(agentId)
+  const duties: Duties = {
+    context,
+    log,
+    options,
+    directory,
+    schedule: initialState(record.discoveredOn),
+    record,
+    saved: record,
+    counts: { heartbeats: 0, publishes: 0, discoveries: 0 },
+    isAgentMissing: false,
+    isRefused: false,
+  }
+  log.line(`Runs as process ${process.pid} for agent ${agentId} in ${origin}.`)
   const isDone = () => options.once || context.signal.aborted
   for (;;) {
     const wakeAtMs = await runRound(duties)
@@ -100,34 +84,7 @@ export async function runDuties(context: Context, log: Log, options: DutiesOptio
     if (isDone()) break
   }
   await save(duties)
-  const { record, counts } = duties
-  return {
-    agentId: record.agentId,
-    heartbeats: counts.heartbeat,
-    publishes: counts.publish,
-    discoveries: counts.discovery,
-    failures: record.failures,
-  }
-}
-
-async function startDuties(context: Context, log: Log, options: DutiesOptions): Promise<Duties> {
-  const directory = await openDirectory(context)
-  const { agentId, origin } = directory.agent
-  const kept = await read({ context, log }, daemonFile)
-  const record = kept?.agentId === agentId ? kept : emptyRecord(directory.agent)
-  log.line(`Runs as process ${process.pid} for agent ${agentId} in ${origin}.`)
-  return {
-    context,
-    log,
-    options,
-    directory,
-    schedule: initialState(record.discoveredOn),
-    record,
-    saved: record,
-    counts: { heartbeat: 0, publish: 0, discovery: 0 },
-    isAgentMissing: false,
-    isRefused: false,
-  }
+  return { agentId: duties.record.agentId, ...duties.counts, failures: duties.record.failures }
 }
 
 /** Does what is due. Returns when to wake for the next round. */
@@ -136,8 +93,7 @@ async function runRound(duties: Duties): Promise<number> {
   if (await followAgent(duties)) {
     for (const action of Action.options) {
       // Each action can make the next one possible.
-      const { due } = await plan(duties)
-      if (!due.includes(action)) continue
+      if (!(await plan(duties)).due.includes(action)) continue
       await attempt(duties, action, wasRefused)
       await save(duties)
       if (duties.context.signal.aborted) break
@@ -147,7 +103,7 @@ async function runRound(duties: Duties): Promise<number> {
   return (await plan(duties)).wakeAtMs
 }
 
-async function plan(duties: Duties): Promise<Round> {
+async function plan(duties: Duties) {
   const conditions = await readConditions(duties)
   const { localTime, discoverAtMinutes } = duties.options
   const nowMs = duties.context.nowMs()
@@ -159,7 +115,7 @@ async function plan(duties: Duties): Promise<Round> {
 /** Switches to the credential that `koko restore` or `koko rotate` wrote. False while the home holds no agent. */
 async function followAgent(duties: Duties): Promise<boolean> {
   const { context, log, options, directory } = duties
-  // A damaged file does not end the session.
+  // With a damaged file, the session continues.
   const agent = await read(duties, agentFile, directory.agent)
   if (agent === undefined) {
     // `koko init --again` removes the agent for a moment.
@@ -178,7 +134,7 @@ async function followAgent(duties: Duties): Promise<boolean> {
   duties.isRefused = false
   duties.schedule = { ...duties.schedule, retries: {} }
   if (agent.agentId !== duties.record.agentId) {
-    duties.record = emptyRecord(agent)
+    duties.record = emptyRecord(agent.agentId)
     duties.schedule = initialState([])
   }
   log.line(`Continues for agent ${agent.agentId} in ${agent.origin}, with the new credential in this home.`)
@@ -186,74 +142,61 @@ async function followAgent(duties: Duties): Promise<boolean> {
 }
 
 async function readConditions(duties: Duties): Promise<Conditions> {
+  const { log } = duties
   const profile = await read(duties, profileFile)
   const handles = await read(duties, handlesFile)
   const published = await read(duties, publishedFile)
   const isListed = published !== undefined && published.listing !== null
-  const canMatch = profile !== undefined
   if (profile === undefined || handles === undefined) {
-    return { canPublish: false, isChanged: false, isListed, withheldAtMs: null, canMatch }
+    return { canPublish: false, isChanged: false, isListed, withheldAtMs: null, hasProfile: profile !== undefined }
   }
   const known = { listing: published?.listing, unlinked: published?.withheld ?? [] }
   const kept = { profile: profile.profile, handles }
   const { input, newHandles, takesAway, withheld, isUnchanged } = planPublish(kept, known, {})
-  if (newHandles.length === 0) duties.log.end('agreement')
-  else {
-    const waits = newHandles.length === 1 ? 'waits' : 'wait'
-    duties.log.begin('agreement', `${inWords(newHandles)} ${waits} for your yes: run \`koko publish\`.`)
-  }
-  const isAskedFor = withheld.some(
+  const waits = newHandles.length === 1 ? 'waits' : 'wait'
+  if (newHandles.length === 0) log.end('agreement')
+  else log.begin('agreement', `${inWords(newHandles)} ${waits} for your yes: run \`koko publish\`.`)
+  const isUnlinked = withheld.some(
     ({ channel, because }) => because === 'unlinked' && input?.channels[channel] !== undefined,
   )
   return {
     canPublish: input !== null && takesAway.length === 0,
     isChanged: !isUnchanged,
     isListed,
-    withheldAtMs: isAskedFor && published !== undefined ? published.publishedAtMs : null,
-    canMatch,
+    withheldAtMs: isUnlinked ? (published?.publishedAtMs ?? null) : null,
+    hasProfile: true,
   }
 }
 
 async function attempt(duties: Duties, action: Action, wasRefused: boolean): Promise<void> {
   const { context, log, options } = duties
-  let success: Success
+  const otherFailures = duties.record.failures.filter((failure) => failure.action !== action)
   try {
-    success = await actions[action](duties)
+    const line = await actions[action](duties)
+    duties.isRefused = false
+    duties.record = { ...duties.record, failures: otherFailures }
+    log.end(action)
+    log.line(line)
   } catch (error) {
     if (context.signal.aborted) return
     if (codeOf(error) === 'unauthenticated') {
-      // The directory may have ended the session only, and a new secret may be written here before the next round.
+      // Perhaps only the session ended, or the next round finds a new secret.
       if (wasRefused || options.once) throw userErrorOf(error) ?? error
       duties.isRefused = true
       duties.directory = directoryOf(context, duties.directory.agent)
     }
-    fail(duties, action, error)
-    return
+    const { message, next, retryAfterMs } = failureOf(error)
+    const atMs = context.nowMs()
+    duties.schedule = afterFailure(duties.schedule, action, retryAfterMs, atMs)
+    duties.record = { ...duties.record, failures: [...otherFailures, { action, atMs, message, next }] }
+    // The advice for a failure of the directory is to try again, which the daemon does.
+    const hint = error instanceof DirectoryError ? '' : ` ${next}`
+    log.begin(action, `The ${action} failed and will be retried: ${message}${hint}`, message)
   }
-  duties.isRefused = false
-  duties.counts[action] += 1
-  duties.schedule = success.schedule
-  duties.record = { ...duties.record, ...success.record, failures: otherFailures(duties, action) }
-  log.end(action)
-  log.line(success.line)
 }
 
-function fail(duties: Duties, action: Action, error: unknown): void {
-  const nowMs = duties.context.nowMs()
-  const { message, next, retryAfterMs } = failureOf(error)
-  duties.schedule = afterFailure(duties.schedule, action, retryAfterMs, nowMs)
-  const failures = [...otherFailures(duties, action), { action, atMs: nowMs, message, next }]
-  duties.record = { ...duties.record, failures }
-  // What to do about a failure of the directory is to try again, which the daemon does.
-  const hint = error instanceof DirectoryError ? '' : ` ${next}`
-  duties.log.begin(action, `The ${action} failed and will be retried: ${message}${hint}`, message)
-}
-
-function otherFailures({ record }: Duties, action: Action): Daemon['failures'] {
-  return record.failures.filter((failure) => failure.action !== action)
-}
-
-async function sendHeartbeat({ context, options, directory, schedule }: Duties): Promise<Success> {
+async function sendHeartbeat(duties: Duties): Promise<string> {
+  const { context, options, directory } = duties
   const onlineUntilMs = await directory.client.call('heartbeat', {}).then(
     (answer) => answer.onlineUntilMs,
     (error: unknown) => {
@@ -261,51 +204,47 @@ async function sendHeartbeat({ context, options, directory, schedule }: Duties):
       throw error
     },
   )
-  return {
-    schedule: afterHeartbeat(schedule, onlineUntilMs !== null, context.nowMs()),
-    record: { onlineUntilMs },
-    line:
-      onlineUntilMs === null
-        ? 'Not listed: peers cannot find this agent.'
-        : `Online until ${formatLocalTime(options.localTime(onlineUntilMs))}.`,
-  }
+  duties.schedule = afterHeartbeat(duties.schedule, onlineUntilMs !== null, context.nowMs())
+  duties.record = { ...duties.record, onlineUntilMs }
+  duties.counts.heartbeats += 1
+  if (onlineUntilMs === null) return 'Not listed: peers cannot find this agent.'
+  return `Online until ${options.localTime(onlineUntilMs).text}.`
 }
 
-async function publishChanges({ context, directory, schedule }: Duties): Promise<Success> {
+async function publishChanges(duties: Duties): Promise<string> {
+  const { context, directory } = duties
   const publication = await publish(context, { agree: () => Promise.resolve(false) })
   if (publication.state !== 'published') {
     throw new UserError(`Publishing ${inWords(publication.channels)} waits for your yes.`, 'Run `koko publish`.')
   }
   const { listing, withheld } = publication
-  const lastSeenAtMs = listing?.presence.lastSeenAtMs
-  const onlineUntilMs = lastSeenAtMs === undefined ? null : lastSeenAtMs + rooms[directory.agent.room].onlineWindowMs
+  const { onlineWindowMs } = rooms[directory.agent.room]
+  const onlineUntilMs = listing === null ? null : listing.presence.lastSeenAtMs + onlineWindowMs
+  duties.schedule = afterPublish(duties.schedule, listing !== null, context.nowMs())
+  duties.record = { ...duties.record, onlineUntilMs }
+  duties.counts.publishes += 1
   const unlinked = withheld.flatMap(({ channel, because }) => (because === 'unlinked' ? [channel] : []))
   const line = listing === null ? 'Nothing is listed.' : 'Published.'
-  return {
-    schedule: afterPublish(schedule, listing !== null, context.nowMs()),
-    record: { onlineUntilMs },
-    line: unlinked.length === 0 ? line : `${line} ${inWords(unlinked)} is withheld because you unlinked it.`,
-  }
+  return unlinked.length === 0 ? line : `${line} ${inWords(unlinked)} is withheld because you unlinked it.`
 }
 
-async function discoverPeers({ context, options, schedule }: Duties): Promise<Success> {
-  const { home, nowMs } = context
-  const startedAt = options.localTime(nowMs())
+async function discoverPeers(duties: Duties): Promise<string> {
+  const { home, nowMs } = duties.context
+  const startedAt = duties.options.localTime(nowMs())
   // A discovery uses up the day's budget, so its results must be kept.
   await home.assertWritable()
   const maxDistanceKm = (await home.read(profileFile))?.profile.maxDistanceKm ?? null
-  const { looked, matches } = await discover(context, { nearMe: maxDistanceKm !== null })
-  const state = afterDiscovery(schedule, startedAt)
+  const { looked, matches } = await discover(duties.context, { nearMe: maxDistanceKm !== null })
+  duties.schedule = afterDiscovery(duties.schedule, startedAt)
+  const discoveredOn = [...duties.schedule.discoveredOn]
+  duties.record = { ...duties.record, discoveredAtMs: nowMs(), discoveredOn }
+  duties.counts.discoveries += 1
   const found = `${matches.length} ${matches.length === 1 ? 'match' : 'matches'}`
   const newCount = matches.filter(({ isNew }) => isNew).length
-  return {
-    schedule: state,
-    record: { discoveredAtMs: nowMs(), discoveredOn: [...state.discoveredOn] },
-    line: `Looked at ${looked} ${looked === 1 ? 'listing' : 'listings'}: ${found}, ${newCount} new.`,
-  }
+  return `Looked at ${looked} ${looked === 1 ? 'listing' : 'listings'}: ${found}, ${newCount} new.`
 }
 
-/** A file of the home. Where it cannot be read, logs that once and returns `otherwise`. */
+/** A file of the home. If it cannot be read, logs that once and returns `otherwise`. */
 async function read<T extends object>(
   { context, log }: Pick<Duties, 'context' | 'log'>,
   file: HomeFile<T>,
@@ -322,7 +261,7 @@ async function read<T extends object>(
   }
 }
 
-/** Writes the record if it changed. Where that fails, the daemon continues and tries again after the next round. */
+/** Writes the record if it changed. If that fails, the daemon retries in the next round. */
 async function save(duties: Duties): Promise<void> {
   const { context, log, record } = duties
   if (record === duties.saved) return
@@ -340,11 +279,11 @@ async function save(duties: Duties): Promise<void> {
   }
 }
 
-function emptyRecord({ agentId }: Agent): Daemon {
+function emptyRecord(agentId: string): Daemon {
   return { agentId, onlineUntilMs: null, discoveredAtMs: null, discoveredOn: [], failures: [] }
 }
 
-/** `retryAfterMs` is how long the directory asks to wait, or 0. */
+/** `retryAfterMs` is the wait that the directory asks for, or 0. */
 function failureOf(error: unknown): Problem & { retryAfterMs: number } {
   const expected = userErrorOf(error)
   const cause = error instanceof UserError ? error.cause : error

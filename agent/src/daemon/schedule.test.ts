@@ -27,12 +27,16 @@ const listed: Conditions = {
   isChanged: false,
   isListed: true,
   withheldAtMs: null,
-  canMatch: true,
+  hasProfile: true,
 }
 
 const utc = (ms: number): LocalTime => {
   const text = new Date(ms).toISOString()
-  return { date: text.slice(0, 10), minutes: Math.floor((ms % day) / minute), time: text.slice(11, 19) }
+  return {
+    date: text.slice(0, 10),
+    minutes: Math.floor((ms % day) / minute),
+    text: text.slice(0, 19).replace('T', ' '),
+  }
 }
 const dueAt = (state: ScheduleState, conditions: Conditions, nowMs: number, local = utc(nowMs)) =>
   planRound(state, conditions, nowMs, local, nineOClock).due
@@ -132,7 +136,7 @@ describe('discovery', () => {
 
   test('waits until the agent is listed and can match', () => {
     expect(dueAt(afterHeartbeat(settled(noon, []), false, noon), { ...listed, canPublish: false }, noon)).toEqual([])
-    expect(dueAt(settled(noon, []), { ...listed, canMatch: false }, noon)).toEqual([])
+    expect(dueAt(settled(noon, []), { ...listed, hasProfile: false }, noon)).toEqual([])
     expect(dueAt(settled(noon, []), { ...listed, canPublish: false, isListed: false }, noon)).toEqual([])
   })
 
@@ -211,9 +215,9 @@ test('gives the local time of a time zone', () => {
   expect(createLocalClock('Asia/Kathmandu')(Date.UTC(2026, 10, 21, 23, 30, 7))).toEqual({
     date: '2026-11-22',
     minutes: 5 * 60 + 15,
-    time: '05:15:07',
+    text: '2026-11-22 05:15:07',
   })
-  expect(utc(Date.UTC(2026, 0, 1))).toEqual({ date: '2026-01-01', minutes: 0, time: '00:00:00' })
+  expect(utc(Date.UTC(2026, 0, 1))).toEqual({ date: '2026-01-01', minutes: 0, text: '2026-01-01 00:00:00' })
 })
 
 describe('over any history of sleeps, outages, edits and clock changes', () => {
@@ -299,5 +303,5 @@ describe('over any history of sleeps, outages, edits and clock changes', () => {
 })
 
 test('a time beyond the last valid date becomes that date', () => {
-  expect(createLocalClock('UTC')(Number.MAX_SAFE_INTEGER)).toMatchObject({ time: '00:00:00' })
+  expect(createLocalClock('UTC')(Number.MAX_SAFE_INTEGER)).toMatchObject({ text: '275760-09-13 00:00:00' })
 })

@@ -1,86 +1,75 @@
+import { dayMs, minuteMs } from '@koko/contract'
 import { Action } from '../home/files.ts'
+import { utcDay } from '../matching/peers.ts'
 import { lastMs } from '../output.ts'
 
-/** What the duties know besides the home's files. Times are this machine's milliseconds since the epoch. */
+/** What the duties know besides the home's files. Times are by this machine's clock. */
 export interface ScheduleState {
-  /** When the directory last saw the agent in this run; null until it has, and after the clock was set back. */
+  /** When the directory last saw the agent in this run; also null after the clock was set back. */
   lastSeenAtMs: number | null
-  /** Whether the agent is listed, by the directory's last answer in this run; null before the first. */
+  /** As the directory last answered in this run; null before that. */
   isListed: boolean | null
-  /** When the last publish of this run was answered. */
+  /** When the directory last answered a publish of this run. */
   publishedAtMs: number | null
   /** The last local dates with a discovery, in the order of the discoveries. */
   discoveredOn: readonly string[]
-  /** The actions that failed, how often in a row, and when the next try is due. */
+  /** The actions that failed: how often in a row, and when to retry. */
   retries: Partial<Record<Action, { failures: number; dueAtMs: number }>>
-  /** When the previous round was planned. */
   plannedAtMs: number | null
 }
 
-/** What the home's files allow and ask for. */
+/** What the home's files allow and require. */
 export interface Conditions {
-  /** There is a profile and an agreed handle, and no channel would leave the listing without the operator's consent. */
+  /** There is a profile and an agreed handle, and publishing removes no channel without the operator's consent. */
   canPublish: boolean
   /** Publishing would change the listing. */
   isChanged: boolean
   /** The last publish from this home left a listing. */
   isListed: boolean
-  /** When the last publish was answered, if it withheld a channel. */
+  /** When the directory answered the last publish, if it withheld a channel. */
   withheldAtMs: number | null
-  /** There is a profile to match by. */
-  canMatch: boolean
+  hasProfile: boolean
 }
 
 export interface LocalTime {
   /** Such as `2026-11-21`. */
   date: string
-  /** What the clock shows, in minutes since 00:00: 09:00 is 540 on days with a clock change too. */
+  /** Minutes since 00:00 on the clock: 09:00 is 540 on days with a clock change too. */
   minutes: number
-  /** Such as `09:00:07`. */
-  time: string
+  /** Such as `2026-11-21 09:00:07`. */
+  text: string
 }
 
 export type LocalClock = (ms: number) => LocalTime
 
-export interface Round {
-  state: ScheduleState
-  /** In the order in which to do them: each can make the next possible. */
-  due: Action[]
-  /** The latest time for the next round. */
-  wakeAtMs: number
-}
-
-const minute = 60_000
-const day = 24 * 60 * minute
-
-/** The longest pause: a sleep, a clock change or an edit at home is noticed within this time. */
+/** The longest pause: the daemon notices a sleep, a clock change or an edit at home within this time. */
 export const tickMs = 30_000
 /** The backoff after the first failure. It doubles with each further one, up to the maximum. */
 const minBackoffMs = 30_000
-const maxBackoffMs = 30 * minute
+const maxBackoffMs = 30 * minuteMs
 /** Clocks are often corrected by less than this. */
-const maxCorrectionMs = minute
-/** How many dates of discoveries are kept: more days than a clock is set back by mistake. */
+const maxCorrectionMs = minuteMs
+/** More days than a clock is set back by mistake. */
 const maxDates = 60
 
 export function initialState(discoveredOn: readonly string[]): ScheduleState {
   return { lastSeenAtMs: null, isListed: null, publishedAtMs: null, discoveredOn, retries: {}, plannedAtMs: null }
 }
 
-/** Decides what is due now, and when to wake for the next round. */
+/** What is due now, in the order in which to do it, and the latest time for the next round. */
 export function planRound(
   before: ScheduleState,
   conditions: Conditions,
   nowMs: number,
   local: LocalTime,
   discoverAtMinutes: number,
-): Round {
+): { state: ScheduleState; due: Action[]; wakeAtMs: number } {
   const state = { ...afterSetBack(before, nowMs), plannedAtMs: nowMs }
   const isDue: Record<Action, boolean> = {
     heartbeat: isHeartbeatDue(state.lastSeenAtMs, nowMs),
     publish: conditions.canPublish && isPublishDue(state, conditions, nowMs),
     discovery:
-      conditions.canMatch &&
+      conditions.hasProfile &&
       conditions.isListed &&
       state.isListed !== false &&
       isDiscoveryDue(state.discoveredOn, local, discoverAtMinutes),
@@ -91,23 +80,20 @@ export function planRound(
   return { state, due, wakeAtMs }
 }
 
-/** After the clock was set back, times ahead of it do not say when the agent was last seen or when to retry. */
+/** If the clock was set back, forgets the times that are now in the future. */
 function afterSetBack(state: ScheduleState, nowMs: number): ScheduleState {
   if (state.plannedAtMs === null || nowMs >= state.plannedAtMs - maxCorrectionMs) return state
   return { ...state, lastSeenAtMs: null, retries: {} }
 }
 
-/**
- * The directory stores the UTC day of the last heartbeat. If this machine's clock is wrong, the directory's day begins
- * at another time; a heartbeat every twelve hours reaches each of its days anyway.
- */
+/** The directory stores the UTC day of the last heartbeat. Twice a day reaches each of its days with a wrong clock too. */
 function isHeartbeatDue(lastSeenAtMs: number | null, nowMs: number): boolean {
-  return lastSeenAtMs === null || utcDay(lastSeenAtMs) !== utcDay(nowMs) || nowMs - lastSeenAtMs >= day / 2
+  return lastSeenAtMs === null || utcDay(lastSeenAtMs) !== utcDay(nowMs) || nowMs - lastSeenAtMs >= dayMs / 2
 }
 
 function isPublishDue(state: ScheduleState, conditions: Conditions, nowMs: number): boolean {
   const { isChanged, isListed, withheldAtMs } = conditions
-  // The operator may have allowed a withheld channel on the settings page. Publishing once a day finds out.
+  // The operator can allow a withheld channel on the settings page. A publish once a day shows that.
   if (withheldAtMs !== null && utcDay(state.publishedAtMs ?? withheldAtMs) !== utcDay(nowMs)) return true
   const isAllWithheld = withheldAtMs !== null && !isListed
   return isChanged || (state.isListed === false && !isAllWithheld)
@@ -118,9 +104,9 @@ function isPublishDue(state: ScheduleState, conditions: Conditions, nowMs: numbe
  * discovery dated tomorrow counts, as after a flight to the west; a later date came from a wrong clock.
  */
 function isDiscoveryDue(discoveredOn: readonly string[], { date, minutes }: LocalTime, atMinutes: number): boolean {
-  const tomorrow = shiftDate(date, 1)
-  const last = discoveredOn.filter((done) => done <= tomorrow).reduce((a, b) => (a > b ? a : b), '')
-  return last < (minutes >= atMinutes ? date : shiftDate(date, -1))
+  const dateIn = (days: number) => new Date(Date.parse(date) + days * dayMs).toISOString().slice(0, 10)
+  const lastDue = minutes >= atMinutes ? date : dateIn(-1)
+  return !discoveredOn.some((done) => done >= lastDue && done <= dateIn(1))
 }
 
 export function afterHeartbeat(state: ScheduleState, isListed: boolean, nowMs: number): ScheduleState {
@@ -141,7 +127,7 @@ function succeeded(state: ScheduleState, action: Action): ScheduleState {
   return { ...state, retries }
 }
 
-/** `retryAfterMs` is how long the directory asked to wait, or 0. */
+/** `retryAfterMs` is the wait that the directory asks for, or 0. */
 export function afterFailure(state: ScheduleState, action: Action, retryAfterMs: number, nowMs: number): ScheduleState {
   const failures = (state.retries[action]?.failures ?? 0) + 1
   const backoffMs = Math.min(minBackoffMs * 2 ** (failures - 1), maxBackoffMs)
@@ -149,40 +135,13 @@ export function afterFailure(state: ScheduleState, action: Action, retryAfterMs:
   return { ...state, retries: { ...state.retries, [action]: { failures, dueAtMs } } }
 }
 
-/** The local time in `timeZone`, or in this machine's time zone. */
+/** The local time in `timeZone`, by default this machine's. */
 export function createLocalClock(timeZone?: string): LocalClock {
-  const format = new Intl.DateTimeFormat('en-GB', {
-    ...(timeZone === undefined ? {} : { timeZone }),
-    calendar: 'iso8601',
-    numberingSystem: 'latn',
-    year: 'numeric',
-    month: '2-digit',
-    day: '2-digit',
-    hour: '2-digit',
-    minute: '2-digit',
-    second: '2-digit',
-    hourCycle: 'h23',
-  })
+  // In Swedish a time is written as in ISO 8601.
+  const format = new Intl.DateTimeFormat('sv-SE', { dateStyle: 'short', timeStyle: 'medium', timeZone })
   return (ms) => {
-    const parts = format.formatToParts(Math.min(ms, lastMs))
-    const part = (type: Intl.DateTimeFormatPartTypes) => parts.find((found) => found.type === type)?.value ?? ''
-    return {
-      date: `${part('year').padStart(4, '0')}-${part('month')}-${part('day')}`,
-      minutes: Number(part('hour')) * 60 + Number(part('minute')),
-      time: `${part('hour')}:${part('minute')}:${part('second')}`,
-    }
+    const text = format.format(Math.min(ms, lastMs))
+    const [date = '', hours, minutes] = text.split(/[ :]/)
+    return { date, minutes: Number(hours) * 60 + Number(minutes), text }
   }
-}
-
-/** Such as `2026-11-21 09:00:07`. */
-export function formatLocalTime({ date, time }: LocalTime): string {
-  return `${date} ${time}`
-}
-
-function shiftDate(date: string, days: number): string {
-  return new Date(Date.parse(date) + days * day).toISOString().slice(0, 10)
-}
-
-function utcDay(ms: number): number {
-  return Math.floor(ms / day)
 }
