@@ -233,8 +233,9 @@ async function discoverPeers(duties: Duties): Promise<string> {
   const startedAt = duties.options.localTime(nowMs())
   // A discovery uses up the day's budget, so its results must be kept.
   await home.assertWritable()
-  const maxDistanceKm = (await home.read(profileFile))?.profile.maxDistanceKm ?? null
-  const { looked, matches } = await discover(duties.context, { nearMe: maxDistanceKm !== null })
+  const near = rooms[duties.directory.agent.room].dealbreakers.find((each) => each.kind === 'near')
+  const maxDistanceKm = near === undefined ? null : (await home.read(profileFile))?.profile[near.within]
+  const { looked, matches } = await discover(duties.context, { nearMe: typeof maxDistanceKm === 'number' })
   duties.schedule = afterDiscovery(duties.schedule, startedAt)
   const discoveredOn = [...duties.schedule.discoveredOn]
   duties.record = { ...duties.record, discoveredAtMs: nowMs(), discoveredOn }
