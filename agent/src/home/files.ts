@@ -15,10 +15,9 @@ import * as z from 'zod'
 import { Problem } from '../problem.ts'
 import type { HomeFile } from './home.ts'
 
-// What is kept at home, one schema for each file. Of all this the cloud gets the published profile and channels, and the
-// secret where it signs in; nothing else.
+// Of these files, the directory receives the secret at sign-in, and the published profile and channels. Nothing else.
 
-/** Who this agent is, and where: the credential. */
+/** The credential: which agent this is, and in which directory. */
 export const Agent = z.strictObject({
   /** The directory's origin, such as `https://example-project.web.app`. */
   origin: z.url({ protocol: /^https?$/ }),
@@ -29,7 +28,7 @@ export const Agent = z.strictObject({
   agentId: AgentId,
   registeredAtMs: Milliseconds,
   secret: Secret,
-  /** The version of the texts that were consented to; null where the agent was restored from its secret. */
+  /** The version of the terms that the operator accepted; null if the agent was restored from its secret. */
   termsVersion: z.string().nullable(),
 })
 export type Agent = z.infer<typeof Agent>
@@ -74,14 +73,13 @@ export const profileFile: HomeFile<Profile> = {
   migrations: [({ profile, onlyIntents }) => ({ room: 'dating', profile, dealbreakers: { onlyIntents } })],
 }
 
-/** The handles to publish. One that was unlinked stays, for the day it is allowed again: the directory withholds it. */
+/** The handles to publish. An unlinked one stays, in case it is allowed again: until then the directory withholds it. */
 export const Handles = z.strictObject(
   forEachChannel((channel) =>
     z
       .strictObject({
-        /** In its canonical form. */
         handle: storedHandles[channel],
-        /** When the operator agreed to publish this very handle; null until then. */
+        /** When the operator agreed to publish this handle; null until then. */
         agreedAtMs: Milliseconds.nullable(),
       })
       .optional(),
@@ -90,41 +88,40 @@ export const Handles = z.strictObject(
 export type Handles = z.infer<typeof Handles>
 export const handlesFile: HomeFile<Handles> = { name: 'handles.json', schema: Handles, migrations: [] }
 
-/** What the directory answered to the last publish from this home, less what was unlinked from here since. */
+/** The directory's answer to the last publish from this home, without what this home unlinked since. */
 export const Published = z.strictObject({
   publishedAtMs: Milliseconds,
-  /** As it is stored; null where nothing is listed. */
+  /** Null if nothing is listed. */
   listing: Listing.nullable(),
   withheld: z.array(z.strictObject({ channel: Channel, unlinkedAtMs: Milliseconds })),
 })
 export type Published = z.infer<typeof Published>
 export const publishedFile: HomeFile<Published> = { name: 'published.json', schema: Published, migrations: [] }
 
-/** Peers that match, and what of today's budgets is used. */
+/** Peers that match, and how much of today's budgets is used. */
 export const Peers = z.strictObject({
-  /** A listing was so at `refreshedAtMs` at the earliest. */
+  /** A listing is at least as recent as its `refreshedAtMs`. */
   peers: z.array(z.strictObject({ listing: Listing, foundAtMs: Milliseconds, refreshedAtMs: Milliseconds })),
-  /** Who is no match any more, for some minutes: an answer that was asked for before must not bring them back. */
+  /** Peers that stopped matching some minutes ago: the answer to an earlier request must not restore them. */
   forgotten: z.array(z.strictObject({ agentId: AgentId, asOfMs: Milliseconds })),
-  /** The UTC day that is counted, as the directory tells it, and the listings and ids got in it. */
+  /** The UTC day by the directory's clock, and the listings and ids received in it. */
   budget: z.strictObject({ dayMs: Milliseconds, discovered: z.int().nonnegative(), refreshed: z.int().nonnegative() }),
 })
 export type Peers = z.infer<typeof Peers>
 export const peersFile: HomeFile<Peers> = { name: 'peers.json', schema: Peers, migrations: [] }
 
-/** What a daemon does for its agent. */
 export const Action = z.enum(['heartbeat', 'publish', 'discovery'])
 export type Action = z.infer<typeof Action>
 
-/** What the daemon has done last for an agent, and what does not succeed now. */
+/** What the daemon did last for an agent, and what fails now. */
 export const Daemon = z.strictObject({
   agentId: AgentId,
-  /** The online time that the directory answered to the last heartbeat; null where it told of no listing. */
+  /** As the directory answered the last heartbeat; null if nothing is listed. */
   onlineUntilMs: Milliseconds.nullable(),
   discoveredAtMs: Milliseconds.nullable(),
-  /** The last local dates, such as `2026-11-21`, on which it discovered: a clock that is set back brings one again. */
+  /** The last local dates with a discovery. After the clock is set back, one of them can come again. */
   discoveredOn: z.array(z.iso.date()).max(60),
-  /** One for each action at most. */
+  /** At most one for each action. */
   failures: z.array(z.strictObject({ action: Action, atMs: Milliseconds, ...Problem.shape })),
 })
 export type Daemon = z.infer<typeof Daemon>

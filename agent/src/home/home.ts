@@ -3,7 +3,7 @@ import { chmod, mkdir, open, readdir, readFile, rename, rm, stat } from 'node:fs
 import { dirname, join } from 'node:path'
 import type * as z from 'zod'
 import { UserError } from '../errors.ts'
-import { openLocks, type Lock } from './lock.ts'
+import { errnoOf, openLocks, parseJson, unless } from './lock.ts'
 
 /** A file of the home: `{"version": n, …}`. */
 export interface HomeFile<T extends object> {
@@ -40,16 +40,16 @@ export interface Files {
   remove: (file: { name: string }) => Promise<void>
 }
 
-/** How long to wait for other writers, which hold the lock briefly. */
+/** Other writers hold the lock briefly. */
 const filesWaitMs = 10_000
-/** How long to wait for another koko that changes the listing: it asks the directory meanwhile. */
+/** Another koko that changes the listing holds the lock during a request to the directory. */
 export const listingWaitMs = 30_000
-/** The average pause between tries to take a lock. It is random, so that no process is too late every time. */
+/** The average pause before the next try to take a lock. It is random, so that no process is too late every time. */
 const lockPollMs = 15
-/** As large as a home's usual files, so that a full disk shows before there is something to lose. */
+/** The usual size of a home's files. */
 const probeBytes = 65_536
 /** The largest file, peers.json, has a few megabytes at most. */
-const mostBytes = 64 * 1024 * 1024
+const maxBytes = 64 * 1024 * 1024
 const lockFolder = 'locks'
 
 export function openHome(path: string): Home {
@@ -57,23 +57,28 @@ export function openHome(path: string): Home {
 
   async function read<T extends object>(file: HomeFile<T>): Promise<T | undefined> {
     const filePath = join(path, file.name)
-    let text: string
-    try {
+    const text = await onDisk(`read ${filePath}`, async () => {
       // Reading from a pipe or a device can block forever.
-      const found = await stat(filePath)
+      const found = await stat(filePath).catch(unless('ENOENT', undefined))
+      if (found === undefined) return undefined
       if (!found.isFile() && !found.isDirectory()) throw damaged(filePath, 'it is no file')
-      if (found.size > mostBytes) throw damaged(filePath, 'it is larger than koko writes any')
-      text = await readFile(filePath, 'utf8')
-    } catch (error) {
-      if (codeOf(error) === 'ENOENT') return undefined
-      throw diskError(error, `read ${filePath}`)
-    }
-    return parseFile(filePath, file, text)
+      if (found.size > maxBytes) throw damaged(filePath, 'it is larger than koko writes any')
+      return readFile(filePath, 'utf8').catch(unless('ENOENT', undefined))
+    })
+    return text === undefined ? undefined : parseFile(filePath, file, text)
   }
 
   async function write<T extends object>(file: HomeFile<T>, value: T): Promise<void> {
     const fields = { version: file.migrations.length + 1, ...file.schema.parse(value) }
-    await writeWhole(path, file.name, `${JSON.stringify(fields, null, 2)}\n`)
+    const text = `${JSON.stringify(fields, null, 2)}\n`
+    const filePath = join(path, file.name)
+    // The old file stays until the new one is on disk. A crash leaves one of them, and at worst a draft beside it.
+    await onDisk(`write ${filePath}`, () =>
+      withDraft(path, file.name, text, async (draft) => {
+        await rename(draft, filePath)
+        await syncFolder(path)
+      }),
+    )
   }
 
   async function locked<T>(name: LockName, waitMs: number, work: () => Promise<T>): Promise<T> {
@@ -81,73 +86,62 @@ export function openHome(path: string): Home {
     return await work()
   }
 
-  async function waitForLock(name: LockName, waitMs: number): Promise<Lock> {
-    await makeFolder(path)
+  async function waitForLock(name: LockName, waitMs: number): Promise<AsyncDisposable> {
+    await onDisk(`write in ${path}`, () => makeFolder(path))
     for (let waitedMs = 0; ; waitedMs += lockPollMs) {
-      const lock = await locks.take(name).catch((error: unknown) => {
-        throw diskError(error, `write in ${path}`)
-      })
+      const lock = await onDisk(`write in ${path}`, () => locks.take(name))
       if (!('heldBy' in lock)) return lock
       if (waitedMs >= waitMs) {
         throw new UserError(
           `Another koko (process ${lock.heldBy}) is at work in ${path}.`,
-          name === 'daemon' ? 'Stop it first, or leave it running: one is enough.' : 'Wait for it, then try again.',
+          name === 'daemon' ? 'Leave it running, or stop it first.' : 'Wait for it, then try again.',
         )
       }
       await new Promise((resolve) => setTimeout(resolve, randomInt(1, 2 * lockPollMs)))
     }
   }
 
+  function change<T>(work: (files: Files) => Promise<T>): Promise<T> {
+    return locked('files', filesWaitMs, async () => {
+      // The lock is held, so no draft is in use: crashes left them.
+      await onDisk(`write in ${path}`, () => removeDrafts(path))
+      return work({ read, write, remove: ({ name }) => removeFile(path, name) })
+    })
+  }
+
   return {
     path,
     read,
     locked,
-    lockedBy: (name) =>
-      locks.holder(name).catch((error: unknown) => {
-        throw diskError(error, `read ${path}`)
-      }),
-    change: (work) =>
-      locked('files', filesWaitMs, async () => {
-        await removeDrafts(path)
-        return work({ read, write, remove: ({ name }) => removeFile(path, name) })
-      }),
+    lockedBy: (name) => onDisk(`read ${path}`, () => locks.holder(name)),
+    change,
     assertWritable: () =>
-      locked('files', filesWaitMs, async () => {
-        await removeDrafts(path)
-        await probe(path)
-      }),
+      change(() => onDisk(`write in ${path}`, () => withDraft(path, 'probe', ' '.repeat(probeBytes)))),
   }
 }
 
 /** Creates the folder. If others may read an existing one, as after restoring a backup, makes it private. */
 async function makeFolder(path: string): Promise<void> {
-  try {
-    await makeFolders(path)
-    // Windows has no such modes; there, the folder is as private as the user's own.
-    if (process.platform === 'win32' || ((await stat(path)).mode & 0o077) === 0) return
-    const names = await readdir(path)
-    if (!names.includes(lockFolder) && !names.every((name) => name.startsWith('.') || name.endsWith('.json'))) {
-      throw new UserError(
-        `${path} holds other things, and others may read it.`,
-        'Set KOKO_HOME to a folder of its own.',
-      )
-    }
-    await chmod(path, 0o700)
-  } catch (error) {
-    throw diskError(error, `write in ${path}`)
+  await makeFolders(path)
+  // Windows has no such modes; there, the folder is as private as the user's own.
+  if (process.platform === 'win32' || ((await stat(path)).mode & 0o077) === 0) return
+  const names = await readdir(path)
+  if (!names.includes(lockFolder) && !names.every((name) => name.startsWith('.') || name.endsWith('.json'))) {
+    throw new UserError(`${path} holds other files, and others may read it.`, 'Set KOKO_HOME to a folder of its own.')
   }
+  await chmod(path, 0o700)
 }
 
 /** Creates parent folders too. Node's recursive `mkdir` reports a read-only disk as a missing folder. */
 async function makeFolders(path: string): Promise<void> {
   const make = () =>
     mkdir(path, 0o700).catch(async (error: unknown) => {
-      if (codeOf(error) !== 'EEXIST' || !(await stat(path)).isDirectory()) throw error
+      if (errnoOf(error) !== 'EEXIST' || !(await stat(path)).isDirectory()) throw error
     })
   try {
     await make()
   } catch (error) {
-    if (codeOf(error) !== 'ENOENT' || dirname(path) === path) throw error
+    if (errnoOf(error) !== 'ENOENT' || dirname(path) === path) throw error
     await makeFolders(dirname(path))
     await make()
   }
@@ -155,7 +149,7 @@ async function makeFolders(path: string): Promise<void> {
 
 function parseFile<T extends object>(path: string, file: HomeFile<T>, text: string): T {
   const current = file.migrations.length + 1
-  const json = jsonOf(text)
+  const json = parseJson(text)
   if (typeof json !== 'object' || json === null || Array.isArray(json)) throw damaged(path, 'it is not a JSON object')
   const { version, ...fields }: { version?: unknown } = json
   if (typeof version !== 'number' || !Number.isInteger(version) || version < 1) {
@@ -165,95 +159,54 @@ function parseFile<T extends object>(path: string, file: HomeFile<T>, text: stri
     throw new UserError(`${path} was written by a newer koko.`, 'Install that version of koko again.')
   }
   let migrated: Record<string, unknown> = fields
-  for (const [index, migrate] of file.migrations.entries()) {
-    if (index + 1 < version) continue
+  for (const [index, migrate] of file.migrations.slice(version - 1).entries()) {
     try {
       migrated = migrate(migrated)
     } catch {
-      throw damaged(path, `it does not hold what version ${index + 1} does`)
+      throw damaged(path, `it does not hold what version ${version + index} does`)
     }
   }
   const result = file.schema.safeParse(migrated)
   if (result.success) return result.data
   const issue = result.error.issues[0]
   const where = issue?.path.join('.') ?? ''
-  throw damaged(path, `${where === '' ? 'the file' : where} ${ruleOf(issue)}`)
-}
-
-/** The rule that was broken, without the value that broke it or the name of an unknown field, which can be anything. */
-function ruleOf(issue: z.core.$ZodIssue | undefined): string {
-  return issue === undefined || issue.code === 'unrecognized_keys' ? 'must hold no other fields' : issue.message
-}
-
-/** Undefined if the text is not JSON. The error is dropped, because it quotes the text. */
-function jsonOf(text: string): unknown {
-  try {
-    return JSON.parse(text)
-  } catch {
-    return undefined
-  }
+  // The name of an unknown field can be anything, so the message does not contain it.
+  const isUnknownField = issue === undefined || issue.code === 'unrecognized_keys'
+  const rule = isUnknownField ? 'must hold no other fields' : issue.message
+  throw damaged(path, `${where === '' ? 'the file' : where} ${rule}`)
 }
 
 function damaged(path: string, why: string): UserError {
   return new UserError(`${path} is damaged: ${why}.`, 'Run `koko doctor`.')
 }
 
-/** The old file stays until the new one is on disk. A crash leaves one of them, and at worst a draft beside it. */
-async function writeWhole(folder: string, name: string, text: string): Promise<void> {
-  const draft = draftPath(folder, name)
+/** Does work with a draft that is on disk. Removes the draft unless the work renamed it. */
+async function withDraft(folder: string, name: string, text: string, work?: (path: string) => Promise<void>) {
+  const draft = join(folder, `.${name}.${randomBytes(6).toString('hex')}.draft`)
   try {
-    await writeDraft(draft, text)
-    await rename(draft, join(folder, name))
-    await syncFolder(folder)
-  } catch (error) {
-    await rm(draft, { force: true }).catch(() => undefined)
-    throw diskError(error, `write ${join(folder, name)}`)
-  }
-}
-
-/** Throws if a file of the usual size cannot be written. */
-async function probe(folder: string): Promise<void> {
-  const draft = draftPath(folder, 'probe')
-  try {
-    await writeDraft(draft, ' '.repeat(probeBytes))
-  } catch (error) {
-    throw diskError(error, `write in ${folder}`)
+    const handle = await open(draft, 'wx', 0o600)
+    try {
+      await handle.writeFile(text)
+      await handle.sync()
+    } finally {
+      await handle.close()
+    }
+    await work?.(draft)
   } finally {
     await rm(draft, { force: true }).catch(() => undefined)
-  }
-}
-
-function draftPath(folder: string, name: string): string {
-  return join(folder, `.${name}.${randomBytes(6).toString('hex')}.draft`)
-}
-
-async function writeDraft(path: string, text: string): Promise<void> {
-  const handle = await open(path, 'wx', 0o600)
-  try {
-    await handle.writeFile(text)
-    await handle.sync()
-  } finally {
-    await handle.close()
   }
 }
 
 async function removeFile(folder: string, name: string): Promise<void> {
-  try {
+  await onDisk(`remove ${join(folder, name)}`, async () => {
     await rm(join(folder, name), { force: true })
     await syncFolder(folder)
-  } catch (error) {
-    throw diskError(error, `remove ${join(folder, name)}`)
-  }
+  })
 }
 
-/** Removes what crashes left. The caller holds the lock on the files, so no draft is in use. */
 async function removeDrafts(folder: string): Promise<void> {
-  try {
-    const drafts = (await readdir(folder)).filter((name) => name.startsWith('.') && name.endsWith('.draft'))
-    await Promise.all(drafts.map((name) => rm(join(folder, name), { force: true })))
-  } catch (error) {
-    throw diskError(error, `write in ${folder}`)
-  }
+  const drafts = (await readdir(folder)).filter((name) => name.startsWith('.') && name.endsWith('.draft'))
+  await Promise.all(drafts.map((name) => rm(join(folder, name), { force: true })))
 }
 
 async function syncFolder(folder: string): Promise<void> {
@@ -262,9 +215,7 @@ async function syncFolder(folder: string): Promise<void> {
   const handle = await open(folder, 'r')
   try {
     // Some network file systems cannot sync folders.
-    await handle.sync().catch((error: unknown) => {
-      if (codeOf(error) !== 'EINVAL') throw error
-    })
+    await handle.sync().catch(unless('EINVAL', undefined))
   } finally {
     await handle.close()
   }
@@ -286,13 +237,13 @@ const diskFaults: Record<string, [what: string, hint: string]> = {
   EEXIST: ['a part of the path is no folder', 'Set KOKO_HOME to a folder.'],
 }
 
-function diskError(error: unknown, what: string): unknown {
-  if (error instanceof UserError) return error
-  const fault = diskFaults[String(codeOf(error))]
-  if (fault === undefined) return error
-  return new UserError(`Cannot ${what}: ${fault[0]}.`, fault[1], { cause: error })
-}
-
-function codeOf(error: unknown): unknown {
-  return typeof error === 'object' && error !== null && 'code' in error ? error.code : undefined
+/** Does work on the disk. Throws `UserError` if the disk refuses it. */
+async function onDisk<T>(what: string, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work()
+  } catch (error) {
+    const fault = error instanceof UserError ? undefined : diskFaults[String(errnoOf(error))]
+    if (fault === undefined) throw error
+    throw new UserError(`Cannot ${what}: ${fault[0]}.`, fault[1], { cause: error })
+  }
 }

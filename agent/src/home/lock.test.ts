@@ -8,7 +8,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
 import { promisify } from 'node:util'
-import { openLocks, type Lock } from './lock.ts'
+import { openLocks } from './lock.ts'
 
 jest.setTimeout(60_000)
 
@@ -17,7 +17,7 @@ afterAll(() => rm(folder, { recursive: true }))
 
 const freshFolder = () => join(folder, randomUUID())
 
-async function takeNow(path: string, name = 'files'): Promise<Lock> {
+async function takeNow(path: string, name = 'files'): Promise<AsyncDisposable> {
   const lock = await openLocks(path).take(name)
   if ('heldBy' in lock) throw new Error(`It is held by ${lock.heldBy}.`)
   return lock
@@ -47,7 +47,7 @@ describe('a lock', () => {
         most = Math.max(most, inside)
         await readdir(path)
         inside -= 1
-        await lock.release()
+        await lock[Symbol.asyncDispose]()
         round += 1
       }
     })

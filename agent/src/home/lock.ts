@@ -5,26 +5,6 @@ import { join } from 'node:path'
 import { promisify } from 'node:util'
 import * as z from 'zod'
 
-/**
- * Locks between the processes of one machine. A crash releases them.
- *
- * A process claims a lock by creating a hard link named with the next number; only one process can create it. The
- * highest claim holds the lock, unless it was released or its process has ended: then the next number can be claimed.
- * The highest claim is never removed. A lower number can be removed and claimed again by a process that listed the claims
- * long ago, so each process lists them again after its claim and gives up a claim that is not the highest.
- */
-export interface Locks {
-  /** The lock, or the id of the process that holds it. */
-  take: (name: string) => Promise<Lock | { heldBy: number }>
-  /** The id of the process that holds a lock. Writes nothing. */
-  holder: (name: string) => Promise<number | undefined>
-}
-
-export interface Lock extends AsyncDisposable {
-  /** Never fails. If the disk refuses the write, this process can take the lock again at once, others after it ends. */
-  release: () => Promise<void>
-}
-
 /** The content of a claim file, which is emptied on release. */
 const Claim = z.strictObject({
   id: z.uuid(),
@@ -37,7 +17,15 @@ const Claim = z.strictObject({
 })
 type Claim = z.infer<typeof Claim>
 
-export function openLocks(folder: string): Locks {
+/**
+ * Locks between the processes of one machine. A crash releases them.
+ *
+ * A process claims a lock by creating a hard link named with the next number; only one process can create it. The
+ * highest claim holds the lock, unless it was released or its process has ended: then the next number can be claimed.
+ * The highest claim is never removed. A lower number can be removed and claimed again by a process that listed the claims
+ * long ago, so each process lists them again after its claim and gives up a claim that is not the highest.
+ */
+export function openLocks(folder: string) {
   /** Claims of this process whose release could not be written. */
   const lapsed = new Set<string>()
 
@@ -46,7 +34,11 @@ export function openLocks(folder: string): Locks {
     return claim !== undefined && !lapsed.has(claim.id) && (await isRunning(claim)) ? claim : undefined
   }
 
-  async function take(name: string): Promise<Lock | { heldBy: number }> {
+  /**
+   * The lock, or the id of the process that holds it. A release never fails: if it cannot be written, others can take the
+   * lock after this process ends.
+   */
+  async function take(name: string): Promise<AsyncDisposable | { heldBy: number }> {
     await mkdir(folder, 0o700).catch(unless('EEXIST', undefined))
     for (;;) {
       const last = (await claimsOf(folder, name)).at(-1)
@@ -61,7 +53,7 @@ export function openLocks(folder: string): Locks {
         const claims = await claimsOf(folder, name)
         if (claims.at(-1) === number) {
           await tidy(folder, name, claims)
-          return { release, [Symbol.asyncDispose]: release }
+          return { [Symbol.asyncDispose]: release }
         }
         await rm(path, { force: true })
       } catch (error) {
@@ -71,7 +63,12 @@ export function openLocks(folder: string): Locks {
     }
   }
 
-  return { take, holder: async (name) => (await claimant(name, (await claimsOf(folder, name)).at(-1)))?.pid }
+  /** The id of the process that holds a lock. Writes nothing. */
+  async function holder(name: string): Promise<number | undefined> {
+    return (await claimant(name, (await claimsOf(folder, name)).at(-1)))?.pid
+  }
+
+  return { take, holder }
 }
 
 function claimPath(folder: string, name: string, number: number): string {
@@ -108,8 +105,7 @@ async function claim(folder: string, path: string): Promise<string | undefined> 
     } finally {
       await handle.close()
     }
-    const isFirst = await link(draft, path).then(() => true, unless('EEXIST', false))
-    return isFirst ? id : undefined
+    return await link(draft, path).then(() => id, unless('EEXIST', undefined))
   } finally {
     await rm(draft, { force: true }).catch(() => undefined)
   }
@@ -120,7 +116,7 @@ async function readClaim(path: string): Promise<Claim | undefined> {
   const handle = await open(path, 'r').catch(unless('ENOENT', undefined))
   if (handle === undefined) return undefined
   try {
-    const { success, data } = Claim.safeParse(jsonOf(await handle.readFile('utf8')))
+    const { success, data } = Claim.safeParse(parseJson(await handle.readFile('utf8')))
     return success && data.file === fileId(await handle.stat({ bigint: true })) ? data : undefined
   } finally {
     await handle.close()
@@ -140,9 +136,9 @@ async function tidy(folder: string, name: string, claims: readonly number[]): Pr
 
 async function isRunning({ pid, boot, began }: Claim): Promise<boolean> {
   if (boot !== (await bootId())) return false
-  const told = await beganAt(pid)
-  // Where the system does not say when it started, assume that a process with this id is the same one.
-  return told !== undefined && (told === began || told === '' || began === '')
+  const running = await beganAt(pid)
+  // If the system does not say when it started, assume that a process with this id is the same one.
+  return running !== undefined && (running === began || running === '' || began === '')
 }
 
 /** Empty on systems without one. */
@@ -173,7 +169,7 @@ function exists(pid: number): boolean {
   try {
     return process.kill(pid, 0)
   } catch (error) {
-    return codeOf(error) !== 'ESRCH'
+    return errnoOf(error) !== 'ESRCH'
   }
 }
 
@@ -181,7 +177,8 @@ function fileId({ dev, ino }: { dev: bigint; ino: bigint }): string {
   return `${dev}:${ino}`
 }
 
-function jsonOf(text: string): unknown {
+/** Undefined if the text is not JSON. The error is dropped, because it quotes the text. */
+export function parseJson(text: string): unknown {
   try {
     return JSON.parse(text)
   } catch {
@@ -189,13 +186,15 @@ function jsonOf(text: string): unknown {
   }
 }
 
-function unless<T>(code: string, instead: T): (error: unknown) => T {
+/** For `catch`: a value for the errors with this code. */
+export function unless<T>(code: string, instead: T): (error: unknown) => T {
   return (error) => {
-    if (codeOf(error) === code) return instead
+    if (errnoOf(error) === code) return instead
     throw error
   }
 }
 
-function codeOf(error: unknown): unknown {
+/** The code of a system error, such as `ENOENT`. */
+export function errnoOf(error: unknown): unknown {
   return typeof error === 'object' && error !== null && 'code' in error ? error.code : undefined
 }

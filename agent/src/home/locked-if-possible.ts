@@ -1,10 +1,7 @@
 import { UserError } from '../errors.ts'
 import { listingWaitMs, type Home } from './home.ts'
 
-/**
- * Does work that unlinks or unregisters, with the listing's lock if it can be taken. Neither a disk that cannot hold a
- * lock nor another koko that holds it may prevent such work: the directory orders requests by itself.
- */
+/** Does work that must not fail for lack of the listing's lock, as unlinking: the directory orders requests anyway. */
 export async function lockedIfPossible<T>({ home }: { home: Home }, work: () => Promise<T>): Promise<T> {
   const lock = { isHeld: false }
   try {

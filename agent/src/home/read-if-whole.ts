@@ -9,7 +9,7 @@ export async function readIfWhole<T extends object>(
   return read(file).catch(ignoreUserError)
 }
 
-/** Whether the home holds a file, even a damaged one or one of a newer koko. */
+/** Whether the home contains a file, even if it is damaged or written by a newer koko. */
 export async function isThere<T extends object>({ read }: Pick<Files, 'read'>, file: HomeFile<T>): Promise<boolean> {
   try {
     return (await read(file)) !== undefined
@@ -19,7 +19,7 @@ export async function isThere<T extends object>({ read }: Pick<Files, 'read'>, f
   }
 }
 
-/** Undefined for an expected failure. Throws a defect on. */
+/** Rethrows a defect. */
 export function ignoreUserError(error: unknown): undefined {
   if (!(error instanceof UserError)) throw error
 }
