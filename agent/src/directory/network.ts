@@ -1,36 +1,29 @@
 import { UserError } from '../errors.ts'
 import type { Context } from '../context.ts'
 
-/** No call waits longer than this for an answer. */
-const patienceMs = 30_000
-/** A page of the most listings, and an export, take less than a hundredth of it. */
-const mostBytes = 16 * 1024 * 1024
+const timeoutMs = 30_000
+/** A full page of listings, and an export, take less than a hundredth of this. */
+const maxBytes = 16 * 1024 * 1024
 
-/** Where a directory is, and of which Google Cloud project, where that is known. */
-export interface Place {
+/** A directory, and its Google Cloud project if that is known. */
+interface Place {
   origin: string
   projectId?: string
 }
 
-/**
- * The context's network, for one directory: to its own hosts only, wherever an answer would lead, without redirects, and
- * for answers that end within bounds.
- */
+/** The context's network for one directory: its own hosts only, no redirects, limited time and size. */
 export function networkOf(context: Context, place: Place): Context['fetch'] {
   return async (url, init) => {
     assertOwn(url, place)
-    const signal = AbortSignal.any([context.signal, AbortSignal.timeout(patienceMs)])
+    const signal = AbortSignal.any([context.signal, AbortSignal.timeout(timeoutMs)])
     return bounded(await context.fetch(url, { ...init, redirect: 'error', signal }))
   }
 }
 
-/** Sign-in, as https://firebase.google.com/docs/reference/rest/auth names its hosts. */
+/** https://firebase.google.com/docs/reference/rest/auth */
 const signInHosts = ['identitytoolkit.googleapis.com', 'securetoken.googleapis.com']
 
-/**
- * What a directory says of itself names its functions and its emulators. A host that took its address over must not get
- * the secret by it.
- */
+/** A directory's configuration names its functions and emulators. Whoever controls it must not receive the secret. */
 function assertOwn(url: string, { origin, projectId = '[a-z][a-z0-9-]*' }: Place): void {
   const { protocol, hostname, origin: asked } = new URL(url)
   // https://cloud.google.com/functions/docs/calling/http#url
@@ -41,14 +34,14 @@ function assertOwn(url: string, { origin, projectId = '[a-z][a-z0-9-]*' }: Place
   throw new UserError(`${origin} leads to another host, ${hostname}.`, 'Ask its host. Nothing was sent there.')
 }
 
-/** An answer that breaks off where it is longer than any answer is. */
+/** The same answer, which fails if it is too long. */
 function bounded(response: Response): Response {
   if (response.body === null) return response
   let bytes = 0
   const counter = new TransformStream<Uint8Array, Uint8Array>({
     transform(chunk, controller) {
       bytes += chunk.byteLength
-      if (bytes > mostBytes) controller.error(new TypeError('the answer is too long'))
+      if (bytes > maxBytes) controller.error(new TypeError('the answer is too long'))
       else controller.enqueue(chunk)
     },
   })

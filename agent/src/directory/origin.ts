@@ -4,36 +4,28 @@ import type { Context } from '../context.ts'
 import { anyoneAt } from './session.ts'
 import { isLoopback } from './network.ts'
 
-/**
- * The origin of a directory from what an operator types: with or without the scheme, a path or a slash at its end. The
- * secret travels there, so that it must be HTTPS, except on this machine itself.
- */
+/** The origin of a typed address. The secret is sent there, so it must be HTTPS, except on this machine. */
 export function originOf(typed: string): { origin: string } | { problem: string } {
   const text = typed.trim()
-  const withScheme = /^[a-z][a-z0-9+.-]*:\/\//i.test(text)
-    ? text
-    : `${isLoopbackText(text) ? 'http' : 'https'}://${text}`
-  if (text === '' || !URL.canParse(withScheme))
-    return { problem: 'must be an address, such as https://example.web.app' }
+  const isLocal = URL.canParse(`http://${text}`) && isLoopback(new URL(`http://${text}`).hostname)
+  const withScheme = /^[a-z][a-z0-9+.-]*:\/\//i.test(text) ? text : `${isLocal ? 'http' : 'https'}://${text}`
+  if (!URL.canParse(withScheme)) return { problem: 'must be an address, such as https://example.web.app' }
   const { protocol, hostname, username, password, origin } = new URL(withScheme)
   if (protocol !== 'https:' && protocol !== 'http:') return { problem: 'must begin with https://' }
   if (username !== '' || password !== '') return { problem: 'must not hold a user name or a password' }
   if (protocol === 'http:' && !isLoopback(hostname)) {
-    return {
-      problem: 'must begin with https://, because the secret would travel in the clear; http is for this machine',
-    }
+    return { problem: 'must begin with https://, or the secret would travel in the clear; http is for this machine' }
   }
   return { origin }
 }
 
-/** The same, or `UserError`. */
 export function requireOrigin(typed: string): string {
   const parsed = originOf(typed)
   if ('origin' in parsed) return parsed.origin
   throw new UserError(`The directory ${parsed.problem}.`, 'Give it by --directory or KOKO_DIRECTORY.')
 }
 
-/** Asks for the directory, or takes it from the option or from `KOKO_DIRECTORY`. */
+/** The origin from the option, or from a question, or from `KOKO_DIRECTORY`. */
 export async function chooseOrigin(context: Context, option: string | undefined, initial?: string): Promise<string> {
   if (option !== undefined) return requireOrigin(option)
   const known = [initial, context.env.KOKO_DIRECTORY].find((each) => each !== undefined && each !== '')
@@ -53,7 +45,7 @@ export async function chooseOrigin(context: Context, option: string | undefined,
   return requireOrigin(typed)
 }
 
-/** What the directory at an origin says of itself. Throws `UserError` where there is none. */
+/** The configuration of the directory at an origin. Throws `UserError` if there is none. */
 export async function configAt(context: Context, origin: string): Promise<Config> {
   const config = await anyoneAt(context, origin)
     .config()
@@ -77,8 +69,4 @@ export async function configAt(context: Context, origin: string): Promise<Config
     }
   }
   return config
-}
-
-function isLoopbackText(text: string): boolean {
-  return URL.canParse(`http://${text}`) && isLoopback(new URL(`http://${text}`).hostname)
 }

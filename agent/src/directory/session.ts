@@ -4,19 +4,18 @@ import type { Context } from '../context.ts'
 import { agentFile, type Agent } from '../home/files.ts'
 import { networkOf } from './network.ts'
 
-/** What signing in takes. */
 export type Credential = Pick<Agent, 'origin' | 'projectId' | 'agentId' | 'secret'>
 
-/** A directory, and an agent in it: this home's, mostly. Signs in on the first call that needs it. */
+/** A directory, and an agent in it, usually this home's. Signs in on the first call that requires it. */
 export interface Directory<Who extends Credential = Agent> {
   agent: Who
   client: Client
   config: () => Promise<Config>
-  /** Signs in, unless it has. Throws `unauthenticated` where the secret is not accepted. */
+  /** Signs in, unless it did before. Throws `unauthenticated` if the secret is not accepted. */
   signIn: () => Promise<void>
 }
 
-/** The directory that this home's agent is registered in. Throws `UserError` where there is none. */
+/** The directory of this home's agent. Throws `UserError` if there is no agent. */
 export async function openDirectory(context: Context): Promise<Directory> {
   const agent = await context.home.read(agentFile)
   if (agent === undefined) {
@@ -72,7 +71,7 @@ export function anyoneAt(context: Context, origin: string): Client {
   return createClient({ origin, fetch: networkOf(context, { origin }) })
 }
 
-/** The code of a failure of the directory; undefined for anything else. */
+/** Undefined if the directory did not cause the error. */
 export function codeOf(error: unknown): ErrorCode | undefined {
   return error instanceof DirectoryError ? error.code : undefined
 }
