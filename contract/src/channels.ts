@@ -12,6 +12,8 @@ interface Rule {
 interface ChannelDefinition {
   /** The name that people know, such as `WhatsApp`. */
   readonly label: string
+  /** What people call their own handle, such as `WhatsApp number`. */
+  readonly handleLabel: string
   /** Short names that people type. */
   readonly aliases: readonly string[]
   /** What a handle is, for JSON Schema and the reference. */
@@ -33,6 +35,7 @@ const maxSnowflake = 2n ** 64n - 1n
 const definitions = {
   whatsapp: {
     label: 'WhatsApp',
+    handleLabel: 'WhatsApp number',
     aliases: ['wa'],
     description: 'A phone number in E.164 form, such as +12025550123',
     // ITU-T E.164 allows 15 digits; libphonenumber knows the country codes and which lengths are possible.
@@ -56,6 +59,7 @@ const definitions = {
   },
   telegram: {
     label: 'Telegram',
+    handleLabel: 'Telegram username',
     aliases: ['tg'],
     description: 'A Telegram username without the @',
     // https://core.telegram.org/method/account.checkUsername
@@ -75,6 +79,7 @@ const definitions = {
   },
   discord: {
     label: 'Discord',
+    handleLabel: 'Discord user id',
     aliases: ['dc'],
     description: 'A Discord user id (snowflake), as a decimal string',
     // Unsigned 64-bit integers: https://discord.com/developers/docs/reference#snowflakes
@@ -91,6 +96,7 @@ const definitions = {
   },
   slack: {
     label: 'Slack',
+    handleLabel: 'Slack member id',
     aliases: [],
     description: 'A Slack member id, such as U012AB3CD',
     // https://docs.slack.dev/reference/objects/user-object
