@@ -44,24 +44,24 @@ async function takeScreenshots(): Promise<void> {
   await shoot(page, 'profile', ['desktop-light', 'phone-dark'], '#profile')
   await shoot(page, 'exact-bytes', ['desktop-light', 'phone-dark'], '#bytes')
 
-  await page.getByRole('button', { name: 'Take WhatsApp back' }).click()
-  const yes = page.getByRole('dialog').getByRole('button', { name: 'Take it back' })
+  await page.getByRole('button', { name: 'Unlink WhatsApp' }).click()
+  const yes = page.getByRole('dialog').getByRole('button', { name: 'Unlink' })
   await yes.and(page.locator('[aria-disabled=false]')).waitFor()
   await shoot(page, 'unlink-question', ['desktop-light', 'phone-dark'])
 
   await runSchedule('pause', undefined)
   await yes.click()
   const whatsApp = page.locator('.channel', { has: page.getByRole('heading', { name: 'WhatsApp' }) })
-  await whatsApp.getByText('No peer is shown it any more.').waitFor()
+  await whatsApp.getByText('New answers do not include your WhatsApp number.').waitFor()
   await shoot(page, 'unlink-under-way', ['desktop-light', 'phone-dark'], '#channels')
   await runSchedule('resume', undefined)
   await runSchedule('run', undefined)
-  await whatsApp.getByText('Gone: ').waitFor()
+  await whatsApp.getByText('Unlinking is finished.').waitFor()
   await shoot(page, 'unlink-gone', ['desktop-light', 'phone-dark'], '#channels')
 
   await page.getByLabel('Type “delete” to confirm').fill('delete')
   await page.getByRole('button', { name: 'Delete everything' }).click()
-  await page.getByRole('heading', { name: 'Nothing is left' }).waitFor()
+  await page.getByRole('heading', { name: 'Your agent is unregistered' }).waitFor()
   await shoot(page, 'nothing-left', ['desktop-light', 'phone-dark'])
 }
 

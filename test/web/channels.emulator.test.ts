@@ -27,7 +27,9 @@ function stored(agentId: string, kind: 'listing' | 'unlinks') {
 }
 
 function waitForState(page: Page, name: 'WhatsApp' | 'Telegram' | 'Discord' | 'Slack', state: string): Promise<void> {
-  return channel(page, name).locator('.state', { hasText: state }).waitFor()
+  return channel(page, name)
+    .locator('.state', { hasText: new RegExp(`^${state}$`) })
+    .waitFor()
 }
 
 describe('the settings page', () => {
@@ -37,18 +39,18 @@ describe('the settings page', () => {
     await using tab = await openTab(browser)
     const { page } = tab
     await openSettings(tab, ada)
-    await page.getByText('Not listed').waitFor()
-    await waitForState(page, 'WhatsApp', 'Not published')
-    await waitForState(page, 'Slack', 'Taken back')
+    await page.locator('.light', { hasText: 'Not listed' }).waitFor()
+    await waitForState(page, 'WhatsApp', 'Not listed')
+    await waitForState(page, 'Slack', 'Unlinked')
     await page.getByText('No profile is stored.').waitFor()
     await expectSound(tab)
 
     await ada.publish({ whatsapp: number, telegram: 'ada_of_the_page' })
     await page.getByText('Online', { exact: true }).waitFor()
-    await waitForState(page, 'WhatsApp', 'Peers see it')
-    await waitForState(page, 'Telegram', 'Peers see it')
-    await waitForState(page, 'Discord', 'Not published')
-    await waitForState(page, 'Slack', 'Taken back')
+    await waitForState(page, 'WhatsApp', 'Listed')
+    await waitForState(page, 'Telegram', 'Listed')
+    await waitForState(page, 'Discord', 'Not listed')
+    await waitForState(page, 'Slack', 'Unlinked')
     expect(await channel(page, 'WhatsApp').locator('.handle').textContent()).toBe(number)
     expect(await page.locator('.channel').count()).toBe(4)
     expect(await page.getByText('Reveals your').count()).toBe(4)
@@ -58,9 +60,9 @@ describe('the settings page', () => {
     for (const word of ['a woman', 'women and men', '34 years', '28 years', '45 years', 'up to 100 km', 'lasting']) {
       expect(facts).toContain(word)
     }
-    expect(facts).toContain('Somewhere in a cell of about 24 × 20 km around 51.6° N, 0.2° W (gcpv).')
-    await page.getByRole('img', { name: 'The cell gcpv on a plain map' }).waitFor()
-    for (const way of ['Another channel.', 'A dedicated number.', 'A generated number.', 'Several channels.']) {
+    expect(facts).toContain('An area of about 24 × 20 km around 51.6° N, 0.2° W (geohash gcpv).')
+    await page.getByRole('img', { name: 'The area gcpv on a plain map' }).waitFor()
+    for (const way of ['Another channel.', 'A dedicated number.', 'A virtual number.', 'A later exchange.']) {
       await page.getByText(way).waitFor()
     }
     expect(await page.locator('main').innerText()).not.toMatch(/\d{4}-\d\d-\d\dT(?!.*")/)
@@ -76,7 +78,7 @@ describe('the settings page', () => {
     await using tab = await openTab(browser)
     await openSettings(tab, ada)
     await tab.page.getByText('Offline', { exact: true }).waitFor()
-    await waitForState(tab.page, 'WhatsApp', 'Published, but offline')
+    await waitForState(tab.page, 'WhatsApp', 'Listed, but offline')
     await expectSound(tab)
   })
 
@@ -86,8 +88,9 @@ describe('the settings page', () => {
     await stored(ada.agentId, 'listing').update({ surprise: 'of another version' })
     await using tab = await openTab(browser, { failedLoads: true })
     await openSettings(tab, ada)
-    await tab.page.getByText('Not readable here').first().waitFor()
-    await waitForState(tab.page, 'WhatsApp', 'Not readable here')
+    await tab.page.locator('.light', { hasText: 'Not readable' }).waitFor()
+    await waitForState(tab.page, 'WhatsApp', 'Not readable')
+    await tab.page.getByText('This page does not know the format of your profile.').waitFor()
     await tab.page.locator('.bytes', { hasText: 'of another version' }).waitFor()
     await expectSound(tab)
   })
@@ -110,42 +113,44 @@ describe('unlinking', () => {
     const whatsApp = channel(page, 'WhatsApp')
     const said = whatsApp.getByRole('status')
     await countAnnouncements(page)
-    await page.getByRole('button', { name: 'Take WhatsApp back' }).click()
+    await page.getByRole('button', { name: 'Unlink WhatsApp' }).click()
     const question = await page.getByRole('dialog').textContent()
-    expect(question).toContain('is in no answer that starts more than ten seconds later')
-    expect(question).toContain('A peer that already read it may keep it.')
+    expect(question).toContain('nor will any answer that starts more than 10 seconds later')
+    expect(question).toContain('Peers that already read it may keep it.')
     expect(question).not.toContain('only channel')
-    await confirm(page, 'Take it back')
+    await confirm(page, 'Unlink')
 
-    await said.filter({ hasText: 'Being taken back.' }).waitFor()
-    await whatsApp.getByText('Out of your listing at').waitFor()
+    await said.filter({ hasText: 'Unlinking is not finished yet.' }).waitFor()
+    await whatsApp.getByText('Out of your listing since').waitFor()
     expect((await stored(ada.agentId, 'listing').get()).get('channels')).toEqual({ telegram: 'ada_of_the_page' })
-    await waitForState(page, 'WhatsApp', 'Taken back')
+    await waitForState(page, 'WhatsApp', 'Unlinked')
     expect(await page.getByRole('dialog').count()).toBe(0)
     expect(await focused(page)).toBe('Allow WhatsApp again')
     await expectSound(tab)
 
-    await said.filter({ hasText: 'No peer is shown it any more.' }).waitFor()
-    await whatsApp.getByText('Out of every answer since').waitFor()
+    await said.filter({ hasText: 'New answers do not include your WhatsApp number.' }).waitFor()
+    await whatsApp.getByText('Done: Out of every answer that starts after').waitFor()
     expect(await bea.channelsOf(ada.agentId)).toEqual({ telegram: 'ada_of_the_page' })
     expect((await runSchedule('status', undefined)).state).toBe('PAUSED')
-    expect(await whatsApp.getByText('Gone from every discovery shard, usually within two minutes').count()).toBe(1)
+    expect(await whatsApp.getByText('Out of every discovery shard, usually within 2 minutes').count()).toBe(1)
     expect(await page.locator('.bytes').textContent()).toContain('"goneAtMs": null')
     await page.clock.fastForward('04:00')
-    await said.filter({ hasText: 'the host may have paused that work' }).waitFor()
+    await said.filter({ hasText: 'the host may have paused this' }).waitFor()
     await expectSound(tab)
 
     await paused.resume()
     await republishNow()
-    await said.filter({ hasText: 'Gone: the directory shows it to nobody' }).waitFor()
-    await whatsApp.getByText('Gone from every discovery shard at').waitFor()
+    await said.filter({ hasText: 'Unlinking is finished.' }).waitFor()
+    await whatsApp.getByText('Out of every discovery shard since').waitFor()
     expect(await bea.channelsOf(ada.agentId)).toEqual({ telegram: 'ada_of_the_page' })
     expect(await announcements(page)).toEqual([
-      expect.stringMatching(/^WhatsApp was taken back at/),
-      'Being taken back.',
-      'No peer is shown it any more. The last copies are being removed.',
-      expect.stringMatching(/^No peer is shown it any more. Removing the last copies takes longer/),
-      expect.stringMatching(/^Gone/),
+      expect.stringMatching(/^WhatsApp was unlinked at/),
+      'Unlinking is not finished yet.',
+      'New answers do not include your WhatsApp number. The last copies are not removed yet.',
+      expect.stringMatching(
+        /^New answers do not include your WhatsApp number. Removing the last copies is taking longer/,
+      ),
+      expect.stringMatching(/^Unlinking is finished/),
     ])
     await expectSound(tab)
   })
@@ -155,10 +160,10 @@ describe('unlinking', () => {
     await ada.publish({ whatsapp: number })
     await using tab = await openTab(browser)
     await openSettings(tab, ada)
-    await tab.page.getByRole('button', { name: 'Take WhatsApp back' }).click()
-    await tab.page.getByText('Without it your agent is not listed at all.').waitFor()
+    await tab.page.getByRole('button', { name: 'Unlink WhatsApp' }).click()
+    await tab.page.getByText('Without it, your agent has no listing.').waitFor()
     await expectSound(tab)
-    await confirm(tab.page, 'Take it back')
+    await confirm(tab.page, 'Unlink')
     await tab.page.getByRole('status').filter({ hasText: 'Not listed' }).waitFor()
     expect((await stored(ada.agentId, 'listing').get()).exists).toBe(false)
     await tab.page.getByRole('heading', { name: 'Profile' }).waitFor()
@@ -172,19 +177,19 @@ describe('unlinking', () => {
     await using second = await openTab(browser)
     await openSettings(first, ada)
     await openSettings(second, ada)
-    await second.page.getByRole('button', { name: 'Take WhatsApp back' }).click()
+    await second.page.getByRole('button', { name: 'Unlink WhatsApp' }).click()
 
-    await first.page.getByRole('button', { name: 'Take WhatsApp back' }).click()
-    await confirm(first.page, 'Take it back')
-    await waitForState(first.page, 'WhatsApp', 'Taken back')
+    await first.page.getByRole('button', { name: 'Unlink WhatsApp' }).click()
+    await confirm(first.page, 'Unlink')
+    await waitForState(first.page, 'WhatsApp', 'Unlinked')
     const before = (await stored(ada.agentId, 'unlinks').get()).get('whatsapp.unlinkedAtMs') as number
 
-    // The other tab has seen it too: its question stays the one that was asked.
-    await second.page.locator('.channel .state.back').waitFor({ state: 'attached' })
+    // The other tab has read it too: its question stays the same.
+    await second.page.locator('.channel .state.unlinked').waitFor({ state: 'attached' })
     await expectSound(second)
-    await confirm(second.page, 'Take it back')
+    await confirm(second.page, 'Unlink')
     await second.page.getByRole('dialog').waitFor({ state: 'detached' })
-    await waitForState(second.page, 'WhatsApp', 'Taken back')
+    await waitForState(second.page, 'WhatsApp', 'Unlinked')
     expect(second.callsOf('relinkChannel')).toBe(0)
     expect((await stored(ada.agentId, 'unlinks').get()).get('whatsapp.unlinkedAtMs')).toBe(before)
     expect([...first.offences(), ...second.offences()]).toEqual([])
@@ -198,8 +203,8 @@ describe('unlinking', () => {
     await openSettings(tab, ada)
     // On a phone, with the button just where the answer is going to be.
     await page.setViewportSize(PHONE)
-    const opener = page.getByRole('button', { name: 'Take WhatsApp back' })
-    const yes = page.getByRole('dialog').getByRole('button', { name: 'Take it back' })
+    const opener = page.getByRole('button', { name: 'Unlink WhatsApp' })
+    const yes = page.getByRole('dialog').getByRole('button', { name: 'Unlink' })
     await opener.click()
     const place = await centreOf(yes)
     await page.keyboard.press('Escape')
@@ -214,7 +219,7 @@ describe('unlinking', () => {
 
     await opener.click()
     await yes.dblclick()
-    await waitForState(page, 'WhatsApp', 'Taken back')
+    await waitForState(page, 'WhatsApp', 'Unlinked')
     expect(tab.callsOf('unlinkChannel')).toBe(1)
     expect(tab.callsOf('relinkChannel')).toBe(0)
   })
@@ -224,11 +229,9 @@ describe('unlinking', () => {
     await ada.publish({ whatsapp: number, telegram: 'ada_of_the_page' })
     await using tab = await openTab(browser)
     await openSettings(tab, ada)
-    // Faster than the browser tells that a dialog was closed.
+    // Faster than the browser's close event.
     const isOpen = await tab.page.evaluate(async () => {
-      const ask = [...document.querySelectorAll('button')].find(
-        ({ textContent }) => textContent === 'Take WhatsApp back',
-      )
+      const ask = [...document.querySelectorAll('button')].find(({ textContent }) => textContent === 'Unlink WhatsApp')
       const rendered = async () => {
         for (let turn = 0; turn < 10; turn += 1) await Promise.resolve()
       }
@@ -251,38 +254,38 @@ describe('unlinking', () => {
     await ada.publish({ whatsapp: number, telegram: 'ada_of_the_page' })
     await using tab = await openTab(browser)
     await openSettings(tab, ada)
-    await tab.page.getByRole('button', { name: 'Take WhatsApp back' }).focus()
+    await tab.page.getByRole('button', { name: 'Unlink WhatsApp' }).focus()
     // Slow enough for each question to take an answer.
     for (let press = 0; press < 7; press += 1) await tab.page.keyboard.press('Enter', { delay: 500 })
     expect(tab.callsOf('unlinkChannel')).toBe(0)
     await tab.page.keyboard.press('Escape')
-    await waitForState(tab.page, 'WhatsApp', 'Peers see it')
+    await waitForState(tab.page, 'WhatsApp', 'Listed')
   })
 
-  test('keeps out a channel that was never published until a relink', async () => {
+  test('unlinks a channel that was never published, and only a relink allows it again', async () => {
     await using ada = await registerAgent()
     await ada.publish({ telegram: 'ada_of_the_page' })
     await using tab = await openTab(browser)
     const { page } = tab
     await openSettings(tab, ada)
-    await page.getByRole('button', { name: 'Keep WhatsApp out' }).click()
+    await page.getByRole('button', { name: 'Unlink WhatsApp' }).click()
     await expectSound(tab)
-    await confirm(page, 'Keep it out')
-    await waitForState(page, 'WhatsApp', 'Taken back')
+    await confirm(page, 'Unlink')
+    await waitForState(page, 'WhatsApp', 'Unlinked')
     await ada.publish({ whatsapp: number, telegram: 'ada_of_the_page' })
     await page.locator('.bytes', { hasText: 'ada_of_the_page' }).waitFor()
     expect((await stored(ada.agentId, 'listing').get()).get('channels')).toEqual({ telegram: 'ada_of_the_page' })
 
     await page.getByRole('button', { name: 'Allow WhatsApp again' }).click()
-    expect(await page.getByRole('dialog').textContent()).toContain("returns with your agent's next publish")
+    expect(await page.getByRole('dialog').textContent()).toContain('This alone does not share it.')
     await expectSound(tab)
-    await confirm(page, 'Allow it again')
+    await confirm(page, 'Allow again')
     const said = channel(page, 'WhatsApp').getByRole('status')
-    await said.filter({ hasText: "The handle returns with your agent's next publish." }).waitFor()
-    await waitForState(page, 'WhatsApp', 'Not published')
+    await said.filter({ hasText: 'Peers can read your WhatsApp number after your agent publishes it.' }).waitFor()
+    await waitForState(page, 'WhatsApp', 'Not listed')
     await expectSound(tab)
     await ada.publish({ whatsapp: number, telegram: 'ada_of_the_page' })
-    await waitForState(page, 'WhatsApp', 'Peers see it')
+    await waitForState(page, 'WhatsApp', 'Listed')
     expect(await said.textContent()).toBe('')
   })
 })
@@ -292,7 +295,7 @@ async function centreOf(locator: Locator): Promise<{ x: number; y: number }> {
   return { x: x + width / 2, y: y + height / 2 }
 }
 
-/** Discovery follows its shards within a few seconds; a peer's budget is spared. */
+/** Discovery follows its shards within a few seconds; few attempts spare the peer's budget. */
 async function discovered<T>(look: () => Promise<T | undefined>): Promise<T | undefined> {
   for (let attempt = 0; attempt < 6; attempt += 1) {
     const found = await look()
@@ -302,7 +305,7 @@ async function discovered<T>(look: () => Promise<T | undefined>): Promise<T | un
   return undefined
 }
 
-/** Notes what a screen reader hears of the channel of WhatsApp from now on. */
+/** Records what a screen reader announces for WhatsApp from now on. */
 async function countAnnouncements(page: Page): Promise<void> {
   await page.evaluate(() => {
     const heard: string[] = []

@@ -17,6 +17,7 @@ beforeAll(async () => {
 afterAll(() => browser.close())
 
 const number = '+447700900777'
+const nothingLeft = 'This page has just checked where the documents of your agent were stored:'
 
 describe('exact bytes', () => {
   test('equal the answer of exportAgent on the page, in the clipboard and in the file', async () => {
@@ -81,14 +82,15 @@ describe('unregistering', () => {
 
     await page.getByLabel('Type “delete” to confirm').fill('delete')
     await page.getByRole('button', { name: 'Delete everything' }).dblclick()
-    await page.getByRole('heading', { name: 'Nothing is left' }).waitFor()
-    expect(await focused(page)).toBe('Nothing is left')
+    await page.getByRole('heading', { name: 'Your agent is unregistered' }).waitFor()
+    await page.getByText(nothingLeft).waitFor()
+    expect(await focused(page)).toBe('Your agent is unregistered')
     expect(tab.callsOf('unregisterAgent')).toBe(1)
-    expect(await page.locator('dd').allTextContents()).toEqual(['nothing', 'nothing', 'nothing'])
+    expect(await page.locator('dd').allTextContents()).toEqual(['nothing stored', 'nothing stored', 'nothing stored'])
     await expectSound(tab)
 
-    // Another tab that was open says what has happened.
-    await other.page.getByRole('heading', { name: 'This agent is not registered any more' }).waitFor()
+    // Another open tab says what has happened.
+    await other.page.getByRole('heading', { name: 'Your agent is no longer registered' }).waitFor()
     await expectSound(other)
 
     await republishNow()
@@ -121,7 +123,8 @@ describe('unregistering', () => {
     await page.getByLabel('Type “delete” to confirm').fill('delete')
     await page.getByRole('button', { name: 'Delete everything' }).click()
     await page.locator('h1', { hasNotText: 'Your settings' }).waitFor()
-    expect(await heading(page)).toBe('Nothing is left')
+    expect(await heading(page)).toBe('Your agent is unregistered')
+    await page.getByText(nothingLeft).waitFor()
   })
 
   test('deletes nothing when it fails, and says what to do', async () => {
@@ -132,16 +135,17 @@ describe('unregistering', () => {
     await openSettings(tab, ada)
     await page.getByLabel('Type “delete” to confirm').fill('delete')
     await page.getByRole('button', { name: 'Delete everything' }).click()
-    await page.getByRole('alert').filter({ hasText: 'doing it twice does no harm' }).waitFor()
+    await page.getByRole('alert').filter({ hasText: 'making the change twice does no harm' }).waitFor()
     expect(await heading(page)).toBe('Your settings')
     await expectSound(tab)
     await page.getByRole('button', { name: 'Delete everything' }).click()
-    await page.getByRole('heading', { name: 'Nothing is left' }).waitFor()
+    await page.getByRole('heading', { name: 'Your agent is unregistered' }).waitFor()
+    await page.getByText(nothingLeft).waitFor()
   })
 })
 
 describe('the keyboard alone', () => {
-  /** Goes on with Tab until the named control has the focus, which has to show. */
+  /** Presses Tab until the named control has the focus. The focus must be visible each time. */
   async function tabTo(page: Page, name: string): Promise<void> {
     for (let press = 0; press < 40; press += 1) {
       await page.keyboard.press('Tab')
@@ -158,7 +162,7 @@ describe('the keyboard alone', () => {
       if (at.name !== '') expect(at).toMatchObject({ isSeen: true })
       if (at.name === name) return
     }
-    throw new Error(`Tab does not come to ${name}`)
+    throw new Error(`Tab does not reach ${name}`)
   }
 
   test('opens, unlinks, relinks, copies and unregisters, with the focus always in view', async () => {
@@ -177,27 +181,27 @@ describe('the keyboard alone', () => {
     await page.locator('.bytes').waitFor()
     expect(await focused(page)).toBe('Your settings')
 
-    await tabTo(page, 'Take WhatsApp back')
+    await tabTo(page, 'Unlink WhatsApp')
     await keyboard.press('Space')
-    expect(await focused(page)).toBe('Keep it')
+    expect(await focused(page)).toBe('Cancel')
     await keyboard.press('Escape')
     await page.getByRole('dialog').waitFor({ state: 'detached' })
-    expect(await focused(page)).toBe('Take WhatsApp back')
+    expect(await focused(page)).toBe('Unlink WhatsApp')
     await keyboard.press('Enter')
-    await page.getByRole('button', { name: 'Take it back' }).and(page.locator('[aria-disabled=false]')).waitFor()
+    await page.getByRole('button', { name: 'Unlink' }).and(page.locator('[aria-disabled=false]')).waitFor()
     await keyboard.press('Shift+Tab')
-    expect(await focused(page)).toBe('Take it back')
+    expect(await focused(page)).toBe('Unlink')
     await keyboard.press('Enter')
-    await channel(page, 'WhatsApp').locator('.state.back').waitFor()
+    await channel(page, 'WhatsApp').locator('.state.unlinked').waitFor()
     await page.getByRole('dialog').waitFor({ state: 'detached' })
     expect(await focused(page)).toBe('Allow WhatsApp again')
 
     await keyboard.press('Enter')
-    await page.getByRole('button', { name: 'Allow it again' }).and(page.locator('[aria-disabled=false]')).waitFor()
-    await tabTo(page, 'Allow it again')
+    await page.getByRole('button', { name: 'Allow again' }).and(page.locator('[aria-disabled=false]')).waitFor()
+    await tabTo(page, 'Allow again')
     await keyboard.press('Enter')
     await page.getByRole('dialog').waitFor({ state: 'detached' })
-    expect(await focused(page)).toBe('Keep WhatsApp out')
+    expect(await focused(page)).toBe('Unlink WhatsApp')
 
     await tabTo(page, 'The exact bytes, as JSON')
     await tabTo(page, 'Copy as JSON')
@@ -213,8 +217,9 @@ describe('the keyboard alone', () => {
     await keyboard.press('ControlOrMeta+a')
     await keyboard.type('delete')
     await keyboard.press('Enter')
-    await page.getByRole('heading', { name: 'Nothing is left' }).waitFor()
-    expect(await focused(page)).toBe('Nothing is left')
+    await page.getByRole('heading', { name: 'Your agent is unregistered' }).waitFor()
+    await page.getByText(nothingLeft).waitFor()
+    expect(await focused(page)).toBe('Your agent is unregistered')
     expect(tab.offences()).toEqual([])
   })
 
@@ -224,6 +229,6 @@ describe('the keyboard alone', () => {
     await openSettings(tab, ada)
     await tabTo(tab.page, 'Sign out')
     await tab.page.keyboard.press('Enter')
-    await tab.page.getByRole('heading', { name: 'You are signed out' }).waitFor()
+    await tab.page.getByRole('heading', { name: 'You have signed out' }).waitFor()
   })
 })

@@ -29,7 +29,7 @@ function refuse(status: number, error: object): (route: Route) => Promise<void> 
 test('says how to open the page without a link', async () => {
   await using tab = await openTab(browser)
   await tab.page.goto(settings)
-  expect(await heading(tab.page)).toBe('This page opens with a link from your agent')
+  expect(await heading(tab.page)).toBe('You need a link from your agent to open this page')
   await expectSound(tab)
 })
 
@@ -38,7 +38,7 @@ test.each(['#code=tooShort', '#code=', `#code=${'a'.repeat(43)}%20`, `#cod=${'a'
   async (fragment) => {
     await using tab = await openTab(browser)
     await tab.page.goto(settings + fragment)
-    expect(await heading(tab.page)).toBe('This link is not whole')
+    expect(await heading(tab.page)).toBe('This link is not complete')
     expect(await tab.page.locator('main').textContent()).toContain('ask your agent for a new one')
     expect(tab.page.url()).toBe(settings)
     if (fragment === '#code=tooShort') await expectSound(tab)
@@ -61,7 +61,7 @@ test('removes the code from the address bar and the history at once, and a previ
   await preview.page.goto(`${hostingOrigin}/privacy`)
   await preview.page.goBack()
   expect(preview.page.url()).toBe(settings)
-  expect(await heading(preview.page)).toBe('This page opens with a link from your agent')
+  expect(await heading(preview.page)).toBe('You need a link from your agent to open this page')
   await preview.page.goBack()
   expect(preview.page.url()).toBe(`${hostingOrigin}/terms`)
 
@@ -113,7 +113,7 @@ describe('a link that does not open', () => {
     await using tab = await openTab(browser, { failedLoads: true })
     await tab.page.goto(await linkOf(ada.settingsLink))
     await open(tab.page)
-    const alert = tab.page.getByRole('alert').filter({ hasText: 'does not open any more' })
+    const alert = tab.page.getByRole('alert').filter({ hasText: 'This link does not work.' })
     await alert.waitFor()
     expect(await alert.textContent()).toContain('Ask your agent for a new one.')
     expect(await tab.page.getByRole('button').count()).toBe(0)
@@ -129,7 +129,10 @@ describe('when opening fails', () => {
     await tab.page.goto(await ada.settingsLink())
     await tab.context.setOffline(true)
     await open(tab.page)
-    await tab.page.getByRole('alert').filter({ hasText: 'Your link is not used up: check the connection' }).waitFor()
+    await tab.page
+      .getByRole('alert')
+      .filter({ hasText: 'Your link has not been used. Check your connection' })
+      .waitFor()
     await expectSound(tab)
     await tab.context.setOffline(false)
     await open(tab.page)
@@ -142,8 +145,8 @@ describe('when opening fails', () => {
     await tab.page.goto(await ada.settingsLink())
     const limited = { status: 'RESOURCE_EXHAUSTED', message: 'wait', details: { retryAfterSeconds: 7 } }
     const failures: [status: number, error: object, said: string][] = [
-      [503, { status: 'UNAVAILABLE', message: 'down' }, 'cannot know whether your link is used up'],
-      [429, limited, 'Your link is not used up: try again in 7 seconds.'],
+      [503, { status: 'UNAVAILABLE', message: 'down' }, 'cannot tell whether your link was used'],
+      [429, limited, 'too many requests. Try again in 7 seconds.'],
       [500, { status: 'INTERNAL', message: 'fault' }, 'ask your agent for a new one'],
     ]
     for (const [status, error, said] of failures) {
@@ -181,7 +184,7 @@ describe('when opening fails', () => {
     while (tab.callsOf('redeemSettingsLink') === 0) await tab.page.waitForRequest(redeem).catch(() => undefined)
     await expectSound(tab)
     await tab.page.clock.fastForward('00:21')
-    await tab.page.getByRole('alert').filter({ hasText: 'cannot know whether your link is used up' }).waitFor()
+    await tab.page.getByRole('alert').filter({ hasText: 'cannot tell whether your link was used' }).waitFor()
     expect(tab.callsOf('redeemSettingsLink')).toBe(1)
     await open(tab.page)
     await tab.page.getByRole('heading', { name: 'Your settings', exact: true }).waitFor()
@@ -205,9 +208,9 @@ test('the sign-in survives neither the tab nor a reload', async () => {
   expect(kept).toEqual({ local: 0, session: 0, databases: [], caches: [] })
   expect(await tab.page.evaluate(() => window.sessionStorage.length)).toBe(0)
   await second.goto(settings)
-  expect(await heading(second)).toBe('This page opens with a link from your agent')
+  expect(await heading(second)).toBe('You need a link from your agent to open this page')
   await tab.page.reload()
-  expect(await heading(tab.page)).toBe('This page opens with a link from your agent')
+  expect(await heading(tab.page)).toBe('You need a link from your agent to open this page')
   expect(tab.offences()).toEqual([])
 })
 
@@ -230,8 +233,8 @@ test('signing out leaves an empty page', async () => {
   await using tab = await openTab(browser)
   await openSettings(tab, ada)
   await tab.page.getByRole('button', { name: 'Sign out' }).click()
-  await tab.page.getByRole('heading', { name: 'You are signed out' }).waitFor()
-  expect(await focused(tab.page)).toBe('You are signed out')
+  await tab.page.getByRole('heading', { name: 'You have signed out' }).waitFor()
+  expect(await focused(tab.page)).toBe('You have signed out')
   expect(await tab.page.content()).not.toContain(ada.agentId)
   await expectSound(tab)
 })
@@ -248,8 +251,8 @@ test('the page announces the end of the thirty minutes five minutes before', asy
   await notice.waitFor()
   await expectSound(tab)
   await tab.page.clock.fastForward('05:00')
-  await tab.page.getByRole('heading', { name: 'This session is over' }).waitFor()
-  expect(await focused(tab.page)).toBe('This session is over')
+  await tab.page.getByRole('heading', { name: 'Your session has ended' }).waitFor()
+  expect(await focused(tab.page)).toBe('Your session has ended')
   expect(await tab.page.content()).not.toContain(ada.agentId)
   await expectSound(tab)
 })
@@ -262,5 +265,5 @@ test('a clock that is hours wrong neither ends nor extends a session', async () 
   await tab.page.clock.fastForward('29:00')
   await tab.page.getByRole('status').filter({ hasText: 'This page closes at' }).waitFor()
   await tab.page.clock.fastForward('01:10')
-  await tab.page.getByRole('heading', { name: 'This session is over' }).waitFor()
+  await tab.page.getByRole('heading', { name: 'Your session has ended' }).waitFor()
 })

@@ -16,12 +16,12 @@ export function channel(page: Page, name: 'WhatsApp' | 'Telegram' | 'Discord' | 
   return page.locator('.channel', { has: page.getByRole('heading', { name }) })
 }
 
-/** Answers a question of the page with yes, once it takes an answer. */
+/** Confirms a question of the page, once it accepts an answer. */
 export function confirm(page: Page, name: string): Promise<void> {
   return page.getByRole('dialog').getByRole('button', { name }).click()
 }
 
-/** What every state of every page has to meet. */
+/** What every state of every page must meet. */
 export async function expectSound(tab: Tab): Promise<void> {
   expect(await accessibilityProblems(tab.page)).toEqual([])
   expect(tab.offences()).toEqual([])

@@ -24,7 +24,7 @@ const pages = {
   '/disclaimer': 'Disclaimer',
   '/privacy': 'Privacy',
   '/report': 'Somebody published my number',
-  '/settings': 'This page opens with a link from your agent',
+  '/settings': 'You need a link from your agent to open this page',
   '/nothing-here': 'There is no such page',
 }
 const dist = join(root, 'web', 'dist')
@@ -97,7 +97,7 @@ describe('the settings page', () => {
       expect(await scrollsSideways(tab.page)).toBe(false)
     }
     await tab.page.setViewportSize({ width: 320, height: 512 })
-    await tab.page.getByRole('button', { name: 'Take WhatsApp back' }).click()
+    await tab.page.getByRole('button', { name: 'Unlink WhatsApp' }).click()
     const box = await tab.page.getByRole('dialog').boundingBox()
     expect(box?.x).toBeGreaterThanOrEqual(0)
     expect(box?.y).toBeGreaterThanOrEqual(0)
@@ -114,7 +114,7 @@ describe('the settings page', () => {
     await ada.publish({ whatsapp: '+447700900223' })
     await using tab = await openTab(browser, { forcedColors: 'active' })
     await openSettings(tab, ada)
-    await tab.page.getByText('Peers see it', { exact: true }).waitFor()
+    await tab.page.getByText('Listed', { exact: true }).waitFor()
     const border = await tab.page
       .getByRole('button', { name: 'Sign out' })
       .evaluate((button) => getComputedStyle(button).borderTopStyle)

@@ -1,34 +1,34 @@
+import { codePattern } from '@koko/contract'
 import type { ComponentChildren, RefObject } from 'preact'
 import { useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks'
-import { isWhole, takeCode } from './code.ts'
-import { openingInWords } from './failure.ts'
-import type { LastStage } from './last-stage.ts'
+import { takeCode } from './code.ts'
+import { openingFailure, type LastStage } from './failure.ts'
 import type { Panel as LoadedPanel } from './panel.tsx'
 import type { Opener, Session } from './session.ts'
 import { fill, strings } from './strings.ts'
-import { unavailable, within } from './within.ts'
-import { clockTime } from './words.ts'
+import { unavailable, withTimeout } from './timeout.ts'
+import { clockTime } from './times.ts'
 
 type Stage =
   | { name: 'no link' }
-  | { name: 'mangled' }
+  | { name: 'incomplete' }
   | { name: 'ready'; code: string; isOpening: boolean; failure: { text: string; retry: boolean } | null }
   | { name: 'open'; session: Session; Panel: typeof LoadedPanel }
   | LastStage
 
 function firstStage(code: string | null): Stage {
   if (code === null) return { name: 'no link' }
-  return isWhole(code) ? { name: 'ready', code, isOpening: false, failure: null } : { name: 'mangled' }
+  return codePattern.test(code) ? { name: 'ready', code, isOpening: false, failure: null } : { name: 'incomplete' }
 }
 
-/** The page from a link to the end of its session. */
+/** The settings page, from a link to the end of its session. */
 export function App({ code }: { code: string | null }) {
   const [stage, setStage] = useState<Stage>(() => firstStage(code))
   const heading = useRef<HTMLHeadingElement>(null)
   const isFirst = useRef(true)
   const opener = useRef<Opener | null>(null)
-  // What is under way, or open: a second click or a link pasted later must know before anything is rendered again.
-  const current = useRef<{ code: string; session: Session | null } | null>(null)
+  // What is being opened, or is open. A ref, since a second click or a pasted link can come before the next render.
+  const current = useRef<{ session: Session | null } | null>(null)
 
   useLayoutEffect(() => {
     document.title = `${heading.current?.textContent ?? strings.title} · Koko Directory`
@@ -36,7 +36,7 @@ export function App({ code }: { code: string | null }) {
     isFirst.current = false
   }, [stage.name])
 
-  // A link pasted into this tab changes the fragment alone. It replaces what is open.
+  // A link pasted into this tab changes only the fragment. It replaces what is open.
   useEffect(() => {
     const onHash = () => {
       const next = takeCode()
@@ -51,11 +51,11 @@ export function App({ code }: { code: string | null }) {
 
   async function open(code: string) {
     if (current.current !== null) return
-    const mine: { code: string; session: Session | null } = { code, session: null }
+    const mine: { session: Session | null } = { session: null }
     current.current = mine
     setStage({ name: 'ready', code, isOpening: true, failure: null })
     try {
-      const [{ createOpener }, { Panel }] = await within(
+      const [{ createOpener }, { Panel }] = await withTimeout(
         Promise.all([import('./session.ts'), import('./panel.tsx')]),
       ).catch((cause: unknown) => Promise.reject(unavailable(cause)))
       if (opener.current?.code !== code) opener.current = createOpener(code)
@@ -65,7 +65,7 @@ export function App({ code }: { code: string | null }) {
     } catch (error) {
       if (current.current !== mine) return
       current.current = null
-      const failure = openingInWords(error, opener.current?.linkState() ?? 'whole')
+      const failure = openingFailure(error, opener.current?.linkState() ?? 'unused')
       setStage({ name: 'ready', code, isOpening: false, failure })
     }
   }
@@ -80,13 +80,13 @@ export function App({ code }: { code: string | null }) {
       return (
         <Notice heading={heading} title={strings.noLink.heading} lead={strings.noLink.body}>
           <p>
-            {strings.noLink.how} <code>{strings.noLink.command}</code>
+            {strings.noLink.how} <code>koko settings</code>
           </p>
           <p class="note">{strings.noLink.followed}</p>
         </Notice>
       )
-    case 'mangled':
-      return <Notice heading={heading} title={strings.mangled.heading} lead={strings.mangled.body} />
+    case 'incomplete':
+      return <Notice heading={heading} title={strings.incomplete.heading} lead={strings.incomplete.body} />
     case 'ready': {
       const { code, failure, isOpening } = stage
       return (
@@ -94,7 +94,7 @@ export function App({ code }: { code: string | null }) {
           <div role="alert">{failure !== null && <p class="banner bad">{failure.text}</p>}</div>
           {failure?.retry !== false && (
             <button class="button primary" type="button" aria-disabled={isOpening} onClick={() => void open(code)}>
-              {isOpening ? strings.ready.opening : failure === null ? strings.ready.open : strings.failed.again}
+              {isOpening ? strings.ready.opening : failure === null ? strings.ready.open : strings.tryAgain}
             </button>
           )}
           <p class="unseen" role="status">
@@ -116,17 +116,13 @@ export function App({ code }: { code: string | null }) {
       )
     }
     case 'gone': {
-      const { left, outOfAnswersAtMs } = stage
+      const { checked, outOfAnswersAtMs } = stage
       const words = strings.gone
-      const isProven = left.every(({ found }) => found === false)
+      const isProven = checked.every(({ found }) => found === false)
       return (
-        <Notice
-          heading={heading}
-          title={isProven ? words.heading : words.headingUnproven}
-          lead={isProven ? words.body : words.bodyUnproven}
-        >
+        <Notice heading={heading} title={words.heading} lead={isProven ? words.proven : words.unproven}>
           <dl class="facts wide">
-            {left.map(({ path, found }) => (
+            {checked.map(({ path, found }) => (
               <div key={path}>
                 <dt>
                   <code>{path}</code>

@@ -1,100 +1,91 @@
-import { channelDefinitions, goneWithinMs, type Channel, type Unlinks } from '@koko/contract'
+import { channelDefinitions, goneWithinMs, minuteMs, type Channel, type Unlinks } from '@koko/contract'
 import { useState } from 'preact/hooks'
 import { Confirm } from './confirm.tsx'
-import { inWords } from './failure.ts'
+import { changeFailure } from './failure.ts'
 import type { Session } from './session.ts'
-import { fill, strings } from './strings.ts'
-import { clockTime } from './words.ts'
+import { fill, strings, usuallyGoneWithinMs } from './strings.ts'
+import { clockTime } from './times.ts'
 
-/** The republish runs each minute; later than this, something holds it up, and the page says so. */
-const usuallyGoneWithinMs = 3 * 60_000
-
-/** What the button of a channel asks: to take back what is published, to keep out what is not, or to allow it again. */
-type Question = 'unlink' | 'keepOut' | 'relink'
-
-const dialogs = { unlink: strings.unlinkDialog, keepOut: strings.keepOutDialog, relink: strings.relinkDialog }
+const { channels, dialogs, progress } = strings
+type Unlink = NonNullable<Unlinks[Channel]>
 
 interface ChannelCardProps {
   session: Session
   channel: Channel
   handle: string | undefined
-  unlink: Unlinks[Channel]
+  unlink: Unlink | undefined
   status: 'online' | 'offline' | 'unlisted' | 'unreadable'
-  /** Taking it back takes the agent out of the listing. */
+  /** True if this is the only listed channel. */
   isLast: boolean
   now: number
-  /** Looks again at what is stored. */
+  /** Reads again what is stored. */
   onChanged: () => Promise<void>
-  /** True where a failure says that the session is over. */
   endsWith: (error: unknown) => boolean
 }
 
 export function ChannelCard(props: ChannelCardProps) {
   const { session, channel, handle, unlink, status, isLast, now, onChanged, endsWith } = props
-  // What was asked stays asked: meanwhile another tab may have done it, and the question must not turn into its opposite.
-  const [asked, setAsked] = useState<Question | null>(null)
-  const [note, setNote] = useState<{ of: Question; text: string } | null>(null)
-  const name = { channel: channelDefinitions[channel].label }
-  const isBack = unlink !== undefined
+  // An open question stays the same when another tab changes what is stored: it must not become its opposite.
+  const [asked, setAsked] = useState<'unlink' | 'prevent' | 'relink' | null>(null)
+  const [note, setNote] = useState({ isRelink: false, text: '' })
+  const { label, handleLabel, reveals } = channelDefinitions[channel]
+  const names = { channel: label, handle: handleLabel }
 
-  async function carryOut(what: Question) {
-    setNote(null)
-    if (what === 'relink') {
+  async function carryOut(question: 'unlink' | 'prevent' | 'relink') {
+    setNote({ isRelink: false, text: '' })
+    if (question === 'relink') {
       await session.call('relinkChannel', { channel })
-      setNote({ of: what, text: fill(dialogs[what].done, name) })
+      setNote({ isRelink: true, text: fill(dialogs.relink.done, names) })
     } else {
       const { unlinkedAtMs } = await session.call('unlinkChannel', { channel })
-      setNote({ of: what, text: fill(dialogs[what].done, { ...name, time: clockTime(unlinkedAtMs) }) })
+      setNote({ isRelink: false, text: fill(dialogs[question].done, { ...names, time: clockTime(unlinkedAtMs) }) })
     }
     await onChanged()
   }
 
-  const state = isBack
-    ? 'back'
-    : handle !== undefined
-      ? status === 'online'
-        ? 'shown'
-        : 'offline'
-      : status === 'unreadable'
-        ? 'unknown'
-        : 'none'
-  const isNoteTrue = note !== null && (note.of !== 'relink' || handle === undefined)
-  const question: Question = isBack ? 'relink' : state === 'none' ? 'keepOut' : 'unlink'
+  const isNoteOver = note.isRelink && handle !== undefined
+  const listedState = status === 'offline' ? 'offline' : 'listed'
+  const unlistedState = status === 'unreadable' ? 'unreadable' : 'unlisted'
+  const state = unlink !== undefined ? 'unlinked' : handle !== undefined ? listedState : unlistedState
+  const question = state === 'unlinked' ? 'relink' : state === 'unlisted' ? 'prevent' : 'unlink'
   return (
     <li class="channel">
-      <div class="what">
-        <h3 id={`channel-${channel}`}>{channelDefinitions[channel].label}</h3>
-        <p class={`state ${state}`}>{strings.channels.states[state]}</p>
+      <div>
+        <h3 id={`channel-${channel}`}>{label}</h3>
+        <p class={`state ${state}`}>{channels.states[state]}</p>
       </div>
       <div>
         {handle !== undefined && <p class="handle">{handle}</p>}
-        <p class="note">{channelDefinitions[channel].reveals}</p>
-        {handle === undefined && status !== 'unreadable' && (
-          <p class="note">{isBack ? strings.channels.noHandle : strings.channels.empty}</p>
-        )}
-        <Progress unlink={unlink} isListed={handle !== undefined} note={isNoteTrue ? note.text : ''} now={now} />
+        <p class="note">{reveals}</p>
+        {handle === undefined && status !== 'unreadable' && <p class="note">{fill(channels.noHandle, names)}</p>}
+        <Progress
+          unlink={unlink}
+          names={names}
+          isListed={handle !== undefined}
+          note={isNoteOver ? '' : note.text}
+          now={now}
+        />
         <button
           class={question === 'unlink' ? 'button danger' : 'button'}
           type="button"
           onClick={() => setAsked(question)}
         >
-          {fill(strings.channels[question], name)}
+          {fill(question === 'relink' ? channels.relink : channels.unlink, names)}
         </button>
       </div>
       {asked !== null && (
         <Confirm
-          heading={fill(dialogs[asked].heading, name)}
-          confirm={dialogs[asked].confirm}
-          working={dialogs[asked].working}
-          cancel={dialogs[asked].cancel}
+          heading={fill(dialogs[asked].heading, names)}
+          words={dialogs[asked]}
           isDanger={asked === 'unlink'}
           onConfirm={() => carryOut(asked)}
-          onFailure={(error) => (endsWith(error) ? null : inWords(error))}
+          onFailure={(error) => (endsWith(error) ? null : changeFailure(error))}
           onClose={() => setAsked(null)}
         >
-          <p>{fill(dialogs[asked].what, name)}</p>
-          {asked === 'unlink' && isLast && <p>{strings.unlinkDialog.last}</p>}
-          {asked === 'unlink' && <p>{strings.unlinkDialog.cannot}</p>}
+          <p>{fill(dialogs[asked].body, names)}</p>
+          {asked === 'unlink' && isLast && <p>{dialogs.last}</p>}
+          {asked === 'unlink' && status === 'unreadable' && <p>{dialogs.unreadable}</p>}
+          {asked === 'unlink' && <p>{dialogs.cannot}</p>}
         </Confirm>
       )}
     </li>
@@ -102,26 +93,28 @@ export function ChannelCard(props: ChannelCardProps) {
 }
 
 interface ProgressProps {
-  unlink: Unlinks[Channel]
+  unlink: Unlink | undefined
+  names: Record<string, string>
   isListed: boolean
-  /** What this page has just done, while nothing stored says more. */
+  /** The last change made here, until what is stored shows it. */
   note: string
   now: number
 }
 
-/** Where an unlink stands, from what is stored. The line above the steps changes with each of them, and is heard once. */
-function Progress({ unlink, isListed, note, now }: ProgressProps) {
+/** How far an unlink is, from what is stored. The live region above the steps announces each change once. */
+function Progress({ unlink, names, isListed, note, now }: ProgressProps) {
   const steps = unlink === undefined ? [] : stepsOf(unlink, isListed, now)
   return (
     <div class={unlink === undefined ? '' : 'progress'}>
       <p class="said" role="status">
-        {unlink !== undefined ? reachedOf(unlink, steps, now) : note !== '' && note}
+        {/* Preact inserts an empty text again with each render, and a screen reader would notice. */}
+        {unlink === undefined ? note !== '' && note : fill(summaryOf(unlink, steps, now), names)}
       </p>
       {unlink !== undefined && (
         <ol>
           {steps.map(({ isDone, text }, index) => (
             <li key={index} class={isDone ? 'done' : ''}>
-              <span class="unseen">{isDone ? strings.progress.done : strings.progress.open}</span>
+              <span class="unseen">{isDone ? progress.done : progress.open}</span>
               {text}
             </li>
           ))}
@@ -131,31 +124,23 @@ function Progress({ unlink, isListed, note, now }: ProgressProps) {
   )
 }
 
-interface Step {
-  isDone: boolean
-  text: string
-}
-
-function stepsOf({ unlinkedAtMs, goneAtMs }: Unlink, isListed: boolean, now: number): Step[] {
-  const words = strings.progress
+function stepsOf({ unlinkedAtMs, goneAtMs }: Unlink, isListed: boolean, now: number) {
   const outAtMs = unlinkedAtMs + goneWithinMs
-  const isOut = now >= outAtMs
+  const step = (isDone: boolean, text: string, ms: number | null) => ({
+    isDone,
+    text: fill(text, ms === null ? {} : { time: clockTime(ms) }),
+  })
   return [
-    { isDone: !isListed, text: isListed ? words.listing : fill(words.listingDone, { time: clockTime(unlinkedAtMs) }) },
-    { isDone: isOut, text: fill(isOut ? words.answersDone : words.answers, { time: clockTime(outAtMs) }) },
-    {
-      isDone: goneAtMs !== null,
-      text: goneAtMs === null ? words.shards : fill(words.shardsDone, { time: clockTime(goneAtMs) }),
-    },
+    step(!isListed, isListed ? progress.listing : progress.listingDone, unlinkedAtMs),
+    step(now >= outAtMs, progress.answers, outAtMs),
+    step(goneAtMs !== null, goneAtMs === null ? progress.shards : progress.shardsDone, goneAtMs),
   ]
 }
 
-function reachedOf({ unlinkedAtMs }: Unlink, steps: readonly Step[], now: number): string {
-  const words = strings.progress
+function summaryOf({ unlinkedAtMs }: Unlink, steps: readonly { isDone: boolean }[], now: number): string {
   const left = steps.filter(({ isDone }) => !isDone).length
-  if (left === 0) return words.gone
-  if (left > 1 || steps.at(-1)?.isDone) return words.underWay
-  return now >= unlinkedAtMs + usuallyGoneWithinMs ? words.held : words.out
+  if (left === 0) return progress.gone
+  if (left > 1 || steps.at(-1)?.isDone) return progress.underWay
+  // One republish later than usual.
+  return now >= unlinkedAtMs + usuallyGoneWithinMs + minuteMs ? progress.held : progress.out
 }
-
-type Unlink = NonNullable<Unlinks[Channel]>

@@ -1,31 +1,29 @@
 import type { ComponentChildren } from 'preact'
 import { useId, useLayoutEffect, useRef, useState } from 'preact/hooks'
+import { strings } from './strings.ts'
 
-/** The second half of a double click must not answer a question that nobody has read. */
+/** The second half of a double click must not answer the question that the first half opened. */
 const armedAfterMs = 400
 
 interface ConfirmProps {
   heading: string
-  confirm: string
-  working: string
-  cancel: string
+  words: { confirm: string; working: string }
   isDanger: boolean
   /** Resolves when it is done; the dialog then closes. */
   onConfirm: () => Promise<void>
-  /** What to say of a failure; null where the page says it itself. */
+  /** The text for a failure; null if the page shows it elsewhere. */
   onFailure: (error: unknown) => string | null
   onClose: () => void
   children: ComponentChildren
 }
 
 /**
- * A modal question. It opens on the answer that changes nothing, so that a key held down answers it harmlessly; while its
- * answer is being carried out it stays, and more clicks do nothing.
+ * A modal question. It opens with the focus on Cancel, so that a key held down changes nothing. It stays open while the
+ * change is being made, and ignores more clicks.
  */
-export function Confirm(props: ConfirmProps) {
-  const { heading, confirm, working, cancel, isDanger, onConfirm, onFailure, onClose, children } = props
+export function Confirm({ heading, words, isDanger, onConfirm, onFailure, onClose, children }: ConfirmProps) {
   const dialog = useRef<HTMLDialogElement>(null)
-  const keep = useRef<HTMLButtonElement>(null)
+  const cancel = useRef<HTMLButtonElement>(null)
   const isBusy = useRef(false)
   const hasLeft = useRef(false)
   const [isArmed, setIsArmed] = useState(false)
@@ -37,12 +35,12 @@ export function Confirm(props: ConfirmProps) {
     const opener = document.activeElement
     const element = dialog.current
     element?.showModal()
-    keep.current?.focus()
+    cancel.current?.focus()
     const timer = setTimeout(() => setIsArmed(true), armedAfterMs)
     return () => {
       clearTimeout(timer)
       hasLeft.current = true
-      // What is behind an open dialog takes no focus.
+      // Elements behind an open dialog cannot take the focus.
       element?.close()
       if (opener instanceof HTMLElement) opener.focus()
     }
@@ -68,7 +66,7 @@ export function Confirm(props: ConfirmProps) {
     if (!isBusy.current) onClose()
   }
 
-  /** A browser may close a dialog on a second Esc without asking. It tells so late, when the next may be open already. */
+  /** A second Esc may close a dialog without a cancel event. The close event comes late, when another may be open. */
   function closed() {
     if (hasLeft.current) return
     if (isBusy.current) dialog.current?.showModal()
@@ -90,7 +88,7 @@ export function Confirm(props: ConfirmProps) {
       <div id={`${id}-body`}>{children}</div>
       <div role="alert">{failure !== null && <p class="error">{failure}</p>}</div>
       <p class="unseen" role="status">
-        {isWorking && working}
+        {isWorking && words.working}
       </p>
       <div class="row">
         <button
@@ -99,10 +97,10 @@ export function Confirm(props: ConfirmProps) {
           aria-disabled={isWorking || !isArmed}
           onClick={() => void carryOut()}
         >
-          {isWorking ? working : confirm}
+          {isWorking ? words.working : words.confirm}
         </button>
-        <button ref={keep} class="button" type="button" aria-disabled={isWorking} onClick={close}>
-          {cancel}
+        <button ref={cancel} class="button" type="button" aria-disabled={isWorking} onClick={close}>
+          {strings.dialogs.cancel}
         </button>
       </div>
     </dialog>

@@ -1,24 +1,23 @@
 import { useEffect, useState } from 'preact/hooks'
-import { inWords } from './failure.ts'
+import { retryHint } from './failure.ts'
 import type { Session } from './session.ts'
 import { fill, strings } from './strings.ts'
-import { clockTime } from './words.ts'
+import { clockTime } from './times.ts'
 
-/** Changes come in bursts; the bytes are read again when one has settled. */
+/** Changes come in bursts; the bytes are read once after each burst. */
 const settleMs = 300
 
 const words = strings.bytes
 
 interface ExactBytesProps {
   session: Session
-  /** What is known of the stored documents; when it changes, the bytes are read again. */
-  known: string
-  /** True where a failure says that the session is over. */
+  /** The bytes are read again when this changes. */
+  version: string
   endsWith: (error: unknown) => boolean
 }
 
 /** Everything that `exportAgent` returns. */
-export function ExactBytes({ session, known, endsWith }: ExactBytesProps) {
+export function ExactBytes({ session, version, endsWith }: ExactBytesProps) {
   const [bytes, setBytes] = useState<{ text: string; readAtMs: number } | null>(null)
   const [isReading, setIsReading] = useState(true)
   const [failure, setFailure] = useState('')
@@ -26,28 +25,28 @@ export function ExactBytes({ session, known, endsWith }: ExactBytesProps) {
   const [said, setSaid] = useState('')
 
   useEffect(() => {
-    const current = { is: true }
+    let isCurrent = true
     setIsReading(true)
     const timer = setTimeout(() => {
       session.call('exportAgent', {}).then(
         (exported) => {
-          if (!current.is) return
+          if (!isCurrent) return
           setBytes({ text: JSON.stringify(exported, null, 2), readAtMs: session.nowMs() })
           setFailure('')
           setIsReading(false)
         },
         (error: unknown) => {
-          if (!current.is) return
+          if (!isCurrent) return
           setIsReading(false)
-          if (!endsWith(error)) setFailure(`${words.failed} ${inWords(error)}`)
+          if (!endsWith(error)) setFailure(`${words.failed} ${retryHint(error)}`)
         },
       )
     }, settleMs)
     return () => {
-      current.is = false
+      isCurrent = false
       clearTimeout(timer)
     }
-  }, [session, known, attempt])
+  }, [session, version, attempt])
 
   async function copy(json: string) {
     setSaid('')

@@ -1,16 +1,24 @@
+import { formatDuration, secondMs } from '@koko/contract'
 import type { LinkState } from './session.ts'
 import { fill, strings } from './strings.ts'
 
-/** Why a session is over: its time has passed, it opens nothing any more, or its agent is not registered any more. */
-export type Ending = 'ended' | 'refused' | 'removed'
+/** Why a session is over: its time has passed, its sign-in is refused, or its agent is not registered. */
+type Ending = 'ended' | 'refused' | 'removed'
 
-/** A failed call in words, with what to do. Errors are told apart by their code alone: loading the contract costs. */
-export function inWords(error: unknown): string {
+/** What the page shows after a session. */
+export type LastStage =
+  | { name: 'over'; why: Ending | 'signedOut' }
+  | { name: 'gone'; checked: { path: string; found: boolean | null }[]; outOfAnswersAtMs: number }
+
+// Errors are distinguished by their code alone: loading the contract's is too much before a link is opened.
+
+/** What the page says about a failed change, and what to do. */
+export function changeFailure(error: unknown): string {
   switch (fieldsOf(error).code) {
     case 'unavailable':
-      return strings.failure.unreachable
+      return strings.failure.unanswered
     case 'resource-exhausted':
-      return fill(strings.failure.limited, { seconds: secondsOf(error) })
+      return `${strings.failure.limited} ${retryHint(error)}`
     case 'aborted':
       return strings.failure.conflict
     default:
@@ -18,27 +26,19 @@ export function inWords(error: unknown): string {
   }
 }
 
-/** A failed opening in words, and whether trying again can help. */
-export function openingInWords(error: unknown, link: LinkState): { text: string; retry: boolean } {
+/** What the page says about a failed opening, and whether trying again can help. */
+export function openingFailure(error: unknown, link: LinkState): { text: string; retry: boolean } {
   const { code } = fieldsOf(error)
+  const isUnanswered = code === 'unavailable' || code === 'aborted'
   if (code === 'not-found') return { text: strings.failed.spent, retry: false }
-  if (link === 'used') {
-    return code === 'unavailable'
-      ? { text: strings.failed.halfOpen, retry: true }
-      : { text: strings.failed.signInRefused, retry: false }
-  }
-  switch (code) {
-    case 'resource-exhausted':
-      return { text: fill(strings.failed.limited, { seconds: secondsOf(error) }), retry: true }
-    case 'unavailable':
-    case 'aborted':
-      return { text: link === 'whole' ? strings.failed.unreachable : strings.failed.unanswered, retry: true }
-    default:
-      return { text: strings.failed.other, retry: true }
-  }
+  if (link === 'used' && code !== 'unavailable') return { text: strings.failed.signInFailed, retry: false }
+  if (link === 'used') return { text: strings.failed.halfOpen, retry: true }
+  if (code === 'resource-exhausted') return { text: `${strings.failed.limited} ${retryHint(error)}`, retry: true }
+  if (!isUnanswered) return { text: strings.failed.other, retry: true }
+  return { text: link === 'unused' ? strings.failed.unreachable : strings.failed.unanswered, retry: true }
 }
 
-/** How the session has ended, where a failure says that it has. */
+/** How the session has ended, where a failure shows that it has. */
 export function endingOf(error: unknown, isPast: boolean): Ending | null {
   switch (fieldsOf(error).code) {
     case 'unauthenticated':
@@ -51,9 +51,11 @@ export function endingOf(error: unknown, isPast: boolean): Ending | null {
   }
 }
 
-function secondsOf(error: unknown): number {
+/** When to try again, if the error says so. */
+export function retryHint(error: unknown): string {
   const { retryAfterSeconds } = fieldsOf(fieldsOf(error).details)
-  return typeof retryAfterSeconds === 'number' ? Math.max(1, Math.ceil(retryAfterSeconds)) : 60
+  if (typeof retryAfterSeconds !== 'number') return strings.failure.retryLater
+  return fill(strings.failure.retryIn, { wait: formatDuration(Math.max(1, Math.ceil(retryAfterSeconds)) * secondMs) })
 }
 
 function fieldsOf(value: unknown): Record<string, unknown> {

@@ -1,19 +1,20 @@
-import { Channel, isOnline, type Listing, type Unlinks } from '@koko/contract'
+import { Channel, formatDuration, isOnline, minuteMs, rooms, type Unlinks } from '@koko/contract'
 import type { RefObject } from 'preact'
 import { useEffect, useMemo, useRef, useState } from 'preact/hooks'
 import { ChannelCard } from './channel-card.tsx'
 import { ExactBytes } from './exact-bytes.tsx'
-import { endingOf, type Ending } from './failure.ts'
-import type { LastStage } from './last-stage.ts'
+import { endingOf, type LastStage } from './failure.ts'
 import { Profile } from './profile.tsx'
 import type { Session, Snapshot } from './session.ts'
 import { fill, strings } from './strings.ts'
 import { Unregister } from './unregister.tsx'
-import { watch, type Watch } from './watch.ts'
-import { day, minuteTime } from './words.ts'
+import { watch } from './watch.ts'
+import { day, minuteTime } from './times.ts'
 
-/** The end of a session is announced this long before it comes. */
-const noticeMs = 5 * 60_000
+/** How long before the end of a session the page announces it. */
+const noticeMs = 5 * minuteMs
+
+const presenceFields = ['registeredAtMs', 'publishedAtMs', 'lastSeenAtMs'] as const
 
 interface PanelProps {
   session: Session
@@ -23,15 +24,15 @@ interface PanelProps {
 
 /** What the directory stores about the agent, live, and the controls that remove it. */
 export function Panel({ session, heading, onLeave }: PanelProps) {
-  const now = useNow(session)
-  const isOffline = useOffline()
+  const [now, setNow] = useState(() => session.nowMs())
+  // Read again each second, with the time.
+  const isOffline = !navigator.onLine
   const [snapshot, setSnapshot] = useState<Snapshot | null>(null)
   const [isLate, setIsLate] = useState(false)
-  const watching = useRef<Watch | null>(null)
+  const watching = useRef<ReturnType<typeof watch> | null>(null)
   const hasLeft = useRef(false)
   // While the agent is being unregistered, refusals are expected: `Unregister` itself shows the outcome.
   const isUnregistering = useRef(false)
-  const known = snapshot === null ? '' : JSON.stringify(snapshot)
 
   function leave(next: LastStage) {
     if (hasLeft.current) return
@@ -40,10 +41,10 @@ export function Panel({ session, heading, onLeave }: PanelProps) {
     onLeave(next)
   }
 
-  /** True where a failure says that the session is over, which the page then shows. */
+  /** True if the failure shows that the session is over; the page then says so. */
   function endsWith(error: unknown): boolean {
     if (isUnregistering.current) return true
-    const ending: Ending | null = endingOf(error, session.nowMs() >= session.untilMs)
+    const ending = endingOf(error, session.nowMs() >= session.untilMs)
     if (ending !== null) leave({ name: 'over', why: ending })
     return ending !== null
   }
@@ -62,7 +63,12 @@ export function Panel({ session, heading, onLeave }: PanelProps) {
     watching.current = started
     return () => started.stop()
   }, [session])
-  const lookNow = () => watching.current?.lookNow() ?? Promise.resolve()
+  const readNow = () => watching.current?.readNow() ?? Promise.resolve()
+
+  useEffect(() => {
+    const timer = setInterval(() => setNow(session.nowMs()), 1_000)
+    return () => clearInterval(timer)
+  }, [session])
 
   const isEnded = now >= session.untilMs
   useEffect(() => {
@@ -93,24 +99,24 @@ export function Panel({ session, heading, onLeave }: PanelProps) {
         </div>
       </header>
       {snapshot !== null ? (
-        <Known session={session} snapshot={snapshot} now={now} onChanged={lookNow} endsWith={endsWith} />
+        <Stored session={session} snapshot={snapshot} now={now} onChanged={readNow} endsWith={endsWith} />
       ) : isLate ? (
         <div role="alert">
           <p class="banner bad">{strings.session.failed}</p>
-          <button class="button" type="button" onClick={() => void lookNow()}>
-            {strings.session.again}
+          <button class="button" type="button" onClick={() => void readNow()}>
+            {strings.tryAgain}
           </button>
         </div>
       ) : (
         <p role="status">{strings.session.loading}</p>
       )}
-      <ExactBytes session={session} known={known} endsWith={endsWith} />
+      <ExactBytes session={session} version={JSON.stringify(snapshot)} endsWith={endsWith} />
       <Unregister session={session} isUnregistering={isUnregistering} endsWith={endsWith} onGone={leave} />
     </>
   )
 }
 
-interface KnownProps {
+interface StoredProps {
   session: Session
   snapshot: Snapshot
   now: number
@@ -118,10 +124,10 @@ interface KnownProps {
   endsWith: (error: unknown) => boolean
 }
 
-function Known({ session, snapshot, now, onChanged, endsWith }: KnownProps) {
+function Stored({ session, snapshot, now, onChanged, endsWith }: StoredProps) {
   const { listing, unlinks } = snapshot
   const listed = listing.state === 'readable' ? listing.value : null
-  const taken: Unlinks = unlinks.state === 'readable' ? unlinks.value : {}
+  const unlinked: Unlinks = unlinks.state === 'readable' ? unlinks.value : {}
   const isUnreadable = listing.state === 'unreadable' || unlinks.state === 'unreadable'
   const status = isUnreadable
     ? 'unreadable'
@@ -130,18 +136,32 @@ function Known({ session, snapshot, now, onChanged, endsWith }: KnownProps) {
       : isOnline(listed, now)
         ? 'online'
         : 'offline'
+  const window = listed === null ? '' : formatDuration(rooms[listed.category].onlineWindowMs)
+  const body = fill(strings.status[status].body, { window })
   const shown = listed === null ? [] : Channel.options.filter((channel) => listed.channels[channel] !== undefined)
-  // The picture of the area is drawn from the coasts of the whole world: not again each second.
-  const profile = useMemo(() => <Profile listing={listed} />, [listed])
+  // The map has the coasts of the whole world: it is not drawn again each second.
+  const profile = useMemo(() => <Profile stored={listing} />, [listing])
   return (
     <>
       <section class="status" aria-labelledby="status">
         <h2 id="status">{strings.status.heading}</h2>
         <div role="status">
           <p class={`light ${status}`}>{strings.status[status].title}</p>
-          <p>{strings.status[status].body}</p>
+          <p>{body}</p>
         </div>
-        {listed !== null && <Presence presence={listed.presence} />}
+        {listed !== null && (
+          <>
+            <dl class="facts">
+              {presenceFields.map((field) => (
+                <div key={field}>
+                  <dt>{strings.status.labels[field]}</dt>
+                  <dd>{day(listed.presence[field])}</dd>
+                </div>
+              ))}
+            </dl>
+            <p class="note">{strings.status.days}</p>
+          </>
+        )}
       </section>
       <section aria-labelledby="channels">
         <h2 id="channels">{strings.channels.heading}</h2>
@@ -153,7 +173,7 @@ function Known({ session, snapshot, now, onChanged, endsWith }: KnownProps) {
               session={session}
               channel={channel}
               handle={listed?.channels[channel]}
-              unlink={taken[channel]}
+              unlink={unlinked[channel]}
               status={status}
               isLast={shown.length === 1 && shown[0] === channel}
               now={now}
@@ -181,51 +201,4 @@ function Known({ session, snapshot, now, onChanged, endsWith }: KnownProps) {
       {profile}
     </>
   )
-}
-
-function Presence({ presence }: { presence: Listing['presence'] }) {
-  const { labels } = strings.status
-  return (
-    <>
-      <dl class="facts">
-        <div>
-          <dt>{labels.registeredAtMs}</dt>
-          <dd>{day(presence.registeredAtMs)}</dd>
-        </div>
-        <div>
-          <dt>{labels.publishedAtMs}</dt>
-          <dd>{day(presence.publishedAtMs)}</dd>
-        </div>
-        <div>
-          <dt>{labels.lastSeenAtMs}</dt>
-          <dd>{day(presence.lastSeenAtMs)}</dd>
-        </div>
-      </dl>
-      <p class="note">{strings.status.days}</p>
-    </>
-  )
-}
-
-/** The directory's clock, each second. */
-function useNow(session: Session): number {
-  const [now, setNow] = useState(() => session.nowMs())
-  useEffect(() => {
-    const timer = setInterval(() => setNow(session.nowMs()), 1_000)
-    return () => clearInterval(timer)
-  }, [session])
-  return now
-}
-
-function useOffline(): boolean {
-  const [isOffline, setIsOffline] = useState(() => !navigator.onLine)
-  useEffect(() => {
-    const update = () => setIsOffline(!navigator.onLine)
-    window.addEventListener('online', update)
-    window.addEventListener('offline', update)
-    return () => {
-      window.removeEventListener('online', update)
-      window.removeEventListener('offline', update)
-    }
-  }, [])
-  return isOffline
 }

@@ -1,16 +1,18 @@
 import { cellOf, centreOf, formatValue, rooms, sizeKm, type Listing } from '@koko/contract'
 import { coast } from './coast.ts'
+import type { Stored } from './session.ts'
 import { fill, strings } from './strings.ts'
-import { coordinate, listed } from './words.ts'
 
 const words = strings.profile
+const formatList = (items: string[]) => new Intl.ListFormat(undefined, { type: 'conjunction' }).format(items)
 
-export function Profile({ listing }: { listing: Listing | null }) {
+export function Profile({ stored }: { stored: Stored<Listing> }) {
+  const listing = stored.state === 'readable' ? stored.value : null
   return (
     <section aria-labelledby="profile">
       <h2 id="profile">{words.heading}</h2>
       {listing === null ? (
-        <p>{words.none}</p>
+        <p>{stored.state === 'absent' ? words.none : words.unreadable}</p>
       ) : (
         <>
           <p>{words.intro}</p>
@@ -20,8 +22,8 @@ export function Profile({ listing }: { listing: Listing | null }) {
                 <dt>{field.label}</dt>
                 <dd>
                   {field.kind === 'area'
-                    ? areaInWords(listing.profile.area, words.area)
-                    : formatValue(field, listing.profile[name] ?? null, listed)}
+                    ? formatArea(listing.profile.area, words.area)
+                    : formatValue(field, listing.profile[name] ?? null, formatList)}
                 </dd>
               </div>
             ))}
@@ -33,7 +35,7 @@ export function Profile({ listing }: { listing: Listing | null }) {
   )
 }
 
-function areaInWords(geohash: string, text: string): string {
+function formatArea(geohash: string, text: string): string {
   const cell = cellOf(geohash)
   const { width, height } = sizeKm(cell)
   const { latitude, longitude } = centreOf(cell)
@@ -41,24 +43,24 @@ function areaInWords(geohash: string, text: string): string {
     geohash,
     width: Math.max(1, Math.round(width)),
     height: Math.max(1, Math.round(height)),
-    latitude: coordinate(latitude, ['N', 'S']),
-    longitude: coordinate(longitude, ['E', 'W']),
+    latitude: `${Math.abs(latitude).toFixed(1)}° ${latitude >= 0 ? 'N' : 'S'}`,
+    longitude: `${Math.abs(longitude).toFixed(1)}° ${longitude >= 0 ? 'E' : 'W'}`,
   })
 }
 
-/** How much of the world is drawn around a cell, in degrees of latitude: enough for a coast or two. */
-const leastHeight = 14
+/** The height of the map in degrees of latitude: enough to show a coast. */
+const minHeight = 14
 
-/** The cell on a plain map; drawn here, since a map's tiles would tell somebody else the area. */
+/** The cell on a plain map. A map service would learn the area from the tiles that it serves. */
 function AreaPicture({ geohash }: { geohash: string }) {
   const cell = cellOf(geohash)
   const { latitude, longitude } = centreOf(cell)
-  const height = Math.max(leastHeight, (cell.north - cell.south) * 2.5)
-  // A degree of longitude is narrower the further from the equator.
+  const height = Math.max(minHeight, (cell.north - cell.south) * 2.5)
+  // Degrees of longitude become narrower towards the poles.
   const squeeze = Math.max(0.2, Math.cos((latitude * Math.PI) / 180))
   const width = height * 2.2
   const line = height / 300
-  // A ring shows where a cell is that would be a dot.
+  // A ring marks a cell that would be only a dot.
   const isSmall = cell.north - cell.south < height / 20
   const degrees = Array.from({ length: 37 }, (_, index) => index * 10 - 180)
   return (
@@ -66,7 +68,7 @@ function AreaPicture({ geohash }: { geohash: string }) {
       class="area"
       viewBox={`${longitude * squeeze - width / 2} ${-latitude - height / 2} ${width} ${height}`}
       role="img"
-      aria-label={areaInWords(geohash, words.areaPicture)}
+      aria-label={formatArea(geohash, words.areaPicture)}
     >
       <g transform={`scale(${squeeze} 1)`} stroke-width={line}>
         {[-360, 0, 360].map((round) => (

@@ -2,35 +2,36 @@ import {
   Badge,
   badgePath,
   createClient,
-  defaultRoom,
   DirectoryError,
   Listing,
   listingPath,
+  RoomName,
   Unlinks,
   unlinksPath,
   type Client,
+  type Config,
 } from '@koko/contract'
 import { deleteApp, FirebaseError, initializeApp, setLogLevel } from 'firebase/app'
 import { connectAuthEmulator, inMemoryPersistence, initializeAuth, signInWithCustomToken } from 'firebase/auth'
-// The full Firestore client listens instead of asking, and weighs four times as much: more than a page may here. A
+// The full Firestore client listens instead of asking, and is four times as large: more than this page may load. A
 // listener would also outlive its session, since rules look at the time when it begins.
 import { connectFirestoreEmulator, doc, getDoc, getFirestore } from 'firebase/firestore/lite'
-import { patienceMs, unavailable, within } from './within.ts'
+import { timeoutMs, unavailable, withTimeout } from './timeout.ts'
 
-/** A document as this page knows it. */
-export type Stored<T> = { state: 'absent' } | { state: 'readable'; value: T } | { state: 'unreadable' }
+/** A stored document. It is `unreadable` if its format is unknown to this page. */
+export type Stored<T> = { state: 'absent' | 'unreadable' } | { state: 'readable'; value: T }
 
 export interface Snapshot {
   listing: Stored<Listing>
   unlinks: Stored<Unlinks>
 }
 
-/** What an opening has done to its link: nothing, perhaps used it up (no answer came), or used it up. */
-export type LinkState = 'whole' | 'unknown' | 'used'
+/** Whether a link has been used up; `unknown` after a redemption without a clear answer. */
+export type LinkState = 'unused' | 'unknown' | 'used'
 
 export interface Opener {
   code: string
-  /** Redeems the code and signs in, in this tab's memory alone. After a failure it goes on where it stopped. */
+  /** Redeems the code and signs in, in the memory of this tab only. After a failure it continues where it stopped. */
   open: () => Promise<Session>
   linkState: () => LinkState
 }
@@ -42,30 +43,35 @@ export interface Session {
   /** The directory's clock, or a second or two behind it; this machine's may be wrong by hours. */
   nowMs: () => number
   call: Client['call']
-  /** The listing and the unlinks as they are stored now. Throws `unauthenticated` where the session opens nothing more. */
-  look: () => Promise<Snapshot>
-  /** Reads the agent's documents again, by their paths: whether something is there, null where that cannot be told. */
-  readAgain: () => Promise<{ path: string; found: boolean | null }[]>
-  /** Forgets everything; the sign-in was only ever in this tab's memory. */
+  /** Reads the listing and the unlinks. Throws `not-found` without a badge, `unauthenticated` after the session's end. */
+  read: () => Promise<Snapshot>
+  /** Checks the paths of the agent's documents: whether something is there, null where that cannot be read. */
+  check: () => Promise<{ path: string; found: boolean | null }[]>
+  /** Forgets the sign-in. */
   end: () => Promise<void>
 }
 
+const directory = {
+  origin: window.location.origin,
+  callablesUrl: `${window.location.origin}/api/v1/callables`,
+  fetch: fetchWithTimeout,
+}
+
 export function createOpener(code: string): Opener {
-  const { origin } = window.location
-  const callablesUrl = `${origin}/api/v1/callables`
-  const anyone = createClient({ origin, callablesUrl, fetch: fetchInTime })
+  const client = createClient(directory)
   let token: string | undefined
-  let linkState: LinkState = 'whole'
+  let linkState: LinkState = 'unused'
 
   async function redeem(): Promise<string> {
+    const before = linkState
     linkState = 'unknown'
     try {
-      const redeemed = await anyone.call('redeemSettingsLink', { code })
+      const redeemed = await client.call('redeemSettingsLink', { code })
       linkState = 'used'
       return redeemed.token
     } catch (error) {
       if (error instanceof DirectoryError && error.code !== 'unavailable' && error.code !== 'internal') {
-        linkState = 'whole'
+        linkState = before
       }
       throw error
     }
@@ -74,7 +80,7 @@ export function createOpener(code: string): Opener {
   return {
     code,
     async open() {
-      const config = await anyone.config()
+      const config = await client.config()
       token ??= await redeem()
       return signIn(config, token)
     },
@@ -82,11 +88,8 @@ export function createOpener(code: string): Opener {
   }
 }
 
-type Config = Awaited<ReturnType<Client['config']>>
-
 async function signIn({ projectId, apiKey, emulators }: Config, token: string): Promise<Session> {
-  const { origin } = window.location
-  // What fails is said on the page; the SDK would log the agent's paths as well.
+  // The page shows failures itself; the SDK would log the agent's paths as well.
   setLogLevel('silent')
   const app = initializeApp({ projectId, apiKey }, crypto.randomUUID())
   const auth = initializeAuth(app, { persistence: inMemoryPersistence })
@@ -96,66 +99,63 @@ async function signIn({ projectId, apiKey, emulators }: Config, token: string): 
     connectFirestoreEmulator(firestore, emulators.firestore.host, emulators.firestore.port)
   }
   const end = () => deleteApp(app).catch(() => undefined)
-  const opened = await within(
+  const { user, result } = await withTimeout(
     signInWithCustomToken(auth, token).then(async ({ user }) => ({ user, result: await user.getIdTokenResult() })),
   ).catch(async (cause: unknown) => {
     await end()
     throw sessionError(cause)
   })
 
-  const { user, result } = opened
   const agentId = user.uid
   const behindMs = Date.now() - Date.parse(result.issuedAtTime)
-  const client = createClient({
-    origin,
-    callablesUrl: `${origin}/api/v1/callables`,
-    fetch: fetchInTime,
-    idToken: () => within(user.getIdToken()).catch((cause: unknown) => Promise.reject(sessionError(cause))),
+  const { call } = createClient({
+    ...directory,
+    idToken: () => withTimeout(user.getIdToken()).catch((cause: unknown) => Promise.reject(sessionError(cause))),
   })
 
-  const read = (path: string): Promise<unknown> =>
-    within(getDoc(doc(firestore, path)).then((document): unknown => document.data() ?? absent)).catch(
+  const get = (path: string): Promise<unknown> =>
+    withTimeout(getDoc(doc(firestore, path)).then((document): unknown => document.data() ?? absent)).catch(
       (cause: unknown) => {
         if (cause instanceof FirebaseError && cause.code === 'permission-denied') return refused
         throw sessionError(cause)
       },
     )
 
-  // A badge that cannot be read says no room; the server refuses to serve its agent too.
-  const badge = await read(badgePath(agentId)).catch(async (cause: unknown) => {
-    await end()
-    throw cause
-  })
-  const room = Badge.safeParse(badge).data?.category ?? defaultRoom
-  const paths = [badgePath(agentId), listingPath(room, agentId), unlinksPath(agentId)] as const
+  async function getBadge(): Promise<unknown> {
+    const badge = await get(badgePath(agentId))
+    if (badge === absent) throw new DirectoryError('not-found', 'The agent is no longer registered.')
+    // The rules refuse a document of an unknown format, and every document after the session's end.
+    if (badge === refused) throw new DirectoryError('unauthenticated', 'The session is no longer valid.')
+    return badge
+  }
+
+  // An agent's room never changes. It is read after signing in, since a database that does not answer must not prevent
+  // an unlink.
+  let room: RoomName | undefined
 
   return {
     agentId,
     untilMs: Number(result.claims.untilMs),
     nowMs: () => Date.now() - behindMs,
-    call: client.call,
+    call,
 
-    async look() {
-      const [listing, unlinks] = await Promise.all([read(paths[1]), read(paths[2])])
-      // A document is refused where it has another form than the rules know; everything is where the session is over.
-      if ([listing, unlinks].includes(refused) || listing === absent) {
-        const badge = await read(paths[0])
-        if (badge === absent) throw new DirectoryError('not-found', 'The agent is not registered any more.')
-        if (badge === refused) throw new DirectoryError('unauthenticated', 'The session opens nothing any more.')
-      }
-      return { listing: storedOf(Listing, listing), unlinks: storedOf(Unlinks, unlinks) }
+    async read() {
+      room ??= Badge.parse(await getBadge()).category
+      const [listing, unlinks] = await Promise.all([get(listingPath(room, agentId)), get(unlinksPath(agentId))])
+      if (listing === absent || listing === refused || unlinks === refused) await getBadge()
+      return { listing: storedOf(listing, Listing), unlinks: storedOf(unlinks, Unlinks) }
     },
 
-    readAgain: () =>
-      Promise.all(
-        paths.map(async (path) => ({
-          path,
-          found: await read(path).then(
-            (fields) => (fields === refused ? null : fields !== absent),
-            () => null,
-          ),
-        })),
-      ),
+    check() {
+      const rooms = room === undefined ? RoomName.options : [room]
+      const paths = [badgePath(agentId), ...rooms.map((each) => listingPath(each, agentId)), unlinksPath(agentId)]
+      return Promise.all(
+        paths.map(async (path) => {
+          const fields = await get(path).catch(() => refused)
+          return { path, found: fields === refused ? null : fields !== absent }
+        }),
+      )
+    },
 
     end,
   }
@@ -164,28 +164,26 @@ async function signIn({ projectId, apiKey, emulators }: Config, token: string): 
 const absent = Symbol('absent')
 const refused = Symbol('refused')
 
-interface Schema<T> {
-  safeParse: (input: unknown) => { success: true; data: T } | { success: false }
-}
+type Parse<T> = (input: unknown) => { success: true; data: T } | { success: false }
 
-function storedOf<T>(schema: Schema<T>, fields: unknown): Stored<T> {
+function storedOf<T>(fields: unknown, schema: { safeParse: Parse<T> }): Stored<T> {
   if (fields === absent) return { state: 'absent' }
   const result = schema.safeParse(fields)
   return result.success ? { state: 'readable', value: result.data } : { state: 'unreadable' }
 }
 
-/** A failure of the Firebase SDK: nobody answered, or the sign-in is no good any more. */
+/** The error for a failure of the Firebase SDK: `unauthenticated` if the sign-in is refused, else `unavailable`. */
 function sessionError(cause: unknown): Error {
   if (!(cause instanceof FirebaseError)) return cause instanceof Error ? cause : unavailable(cause)
   const isOver =
     cause.code === 'unauthenticated' ||
     /^auth\/(user-|invalid-|id-token-|requires-recent-login|null-user|no-such)/.test(cause.code)
-  return isOver ? new DirectoryError('unauthenticated', 'The sign-in is not accepted any more.') : unavailable(cause)
+  return isOver ? new DirectoryError('unauthenticated', 'The sign-in is no longer accepted.') : unavailable(cause)
 }
 
-async function fetchInTime(url: string, init: RequestInit): Promise<Response> {
+async function fetchWithTimeout(url: string, init: RequestInit): Promise<Response> {
   const controller = new AbortController()
-  const timer = setTimeout(() => controller.abort(), patienceMs)
+  const timer = setTimeout(() => controller.abort(), timeoutMs)
   try {
     const response = await fetch(url, {
       ...init,
@@ -193,7 +191,7 @@ async function fetchInTime(url: string, init: RequestInit): Promise<Response> {
       referrerPolicy: 'no-referrer',
       cache: 'no-store',
     })
-    // The body may come late as well.
+    // The timeout covers the body too.
     return new Response(await response.blob(), response)
   } finally {
     clearTimeout(timer)

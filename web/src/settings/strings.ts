@@ -1,204 +1,210 @@
-/** Every word of the settings page. */
+import { formatDuration, goneWithinMs, minuteMs, settingsLinkLifetimeMs, settingsSessionMs } from '@koko/contract'
+
+/** The republish runs each minute and takes less than another. */
+export const usuallyGoneWithinMs = 2 * minuteMs
+
+const linkLifetime = formatDuration(settingsLinkLifetimeMs)
+const session = formatDuration(settingsSessionMs)
+const goneWithin = formatDuration(goneWithinMs)
+const usuallyGoneWithin = formatDuration(usuallyGoneWithinMs)
+
+/** Every text of the settings page. */
 export const strings = {
   title: 'Your settings',
+  tryAgain: 'Try again',
 
   noLink: {
-    heading: 'This page opens with a link from your agent',
-    body: 'There is no account and no password. Ask your agent for its settings link: it works once, for ten minutes, and opens this page for half an hour.',
-    how: 'With the command line that is:',
-    command: 'koko settings',
+    heading: 'You need a link from your agent to open this page',
+    body: `You do not need an account or a password. Ask your agent for its settings link. The link works once, for ${linkLifetime}, and opens this page for ${session}.`,
+    how: 'On the command line, run:',
     followed:
-      'You followed a link? Then the part after its # was lost on the way, or this page was reloaded, which ends its session.',
+      'If you followed a link, the part after its # may have been lost. If you reloaded this page or came back to it, its session has ended.',
   },
-  mangled: {
-    heading: 'This link is not whole',
-    body: 'Part of it is missing or changed: a chat or mail program may have cut it. Copy the whole link, or ask your agent for a new one.',
+  incomplete: {
+    heading: 'This link is not complete',
+    body: 'Part of the link is missing or was changed. A chat or mail program may have cut it. Copy the whole link, or ask your agent for a new one.',
   },
   ready: {
     heading: 'Open your settings',
-    body: 'This link works once. Opening it here uses it up, and keeps this page open for thirty minutes, in this tab only.',
+    body: `A settings link works once. After you open your settings, they stay open for ${session}, in this tab only.`,
     open: 'Open my settings',
     opening: 'Opening …',
   },
   failed: {
-    spent:
-      'This link does not open any more: it was used, replaced by a newer one, or is older than ten minutes. Ask your agent for a new one.',
-    unreachable:
-      'The directory cannot be reached. Your link is not used up: check the connection and try again, or open the link once more.',
+    spent: `This link does not work. It may have been used, replaced by a newer link, or be more than ${linkLifetime} old. Ask your agent for a new one.`,
+    unreachable: 'Your settings could not be opened. Your link has not been used. Check your connection and try again.',
     unanswered:
-      'The directory gave no answer, so this page cannot know whether your link is used up. Try again: if it is, you are told so.',
-    halfOpen:
-      'Your link was accepted, but the sign-in service gave no answer. Try again in this tab, which does not need the link any more.',
-    signInRefused: 'Your link was accepted, but the sign-in was refused. Ask your agent for a new link.',
-    limited: 'The directory is busy. Your link is not used up: try again in {seconds} seconds.',
-    other: 'The directory could not open this link. If trying again does not help, ask your agent for a new one.',
-    again: 'Try again',
+      'The directory did not answer properly, so this page cannot tell whether your link was used. Try again to find out.',
+    halfOpen: 'Your link was accepted, but signing in did not finish. Try again in this tab: you need no new link.',
+    signInFailed: 'Your link was accepted, but signing in failed. Ask your agent for a new link.',
+    limited: 'The directory is receiving too many requests.',
+    other: 'The directory could not open this link. Try again. If that does not help, ask your agent for a new one.',
   },
   over: {
     ended: {
-      title: 'This session is over',
-      body: 'Thirty minutes have passed. Nothing was changed by that: what you took back stays back.',
+      title: 'Your session has ended',
+      body: `Settings close after ${session}. The channels that you unlinked stay unlinked.`,
     },
     refused: {
-      title: 'This session opens nothing any more',
-      body: 'Its agent has a new secret, which ends every session that began before. What you took back stays back.',
+      title: 'Your session is no longer valid',
+      body: 'This usually means that your agent has a new secret, which ends every earlier session. The channels that you unlinked stay unlinked.',
     },
     removed: {
-      title: 'This agent is not registered any more',
-      body: 'It was unregistered elsewhere: by your agent, by the host, or in another tab. Its documents are deleted.',
+      title: 'Your agent is no longer registered',
+      body: 'It was unregistered in another tab, by your agent or by the directory. Its listing is deleted.',
     },
-    signedOut: { title: 'You are signed out', body: 'This tab holds nothing about you any more.' },
-    again: 'To come back, ask your agent for a new settings link.',
+    signedOut: { title: 'You have signed out', body: 'This tab no longer holds any data about your agent.' },
+    again: 'To open your settings again, ask your agent for a new link.',
   },
   gone: {
-    heading: 'Nothing is left',
-    body: 'Your agent is unregistered. These are the places where its documents were, read again just now:',
-    headingUnproven: 'Your agent is unregistered',
-    bodyUnproven:
-      'The directory has said so. These are the places where its documents were; not all could be read again:',
-    nothing: 'nothing',
-    something: 'still there',
-    unknown: 'could not be read',
-    peers:
-      'No answer to a peer that starts after {time} shows any of your handles. The last copies leave the discovery shards within minutes.',
-    signIn: 'The sign-in was deleted, and this tab is signed out.',
-    cannot: 'A peer that already read a handle may have kept it.',
+    heading: 'Your agent is unregistered',
+    proven: 'This page has just checked where the documents of your agent were stored:',
+    unproven: 'This page could not confirm that every document of your agent is deleted:',
+    nothing: 'nothing stored',
+    something: 'still stored',
+    unknown: 'could not be checked',
+    peers: `Answers that start after {time} do not include your handles. The last copies leave the discovery shards later, usually within ${usuallyGoneWithin}.`,
+    signIn: 'Your sign-in was deleted, and this tab is signed out.',
+    cannot: 'Peers that already read a handle may have kept it.',
   },
 
   session: {
     agent: 'Agent',
     signOut: 'Sign out',
-    until: 'Open until {time}, in this tab only. Closing or reloading it signs you out.',
-    ending:
-      'This page closes at {time}. What you are doing then is either done or not begun. To go on, ask your agent for a new link.',
-    offline: 'You are offline. What you see may be old, and nothing can be changed until you are back.',
-    stale: 'The directory does not answer. What you see may be old; this page keeps asking.',
-    loading: 'Reading what is stored …',
-    failed: 'What is stored could not be read. This page keeps asking.',
-    again: 'Try again',
+    until: 'Open until {time}, in this tab only. You are signed out if you close or reload the tab.',
+    ending: 'This page closes at {time}. To continue after that, ask your agent for a new link.',
+    offline: 'You are offline. What you see may be out of date, and you cannot change anything until you are online.',
+    stale: 'The latest data could not be read. What you see may be out of date. This page keeps trying.',
+    loading: 'Reading your data …',
+    failed: 'Your data could not be read. This page keeps trying.',
   },
 
   status: {
     heading: 'Status',
-    online: { title: 'Online', body: 'Peers of the room can discover your agent.' },
+    online: {
+      title: 'Online',
+      body: `Peers in its room can discover your agent, usually within ${usuallyGoneWithin} after it publishes.`,
+    },
     offline: {
       title: 'Offline',
-      body: 'Your agent is listed but has not been seen for two and a half days, so peers do not discover it.',
+      body: 'Your agent is listed, but peers cannot discover it: the day on which it was last seen began more than {window} ago.',
     },
-    unlisted: { title: 'Not listed', body: 'No channel is published, so peers do not discover your agent.' },
+    unlisted: {
+      title: 'Not listed',
+      body: 'Your agent has no listing. Peers can discover it only after it publishes a channel.',
+    },
     unreadable: {
-      title: 'Not readable here',
-      body: 'What is stored does not have the form that this page knows. Its exact bytes are below, and every channel can still be taken back.',
+      title: 'Not readable',
+      body: 'This page does not know the format of what is stored. You can still read the exact bytes and unlink every channel.',
     },
-    labels: { registeredAtMs: 'In the room since', publishedAtMs: 'Last published', lastSeenAtMs: 'Last seen' },
-    days: 'Days as the directory counts them, in UTC. It keeps no finer times.',
+    labels: { registeredAtMs: 'Registered', publishedAtMs: 'Last published', lastSeenAtMs: 'Last seen' },
+    days: 'Your listing holds these as days in UTC, without the time of day.',
   },
 
   channels: {
     heading: 'Channels',
     intro:
-      'Peers reach your agent by these. Each handle is shown to every listed agent of your room that discovers yours.',
+      'Peers can contact your agent on its listed channels. Any agent in your room that discovers yours can read those handles.',
     states: {
-      shown: 'Peers see it',
-      offline: 'Published, but offline',
-      none: 'Not published',
-      back: 'Taken back',
-      unknown: 'Not readable here',
+      listed: 'Listed',
+      offline: 'Listed, but offline',
+      unlisted: 'Not listed',
+      unlinked: 'Unlinked',
+      unreadable: 'Not readable',
     },
-    noHandle: 'No handle is stored in the listing.',
-    empty: 'No handle is stored.',
-    unlink: 'Take {channel} back',
-    keepOut: 'Keep {channel} out',
+    noHandle: 'Your listing has no {handle}.',
+    unlink: 'Unlink {channel}',
     relink: 'Allow {channel} again',
   },
 
   progress: {
-    underWay: 'Being taken back.',
-    out: 'No peer is shown it any more. The last copies are being removed.',
-    held: 'No peer is shown it any more. Removing the last copies takes longer than usual: the host may have paused that work.',
-    gone: 'Gone: the directory shows it to nobody and holds no copy for peers.',
+    underWay: 'Unlinking is not finished yet.',
+    out: 'New answers do not include your {handle}. The last copies are not removed yet.',
+    held: 'New answers do not include your {handle}. Removing the last copies is taking longer than usual: the host may have paused this.',
+    gone: 'Unlinking is finished. The directory does not show your {handle} to peers and holds no copy for them.',
     done: 'Done: ',
     open: 'Not yet: ',
     listing: 'Out of your listing',
-    listingDone: 'Out of your listing at {time}',
-    answers: 'Out of every answer by {time}',
-    answersDone: 'Out of every answer since {time}',
-    shards: 'Gone from every discovery shard, usually within two minutes',
-    shardsDone: 'Gone from every discovery shard at {time}',
+    listingDone: 'Out of your listing since {time}',
+    answers: 'Out of every answer that starts after {time}',
+    shards: `Out of every discovery shard, usually within ${usuallyGoneWithin}`,
+    shardsDone: 'Out of every discovery shard since {time}',
   },
 
-  unlinkDialog: {
-    heading: 'Take {channel} back?',
-    what: 'Your handle leaves the listing at once, and is in no answer that starts more than ten seconds later. Your agent cannot publish it again: only you can allow that, here.',
-    cannot: 'A peer that already read it may keep it. Nothing can take that back.',
-    last: 'It is the only channel that is listed. Without it your agent is not listed at all.',
-    confirm: 'Take it back',
-    working: 'Taking it back …',
-    cancel: 'Keep it',
-    done: '{channel} was taken back at {time}.',
-  },
-  keepOutDialog: {
-    heading: 'Keep {channel} out?',
-    what: 'Your agent has published no handle of {channel}. From now on it cannot: only you can allow that, here.',
-    confirm: 'Keep it out',
-    working: 'Keeping it out …',
-    cancel: 'Leave it open',
-    done: '{channel} is kept out since {time}.',
-  },
-  relinkDialog: {
-    heading: 'Allow {channel} again?',
-    what: "Nothing is shown now. The handle returns with your agent's next publish, and then peers see it again.",
-    confirm: 'Allow it again',
-    working: 'Allowing …',
-    cancel: 'Leave it back',
-    done: "{channel} is allowed again. The handle returns with your agent's next publish.",
+  dialogs: {
+    unlink: {
+      heading: 'Stop sharing your {handle}?',
+      body: `Your listing will no longer include your {handle}, nor will any answer that starts more than ${goneWithin} later. Your agent cannot publish it again until you allow that on this page.`,
+      confirm: 'Unlink',
+      working: 'Unlinking …',
+      done: '{channel} was unlinked at {time}.',
+    },
+    prevent: {
+      heading: 'Stop your agent from publishing your {handle}?',
+      body: 'Your agent cannot publish a {handle} until you allow that on this page.',
+      confirm: 'Unlink',
+      working: 'Unlinking …',
+      done: '{channel} was unlinked at {time}.',
+    },
+    relink: {
+      heading: 'Let your agent publish your {handle} again?',
+      body: 'This alone does not share it. Peers can read it again after your agent publishes it.',
+      confirm: 'Allow again',
+      working: 'Allowing …',
+      done: '{channel} is allowed again. Peers can read your {handle} after your agent publishes it.',
+    },
+    last: 'This is your only listed channel. Without it, your agent has no listing.',
+    unreadable: 'If the directory cannot read your listing either, it deletes the whole listing.',
+    cannot: 'Peers that already read it may keep it. You cannot undo that.',
+    cancel: 'Cancel',
   },
 
   whatsapp: {
-    heading: 'WhatsApp, honestly',
+    heading: 'Your phone number',
     number:
-      'On WhatsApp the handle is the phone number. There is no way to be reached there by strangers without giving one away, and the number leads to more than WhatsApp.',
+      'Your handle on WhatsApp is a phone number. It can also lead people to other accounts that you use with that number.',
     readers:
-      'Every agent of your room that is listed itself can read it, within its daily budget. So can the host of this directory.',
-    without: 'Four ways not to show your own:',
+      'While it is listed, every listed agent in your room can read it, within a daily budget. The host of this directory can read it too.',
+    without: 'You can keep your own number private:',
     ways: [
-      { what: 'Another channel.', how: 'A Telegram username does not show your number.' },
-      { what: 'A dedicated number.', how: 'A second SIM, for your agent alone.' },
-      { what: 'A generated number.', how: 'A virtual number that you can give up.' },
-      { what: 'Several channels.', how: 'WhatsApp only for those to whom you give it later, in a conversation.' },
+      { what: 'Another channel.', how: 'Use a Telegram username, and hide your number in the Telegram settings.' },
+      { what: 'A dedicated number.', how: 'Use a second SIM for your agent only.' },
+      { what: 'A virtual number.', how: 'Use a number from an online service, which you can give up.' },
+      { what: 'A later exchange.', how: 'List another channel, and give your number only to people you choose.' },
     ],
-    after: 'After you take it back, new answers do not show it, and your agent cannot publish it again.',
-    cannot: 'What cannot be taken back: a peer that already read the number may have kept it.',
+    after: `If you unlink WhatsApp, answers that start more than ${goneWithin} later do not include the number, and your agent cannot publish it again until you allow that.`,
+    cannot: 'Peers that already read the number may keep it. You cannot undo that.',
   },
 
   profile: {
     heading: 'Profile',
-    intro: 'All the fields of your profile. Peers see them as they are here.',
+    intro: 'These are all the fields of your profile. Peers can read them while your agent is listed.',
     none: 'No profile is stored.',
-    area: 'Somewhere in a cell of about {width} × {height} km around {latitude}, {longitude} ({geohash}). No position is stored.',
-    areaPicture: 'The cell {geohash} on a plain map, around {latitude}, {longitude}.',
+    unreadable: 'This page does not know the format of your profile.',
+    area: 'An area of about {width} × {height} km around {latitude}, {longitude} (geohash {geohash}). No position is stored.',
+    areaPicture: 'The area {geohash} on a plain map, around {latitude}, {longitude}.',
   },
 
   bytes: {
     heading: 'Exact bytes',
     label: 'The exact bytes, as JSON',
     intro: 'Everything that the directory’s database and sign-in service hold about your agent, as it is stored.',
-    not: 'Not stored: your name, messages, contacts, position, IP address, device, or whom your agent looked up.',
+    not: 'Not stored: your name, messages, contacts, position, IP address, device, or which agents yours looked up.',
     copy: 'Copy as JSON',
     copied: 'Copied.',
-    copyFailed: 'The browser did not allow copying. Select the text instead.',
+    copyFailed: 'Your browser did not allow copying. Select the text instead.',
     download: 'Download as JSON',
-    downloaded: 'The download has begun.',
+    downloaded: 'The download has started.',
     loading: 'Reading the exact bytes …',
     failed: 'The exact bytes could not be read.',
     again: 'Read again',
     reading: 'Reading …',
-    readAt: 'As stored at {time}.',
+    readAt: 'Read at {time}.',
   },
 
   unregister: {
     heading: 'Unregister',
-    body: 'Deletes everything: listing, badge, credential, unlinks and the sign-in. Your agent has to register anew to come back.',
+    body: 'This deletes your agent from the directory: its listing, badge, credential, unlinks and sign-in. To return, it must register again.',
     label: 'Type “delete” to confirm',
     word: 'delete',
     mistyped: 'Type the word delete to confirm.',
@@ -207,11 +213,13 @@ export const strings = {
   },
 
   failure: {
-    unreachable:
-      'The directory gave no answer, so this page cannot know whether that was done. Check the connection and try again: doing it twice does no harm.',
-    limited: 'Too many requests at once. Nothing was changed. Try again in {seconds} seconds.',
-    conflict: 'Something else changed at the same moment, so nothing was done. Try again.',
-    other: 'The directory could not do this. Try again in a moment.',
+    unanswered:
+      'The directory did not answer properly, so this page cannot tell whether the change was made. Check your connection and try again: making the change twice does no harm.',
+    limited: 'The directory is receiving too many requests and did not carry out this one.',
+    conflict: 'The directory was making another change, so it did not make this one. Try again.',
+    other: 'Something went wrong, and the change may not have been made. Try again in a moment.',
+    retryIn: 'Try again in {wait}.',
+    retryLater: 'Try again in a moment.',
   },
 }
 

@@ -1,8 +1,7 @@
 import { goneWithinMs } from '@koko/contract'
 import type { RefObject } from 'preact'
 import { useRef, useState } from 'preact/hooks'
-import { inWords } from './failure.ts'
-import type { LastStage } from './last-stage.ts'
+import { changeFailure, type LastStage } from './failure.ts'
 import type { Session } from './session.ts'
 import { strings } from './strings.ts'
 
@@ -12,7 +11,6 @@ interface UnregisterProps {
   session: Session
   /** True while it is under way. */
   isUnregistering: RefObject<boolean>
-  /** True where a failure says that the session is over. */
   endsWith: (error: unknown) => boolean
   onGone: (stage: LastStage) => void
 }
@@ -36,11 +34,11 @@ export function Unregister({ session, isUnregistering, endsWith, onGone }: Unreg
     try {
       await session.call('unregisterAgent', {})
       const outOfAnswersAtMs = session.nowMs() + goneWithinMs
-      onGone({ name: 'gone', left: await session.readAgain(), outOfAnswersAtMs })
+      onGone({ name: 'gone', checked: await session.check(), outOfAnswersAtMs })
     } catch (error) {
       isUnregistering.current = false
       if (endsWith(error)) return
-      setFailure(inWords(error))
+      setFailure(changeFailure(error))
       setIsWorking(false)
     }
   }

@@ -1,50 +1,40 @@
 import type { Session, Snapshot } from './session.ts'
 
-/** How long until the page looks again at what is stored. */
-const lookEveryMs = 3_000
+const intervalMs = 3_000
 
-export interface Watch {
-  /** Looks at once; resolves when that look has ended, whichever way. */
-  lookNow: () => Promise<void>
-  stop: () => void
-}
-
-/** Looks at what is stored every few seconds while the page is seen, and as soon as it is seen or connected again. */
-export function watch(
-  session: Session,
-  onSnapshot: (snapshot: Snapshot) => void,
-  onFailure: (error: unknown) => void,
-): Watch {
+/** Reads what is stored every few seconds while the page is visible, and when it becomes visible or online again. */
+export function watch(session: Session, onSnapshot: (snapshot: Snapshot) => void, onFailure: (error: unknown) => void) {
   let latest = 0
   let timer: number | undefined
   let isStopped = false
 
-  async function lookNow(): Promise<void> {
+  /** Resolves when the read has ended, even if it failed. */
+  async function readNow(): Promise<void> {
     window.clearTimeout(timer)
-    // An answer to an older look must not hide what a newer one has found.
+    // The answer to an older read must not replace a newer one.
     const mine = ++latest
     const isCurrent = () => !isStopped && mine === latest
-    await session.look().then(
+    await session.read().then(
       (snapshot) => isCurrent() && onSnapshot(snapshot),
       (error: unknown) => isCurrent() && onFailure(error),
     )
-    if (isCurrent()) timer = window.setTimeout(lookIfSeen, lookEveryMs)
+    if (isCurrent()) timer = window.setTimeout(readIfVisible, intervalMs)
   }
 
-  function lookIfSeen(): void {
-    if (!document.hidden) void lookNow()
+  function readIfVisible(): void {
+    if (!document.hidden) void readNow()
   }
 
-  document.addEventListener('visibilitychange', lookIfSeen)
-  window.addEventListener('online', lookIfSeen)
-  void lookNow()
+  document.addEventListener('visibilitychange', readIfVisible)
+  window.addEventListener('online', readIfVisible)
+  void readNow()
   return {
-    lookNow,
+    readNow,
     stop() {
       isStopped = true
       window.clearTimeout(timer)
-      document.removeEventListener('visibilitychange', lookIfSeen)
-      window.removeEventListener('online', lookIfSeen)
+      document.removeEventListener('visibilitychange', readIfVisible)
+      window.removeEventListener('online', readIfVisible)
     },
   }
 }

@@ -1,0 +1,14 @@
+/** The longest wait for any answer. */
+export const timeoutMs = 20_000
+
+/** The outcome of `work`, or `unavailable` after the timeout. */
+export async function withTimeout<T>(work: Promise<T>): Promise<T> {
+  const { promise, reject } = Promise.withResolvers<never>()
+  const timer = setTimeout(() => reject(unavailable()), timeoutMs)
+  return Promise.race([work, promise]).finally(() => clearTimeout(timer))
+}
+
+/** An error with the code of the contract's. Loading those is too much before a link is opened. */
+export function unavailable(cause?: unknown): Error & { code: 'unavailable' } {
+  return Object.assign(new Error('The directory does not answer.', { cause }), { code: 'unavailable' as const })
+}
