@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals'
 import fc from 'fast-check'
-import { Channel, Channels, handleIdentity, handles } from './channels.ts'
+import { Channel, channelDefinitions, Channels, handles } from './channels.ts'
 
 const digits = (min: number, max: number) =>
   fc.integer({ min, max }).map((number) => String(number).padStart(String(max).length, '0'))
@@ -105,7 +105,7 @@ describe('the identity of a handle', () => {
     ['discord', '100000000000000001', '100000000000000001'],
     ['slack', 'U0FICTION1', 'U0FICTION1'],
   ] as const)('of %s %s is %s', (channel, handle, identity) => {
-    expect(handleIdentity(channel, handle)).toBe(identity)
+    expect(channelDefinitions[channel].identity(handle)).toBe(identity)
   })
 
   test('is its own, for whatever number is possible', () => {
@@ -114,8 +114,8 @@ describe('the identity of a handle', () => {
       .filter((candidate) => handles.whatsapp.safeParse(candidate).success)
     fc.assert(
       fc.property(number, (spelled) => {
-        const identity = handleIdentity('whatsapp', spelled)
-        expect(handleIdentity('whatsapp', identity)).toBe(identity)
+        const identity = channelDefinitions.whatsapp.identity(spelled)
+        expect(channelDefinitions.whatsapp.identity(identity)).toBe(identity)
       }),
       { numRuns: 3_000, examples: [['+490013921784331'], ['+861165309594819'], ['+2618647497']] },
     )

@@ -1,11 +1,14 @@
 import { isPossiblePhoneNumber, parsePhoneNumberFromString } from 'libphonenumber-js/min'
 import * as z from 'zod'
+import { keysOf } from './keys-of.ts'
 import { strictObject } from './strict-object.ts'
 
-/** A rule in English and its test. Rules are checked in order; the first that fails is the one reported. */
-interface Rule {
+/** A rule in English and its test. */
+interface HandleRule {
   readonly must: string
   readonly passes: RegExp | ((handle: string) => boolean)
+  /** A handle that passed may fail later. The rule is for new handles only: a stored one must stay readable. */
+  readonly isForNew?: true
 }
 
 /** A messaging service on which agents can be reached. */
@@ -18,15 +21,15 @@ interface ChannelDefinition {
   readonly aliases: readonly string[]
   /** What a handle is, for JSON Schema and the reference. */
   readonly description: string
-  /** The rules of the one canonical form of a handle. */
-  readonly rules: readonly Rule[]
-  /** What a handle reveals to whoever reads it. */
+  /** The rules of a handle's one canonical form, in order: the first that fails is reported. */
+  readonly rules: readonly HandleRule[]
+  /** What a handle reveals to the people who read it. */
   readonly reveals: string
-  /** Agents that share several channels use the one with the lowest rank: it reveals the least. */
+  /** Agents that share several channels use the one with the lowest rank, which reveals the least. */
   readonly privacyRank: number
-  /** One text for all spellings of a handle that reach the same account. */
+  /** The same text for all handles that reach the same account. */
   readonly identity: (handle: string) => string
-  /** The web page that opens a conversation; undefined if a handle alone cannot name one. */
+  /** The web page that opens a conversation; undefined if the handle is not enough for one. */
   readonly url: (handle: string) => string | undefined
 }
 
@@ -38,7 +41,7 @@ const definitions = {
     handleLabel: 'WhatsApp number',
     aliases: ['wa'],
     description: 'A phone number in E.164 form, such as +12025550123',
-    // ITU-T E.164 allows 15 digits; libphonenumber knows the country codes and which lengths are possible.
+    // ITU-T E.164 allows 15 digits. Which country codes and lengths are possible changes with libphonenumber's data.
     rules: [
       { must: 'must begin with + and the country code, such as +12025550123', passes: /^\+/ },
       {
@@ -50,6 +53,7 @@ const definitions = {
       {
         must: 'must be a possible number: an assigned country code and a length that occurs there',
         passes: (number) => isPossiblePhoneNumber(number),
+        isForNew: true,
       },
     ],
     reveals: 'Reveals your phone number: your country, often your carrier, and what else is registered under it.',
@@ -108,17 +112,16 @@ const definitions = {
     reveals: 'Reveals your member id. It means something only to members of the same workspace.',
     privacyRank: 3,
     identity: (id) => id,
-    // A member belongs to a workspace, which the listing does not name.
+    // The page needs the workspace, which the listing does not name.
     url: () => undefined,
   },
 } satisfies Record<string, ChannelDefinition>
 
 export type Channel = keyof typeof definitions
 
-/** Every channel, by its key in a listing's channels map. */
 export const channelDefinitions: Readonly<Record<Channel, ChannelDefinition>> = definitions
 
-const names = Object.keys(definitions) as [Channel, ...Channel[]]
+const names = keysOf(definitions)
 
 export const Channel = z.enum(names, { error: `must be one of ${names.join(', ')}` })
 
@@ -127,34 +130,23 @@ export function forEachChannel<T>(valueOf: (channel: Channel) => T): Record<Chan
   return Object.fromEntries(names.map((channel) => [channel, valueOf(channel)])) as Record<Channel, T>
 }
 
-function handleSchema(description: string, rules: readonly Rule[]) {
-  let schema = z.string('must be a string')
-  for (const { must, passes } of rules) {
-    schema =
-      passes instanceof RegExp
-        ? schema.regex(passes, { error: must, abort: true })
-        : schema.refine(passes, { error: must, abort: true })
-  }
-  return schema.describe(description)
+function handleSchemas(applies: (rule: HandleRule) => boolean) {
+  return forEachChannel((channel) => {
+    const { description, rules } = channelDefinitions[channel]
+    let schema = z.string('must be a string')
+    for (const { must, passes } of rules.filter(applies)) {
+      const params = { error: must, abort: true }
+      schema = passes instanceof RegExp ? schema.regex(passes, params) : schema.refine(passes, params)
+    }
+    return schema.describe(description)
+  })
 }
 
-/** A handle in its one canonical form. The server never repairs one. */
-export const handles = forEachChannel((channel) => {
-  const { description, rules } = channelDefinitions[channel]
-  return handleSchema(description, rules)
-})
+/** Each channel's handle in its one canonical form. The server never repairs a handle. */
+export const handles = handleSchemas(() => true)
 
-/**
- * A handle as it is read back. Which numbers are possible changes with libphonenumber's data: a number that was accepted
- * once must stay readable, so that it can be unlinked.
- */
-export const storedHandles = forEachChannel((channel) => {
-  const { description, rules } = channelDefinitions[channel]
-  return handleSchema(
-    description,
-    rules.filter(({ passes }) => channel !== 'whatsapp' || passes instanceof RegExp),
-  )
-})
+/** Each channel's handle as it is read back. */
+export const storedHandles = handleSchemas(({ isForNew }) => isForNew !== true)
 
 function channelsMap(schemas: Record<Channel, z.ZodString>) {
   return strictObject(forEachChannel((channel) => schemas[channel].optional()))
@@ -164,24 +156,19 @@ function channelsMap(schemas: Record<Channel, z.ZodString>) {
     .meta({ minProperties: 1 })
 }
 
-/** The channels of a listing, each with its handle: at least one. */
+/** The handles of a listing, by channel: at least one. */
 export const Channels = channelsMap(handles)
 export type Channels = z.infer<typeof Channels>
 
-/** The channels map as it is read back. */
+/** The handles of a listing as they are read back. */
 export const StoredChannels = channelsMap(storedHandles)
-
-/** One text for all spellings of a handle that reach the same account. */
-export function handleIdentity(channel: Channel, handle: string): string {
-  return channelDefinitions[channel].identity(handle)
-}
 
 /** E.164: 15 digits and the plus sign. */
 const maxNumberLength = 16
 
 /**
- * A number can carry its country's trunk prefix (+4407700900123 is possible, and is +447700900123) or lack an area code
- * that is implied. libphonenumber removes one prefix at a time: +4900… becomes +490…, then +49….
+ * A number may have its country's trunk prefix (+4407700900123 is +447700900123) or lack an implied area code.
+ * libphonenumber removes one prefix at a time: +4900… becomes +490…, then +49….
  */
 function numberIdentity(number: string): string {
   let identity = number

@@ -13,7 +13,7 @@ export const Milliseconds = z.int('must be whole milliseconds since the epoch').
 export const Badge = z.strictObject({ agentId: AgentId, category: RoomName, registeredAtMs: Milliseconds })
 export type Badge = z.infer<typeof Badge>
 
-/** The three times of a listing, floored to the UTC day: presence must not record when somebody sleeps. */
+/** The times of a listing, each the start of a UTC day: presence must not show when a person sleeps. */
 export const Presence = z.strictObject({
   registeredAtMs: Milliseconds,
   publishedAtMs: Milliseconds,
@@ -21,7 +21,7 @@ export const Presence = z.strictObject({
 })
 export type Presence = z.infer<typeof Presence>
 
-/** The listing of each room. */
+/** The listing in each room. */
 export const listings = forEachRoom((name, { profile }) =>
   z.strictObject({
     agentId: AgentId,
@@ -34,28 +34,20 @@ export const listings = forEachRoom((name, { profile }) =>
 
 /** `mcpDirectory/{room}/agents/{agentId}`: the listing, as it is stored and as peers receive it. */
 export type Listing = z.infer<(typeof listings)[number]>
-const [first, ...others] = listings
-if (first === undefined) throw new Error('The directory has no room.')
-export const Listing: z.ZodType<Listing> = z.discriminatedUnion('category', [first, ...others])
+export const Listing: z.ZodType<Listing> = z.discriminatedUnion('category', listings)
 
-/** Where a room's listings are stored, and one of them. */
 export const listingsPath = (room: RoomName) => `mcpDirectory/${room}/agents`
 export const listingPath = (room: RoomName, agentId: AgentId) => `${listingsPath(room)}/${agentId}`
 export const badgePath = (agentId: AgentId) => `agents/${agentId}`
 export const unlinksPath = (agentId: AgentId) => `unlinks/${agentId}`
 
-/** When a channel was unlinked, and since when no discovery shard holds its handle. */
-export const Unlink = z.strictObject({
-  unlinkedAtMs: Milliseconds,
-  /** Null while a discovery shard may still hold the handle. */
-  goneAtMs: Milliseconds.nullable(),
-})
+/** `goneAtMs` is when the last discovery shard lost the handle; null before that. */
+export const Unlink = z.strictObject({ unlinkedAtMs: Milliseconds, goneAtMs: Milliseconds.nullable() })
 
 /** `unlinks/{agentId}`: the channels that a publish must not list again. Holds no handle. */
 export const Unlinks = z.strictObject(forEachChannel(() => Unlink.optional()))
 export type Unlinks = z.infer<typeof Unlinks>
 
-/** True while the agent counts as online in its room at `nowMs`. */
 export function isOnline(listing: Pick<Listing, 'category' | 'presence'>, nowMs: number): boolean {
   return listing.presence.lastSeenAtMs >= nowMs - rooms[listing.category].onlineWindowMs
 }

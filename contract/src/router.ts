@@ -1,8 +1,9 @@
 import type { Endpoint } from './api.ts'
+import { keysOf } from './keys-of.ts'
 
 /**
- * What a method and a URL stand for. Path parameters are as they were sent: no identifier of ours needs an escape. `query`
- * is what follows the `?`, undefined without one.
+ * The meaning of a method and a URL. Path parameters are not decoded: no identifier of ours needs an escape. `query` is
+ * the text after the `?`.
  */
 export type Route<Name extends string> =
   | { kind: 'endpoint'; name: Name; params: Record<string, string>; query: string | undefined }
@@ -13,7 +14,7 @@ export type Route<Name extends string> =
 export function createRouter<Name extends string>(
   endpoints: Readonly<Record<Name, Pick<Endpoint, 'method' | 'path'>>>,
 ): (method: string, url: string) => Route<Name> {
-  const patterns = (Object.keys(endpoints) as Name[]).map((name) => {
+  const patterns = keysOf(endpoints).map((name) => {
     const { method, path } = endpoints[name]
     const pattern = path
       .split(/(\{\w+\})/)

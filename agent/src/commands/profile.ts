@@ -58,7 +58,7 @@ function syntaxOf({ field, isPrivate }: ReturnType<typeof entriesOf>[number]): [
       return ['number', `${field.description.split(';')[0] ?? ''}: ${field.min} to ${field.max}${or}`]
     }
     case 'area':
-      return ['cell', `A geohash of ${field.minLength} to ${field.maxLength} characters`]
+      return ['cell', `A geohash of ${areaLengths.min} to ${areaLengths.max} characters`]
   }
 }
 

@@ -63,9 +63,7 @@ const profiles = forEachRoom((name, room) =>
 
 /** The profile to publish, and the dealbreakers that stay at home. */
 export type Profile = z.infer<(typeof profiles)[number]>
-const [firstProfile, ...otherProfiles] = profiles
-if (firstProfile === undefined) throw new Error('The directory has no room.')
-export const Profile: z.ZodType<Profile> = z.discriminatedUnion('room', [firstProfile, ...otherProfiles])
+export const Profile: z.ZodType<Profile> = z.discriminatedUnion('room', profiles)
 export const profileFile: HomeFile<Profile> = {
   name: 'profile.json',
   schema: Profile,

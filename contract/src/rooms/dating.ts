@@ -5,7 +5,7 @@ import type { Room } from './room.ts'
 
 const age = { min: 18, max: 120, shown: '{n} years' }
 
-/** The eight fields. The list is this project's proposal; it follows no outside standard. */
+// The eight fields are this project's proposal. They follow no outside standard.
 const fields = {
   gender: choice({
     description: 'What the person is',

@@ -1,18 +1,20 @@
 import * as z from 'zod'
+import { keysOf } from '../keys-of.ts'
 import { strictObject } from '../strict-object.ts'
 
 /** A value of a profile's field. */
 export type FieldValue = string | number | null | readonly string[]
 
-/** The words by which people meet a field; `description` is for JSON Schema, help and the reference. */
 interface Words {
+  /** For JSON Schema, the help of commands and the reference. */
   readonly description: string
-  /** What stands before the value where a profile is shown, such as `Looks for`. */
+  /** Stands before the value in a profile, such as `Looks for`. */
   readonly label: string
+  /** What a form asks the operator. */
   readonly question: string
-  /** The heading of a column that shows the field, where it is not the field's name. */
+  /** The heading of the field's column, if not its name. */
   readonly heading?: string
-  /** The command-line option, where it is not the field's name, such as `max-distance`. */
+  /** The command-line option, such as `max-distance`, if not the field's name. */
   readonly option?: string
 }
 
@@ -21,42 +23,39 @@ interface FieldOf<Kind extends string, Schema extends z.ZodType> extends Words {
   readonly schema: Schema
 }
 
-/** One of some values; `values` maps each to its words. */
+/** One of `values`, which maps each value to its words. */
 export interface ChoiceField extends FieldOf<'choice', z.ZodEnum> {
   readonly values: Readonly<Record<string, string>>
 }
 
-/** Any number of some values, each once; `none` is the words of an empty list. */
+/** Any number of `values`, each once. `none` is the text for an empty list. */
 export interface ListField extends FieldOf<'list', z.ZodType<string[]>> {
   readonly values: Readonly<Record<string, string>>
   readonly none: string
 }
 
-/** A whole number from `min` to `max`; `shown` is its words, with `{n}` for the number. */
+/** A whole number from `min` to `max`. `shown` is its text, with `{n}` for the number. */
 export interface NumberField extends FieldOf<'number', z.ZodType<number | null>> {
   readonly min: number
   readonly max: number
   readonly shown: string
-  /** The word for `null`, such as `anywhere`; absent where there is no such value. */
+  /** The word for `null`, such as `anywhere`, if the field takes `null`. */
   readonly nullWord?: string
-  /** The number field below which this one must not be. */
+  /** The number field whose value is this one's minimum. */
   readonly atLeast?: string
 }
 
-/** A geohash cell. Every room has one, named `area`: discovery is laid out by it. */
-export interface AreaField extends FieldOf<'area', typeof Area> {
-  readonly minLength: number
-  readonly maxLength: number
-}
+export type Field = ChoiceField | ListField | NumberField | FieldOf<'area', typeof Area>
 
-export type Field = ChoiceField | ListField | NumberField | AreaField
+/** The characters of an area's geohash: a cell of 1,250 × 625, 156 × 156 or 39 × 20 km. */
+export const areaLengths = { min: 2, max: 4 }
 
-/** The shortest and the longest geohash of an area. */
-export const areaLengths = { min: 2, max: 4 } as const
+/** The error for a missing value, or for one that does not pass. */
+const requiredOr = (message: string) => (issue: { input?: unknown }) =>
+  issue.input === undefined ? 'is required' : message
 
-/** A geohash of 2 to 4 characters: a cell of 1,250 × 625, 156 × 156 or 39 × 20 km, never a position. */
 export const Area = z
-  .string({ error: ({ input }) => required(input) ?? 'must be a string' })
+  .string({ error: requiredOr('must be a string') })
   .regex(
     new RegExp(`^[0-9b-hjkmnp-z]{${areaLengths.min},${areaLengths.max}}$`),
     `must be a geohash of ${areaLengths.min} to ${areaLengths.max} characters, of 0 to 9 and b to z without i, l and o`,
@@ -64,22 +63,17 @@ export const Area = z
   .describe(`A geohash of ${areaLengths.min} to ${areaLengths.max} characters: a cell, never a position`)
 export type Area = z.infer<typeof Area>
 
-/** The longest distance that can be asked for or searched, in kilometres: half the equator. */
+/** Half the equator: no two places are further apart. */
 export const maxDistanceKm = 20_000
 
-function required(input: unknown): string | undefined {
-  return input === undefined ? 'is required' : undefined
-}
-
 function oneOf<const Value extends string>(values: Readonly<Record<Value, string>>) {
-  const names = Object.keys(values) as [Value, ...Value[]]
-  return z.enum(names, { error: ({ input }) => required(input) ?? `must be one of ${names.join(', ')}` })
+  const names = keysOf(values)
+  return z.enum(names, { error: requiredOr(`must be one of ${names.join(', ')}`) })
 }
 
-/** A whole number from `min` to `max`; a value outside has one error, which gives both bounds. */
+/** A whole number from `min` to `max`. The one error gives both. */
 export function wholeNumber(min: number, max: number, orElse = '') {
-  const error = ({ input }: { input?: unknown }) =>
-    required(input) ?? `must be a whole number from ${min} to ${max}${orElse}`
+  const error = requiredOr(`must be a whole number from ${min} to ${max}${orElse}`)
   return z.int({ error, abort: true }).min(min, { error, abort: true }).max(max, { error, abort: true })
 }
 
@@ -90,9 +84,9 @@ export function choice<const Value extends string>(field: Words & { values: Read
 export function list<const Value extends string>(
   field: Words & { values: Readonly<Record<Value, string>>; none: string },
 ) {
-  const names = Object.keys(field.values)
+  const names = keysOf(field.values)
   const schema = z
-    .array(oneOf(field.values), { error: ({ input }) => required(input) ?? `must be a list of ${names.join(', ')}` })
+    .array(oneOf(field.values), { error: requiredOr(`must be a list of ${names.join(', ')}`) })
     .max(names.length, `must hold at most ${names.length}`)
     .refine((chosen) => new Set(chosen).size === chosen.length, 'must not name the same twice')
     .meta({ description: field.description, uniqueItems: true })
@@ -100,11 +94,8 @@ export function list<const Value extends string>(
 }
 
 export function number(field: Words & { min: number; max: number; shown: string; atLeast?: string }) {
-  return {
-    ...field,
-    kind: 'number' as const,
-    schema: wholeNumber(field.min, field.max).describe(field.description),
-  }
+  const schema = wholeNumber(field.min, field.max)
+  return { ...field, kind: 'number' as const, schema: schema.describe(field.description) }
 }
 
 /** A number, or `null` for no limit. */
@@ -114,27 +105,26 @@ export function numberOrNull(field: Words & { min: number; max: number; shown: s
 }
 
 export function area(field: Omit<Words, 'description'>) {
-  const { min: minLength, max: maxLength } = areaLengths
-  return { ...field, kind: 'area' as const, description: Area.description ?? '', schema: Area, minLength, maxLength }
+  return { ...field, kind: 'area' as const, description: Area.description ?? '', schema: Area }
 }
 
 type Schemas<Fields extends Record<string, Field>> = { [Name in keyof Fields]: Fields[Name]['schema'] }
 
-/** The strict schema of a profile with these fields, all required. */
+/** The strict schema of a profile: it requires all of these fields. */
 export function profileSchema<const Fields extends Record<string, Field>>(fields: Fields) {
   const shape = Object.fromEntries(Object.entries(fields).map(([name, { schema }]) => [name, schema]))
   return strictObject(shape as Schemas<Fields>).check(({ value, issues }) => {
     const values = new Map<string, unknown>(Object.entries(value))
     for (const [name, field] of Object.entries<Field>(fields)) {
       if (field.kind !== 'number' || field.atLeast === undefined) continue
-      const [input, least] = [values.get(name), values.get(field.atLeast)]
-      if (Number(input) >= Number(least)) continue
+      const input = values.get(name)
+      if (Number(input) >= Number(values.get(field.atLeast))) continue
       issues.push({ code: 'custom', path: [name], message: `must not be below ${field.atLeast}`, input })
     }
   })
 }
 
-/** A value in words. An area is described by whoever shows it; here it is its geohash. */
+/** A value in words; an area stays a geohash. */
 export function formatValue(field: Field, value: FieldValue, formatList: (items: string[]) => string): string {
   switch (field.kind) {
     case 'choice':

@@ -1,2 +1,2 @@
-// The rooms, one line each. A room is one file beside this one and its line here.
+// The rooms, one line each, in the order of the alphabet. `room.ts` says how to add one.
 export { dating } from './dating.ts'

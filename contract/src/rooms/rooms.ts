@@ -1,20 +1,21 @@
 import * as z from 'zod'
+import { keysOf } from '../keys-of.ts'
 import * as list from './list.ts'
 import type { Room } from './room.ts'
 
 export type RoomName = keyof typeof list
 
-/** The rooms of the directory by their names. */
 export const rooms: Readonly<Record<RoomName, Room>> = { ...list }
 
-const names = Object.keys(rooms) as [RoomName, ...RoomName[]]
+/** The room for a person who has chosen none. */
+export const defaultRoom: RoomName = 'dating'
 
-/** The first room in the list, where nothing names another. */
-export const [defaultRoom] = names
+const names = keysOf(rooms)
 
 export const RoomName = z.enum(names, { error: `must be one of ${names.join(', ')}` })
 
 /** One value for each room. */
-export function forEachRoom<T>(valueOf: (name: RoomName, room: Room) => T): T[] {
-  return names.map((name) => valueOf(name, rooms[name]))
+export function forEachRoom<T>(valueOf: (name: RoomName, room: Room) => T): [T, ...T[]] {
+  const [first, ...others] = names
+  return [valueOf(first, rooms[first]), ...others.map((name) => valueOf(name, rooms[name]))]
 }

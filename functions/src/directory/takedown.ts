@@ -1,6 +1,6 @@
 import {
   Channel,
-  handleIdentity,
+  channelDefinitions,
   invalidArgument,
   RoomName,
   StoredChannels,
@@ -206,7 +206,7 @@ const StoredHandles = z.object({ channels: z.record(z.string(), z.unknown()) })
 
 /** One text for all spellings of a handle. The channel keeps a Discord id apart from a Slack one. */
 function keyOf({ channel, handle }: Handle): string {
-  return `${channel}\n${handleIdentity(channel, handle)}`
+  return `${channel}\n${channelDefinitions[channel].identity(handle)}`
 }
 
 /** The path of a handle's refusal under the server's key, then the paths under former keys. */
