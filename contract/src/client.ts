@@ -1,18 +1,17 @@
-import type * as z from 'zod'
+import * as z from 'zod'
 import { callables, Config, endpoints, type CallableName, type EndpointName } from './api.ts'
-import { DirectoryError, errorCodes, type ErrorCode, type RetryAfter, type Violation } from './errors.ts'
-
-type Fetch = (url: string, init: RequestInit) => Promise<Response>
+import { DirectoryError, errorCodes } from './errors.ts'
+import { keysOf } from './keys-of.ts'
 
 export interface ClientOptions {
   /** Where the directory is, such as `https://example-project.web.app`. */
   origin: string
-  /** An ID token for calls that need one; undefined where there is no session. */
+  /** An ID token for calls that need one; undefined if there is no session. */
   idToken?: () => Promise<string | undefined>
-  /** Where the callables are, if not where the configuration says: a page reaches them through its own origin. */
+  /** Where the callables are, if not where the configuration says: web pages reach them through their own origin. */
   callablesUrl?: string
-  fetch?: Fetch
-  /** Aborts whatever is under way. */
+  fetch?: (url: string, init: RequestInit) => Promise<Response>
+  /** Aborts the calls that are in progress. */
   signal?: AbortSignal
 }
 
@@ -25,27 +24,21 @@ type CallableInput<Name extends CallableName> = InputOf<(typeof callables)[Name]
 type CallableOutput<Name extends CallableName> = z.output<(typeof callables)[Name]['output']>
 type EndpointOutput<Name extends EndpointName> = z.output<(typeof endpoints)[Name]['output']>
 type Endpoints = typeof endpoints
-/** The parts of a request that an endpoint takes: path parameters, URL parameters, the JSON body. */
+/** What an endpoint takes: path parameters, URL parameters, the JSON body. */
 type EndpointRequest<Name extends EndpointName> = {
-  [
-    Part in 'params' | 'query' | 'input' as Endpoints[Name] extends Record<Part, z.ZodType> ? Part : never
-  ]: Endpoints[Name] extends Record<Part, infer Schema extends z.ZodType>
-    ? Part extends 'params'
-      ? // A directory can have rooms that this client does not know.
-        Record<keyof z.input<Schema>, string>
-      : z.input<Schema>
-    : never
+  [Part in keyof Endpoints[Name] & ('params' | 'query' | 'input')]: Part extends 'params'
+    ? // A directory can have rooms that this client does not know.
+      Record<keyof z.input<Endpoints[Name][Part]>, string>
+    : z.input<Endpoints[Name][Part]>
 }
 
-/** A directory, as its endpoint table describes it. Every call throws `DirectoryError`. */
+/** The calls of a directory, as its tables describe them. Each throws `DirectoryError`. */
 export interface Client {
   config: () => Promise<Config>
   call: <Name extends CallableName>(name: Name, input: CallableInput<Name>) => Promise<CallableOutput<Name>>
   request: <Name extends EndpointName>(
     name: Name,
-    ...request: Endpoints[Name] extends { params: z.ZodType } | { query: z.ZodType } | { input: z.ZodType }
-      ? [request: EndpointRequest<Name>]
-      : []
+    ...request: keyof EndpointRequest<Name> extends never ? [] : [request: EndpointRequest<Name>]
   ) => Promise<EndpointOutput<Name>>
 }
 
@@ -55,7 +48,7 @@ interface AnyRequest {
   input?: unknown
 }
 
-/** A client that starts from the origin alone: where the functions are comes from `/api/v1/config`. */
+/** A client that needs only the origin: `/api/v1/config` says where the functions are. */
 export function createClient({
   origin,
   idToken,
@@ -146,36 +139,30 @@ function read<T extends z.ZodType>(schema: T, answer: unknown): z.output<T> {
   })
 }
 
-/** The error in an answer: `{error: {status, message, details?}}`, in the callable protocol and in the HTTP API. */
+/** What a client reads of an error, in the callable protocol and in the HTTP API. It ignores parts that it does not know. */
+const ErrorAnswer = z.object({
+  error: z.object({
+    status: z.string().optional().catch(undefined),
+    message: z.string().optional().catch(undefined),
+    details: z
+      .union([
+        z.object({ retryAfterSeconds: z.number() }),
+        z
+          .array(z.object({ path: z.string(), message: z.string() }).nullable().catch(null))
+          .transform((details) => details.filter((detail) => detail !== null)),
+      ])
+      .optional()
+      .catch(undefined),
+  }),
+})
+
 function errorOf(http: number, answer: unknown): DirectoryError {
-  const error = field(answer, 'error')
-  const status = field(error, 'status')
-  const message = field(error, 'message')
+  const { status, message, details } = ErrorAnswer.safeParse(answer).data?.error ?? {}
+  const codes = keysOf(errorCodes)
   const code =
-    codeOf((entry) => entry.status === status) ??
-    codeOf((entry) => entry.http === http) ??
-    // What stands before the directory speaks for it while it starts or is overloaded.
+    codes.find((each) => errorCodes[each].status === status) ??
+    codes.find((each) => errorCodes[each].http === http) ??
+    // A proxy gives these while the directory starts or is overloaded.
     (http === 502 || http === 504 ? 'unavailable' : 'internal')
-  return new DirectoryError(code, typeof message === 'string' ? message : `The directory answered ${http}.`, {
-    details: detailsOf(field(error, 'details')),
-  })
-}
-
-function codeOf(matches: (entry: { http: number; status: string }) => boolean): ErrorCode | undefined {
-  return (Object.keys(errorCodes) as ErrorCode[]).find((code) => matches(errorCodes[code]))
-}
-
-function detailsOf(details: unknown): readonly Violation[] | RetryAfter | undefined {
-  const retryAfterSeconds = field(details, 'retryAfterSeconds')
-  if (typeof retryAfterSeconds === 'number') return { retryAfterSeconds }
-  if (!Array.isArray(details)) return undefined
-  return details.flatMap((detail: unknown) => {
-    const path = field(detail, 'path')
-    const message = field(detail, 'message')
-    return typeof path === 'string' && typeof message === 'string' ? [{ path, message }] : []
-  })
-}
-
-function field(of: unknown, key: string): unknown {
-  return typeof of === 'object' && of !== null ? (of as Record<string, unknown>)[key] : undefined
+  return new DirectoryError(code, message ?? `The directory answered ${http}.`, { details })
 }

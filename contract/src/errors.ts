@@ -1,9 +1,6 @@
 import type * as z from 'zod'
 
-/**
- * Every failure that crosses the boundary, by its Firebase name, with the HTTP number and status the name has in
- * https://github.com/googleapis/googleapis/blob/master/google/rpc/code.proto.
- */
+/** Every error code, as https://github.com/googleapis/googleapis/blob/master/google/rpc/code.proto maps it to HTTP. */
 export const errorCodes = {
   'invalid-argument': { http: 400, status: 'INVALID_ARGUMENT' },
   'failed-precondition': { http: 400, status: 'FAILED_PRECONDITION' },
@@ -17,35 +14,29 @@ export const errorCodes = {
 } as const
 export type ErrorCode = keyof typeof errorCodes
 
-/** Where an input fails, as a dotted path (`""` is the whole input), and what would pass. Never the value itself. */
+/** Where an input fails, as a dotted path (`""` is the whole input), and what would pass. It never has the value. */
 export interface Violation {
   path: string
   message: string
 }
 
-/** What `resource-exhausted` carries. */
-export interface RetryAfter {
-  retryAfterSeconds: number
-}
-
-/** The one error that crosses the boundary. `message` says what to do; `details` is for machines; `cause` is ours. */
+/** The one error of the contract. `message` says what to do, `details` is for programs, `cause` is not sent. */
 export class DirectoryError extends Error {
   override readonly name = 'DirectoryError'
   readonly code: ErrorCode
-  readonly details: readonly Violation[] | RetryAfter | undefined
+  readonly details: readonly Violation[] | { retryAfterSeconds: number } | undefined
 
   constructor(
     code: ErrorCode,
     message: string,
-    options: { details?: readonly Violation[] | RetryAfter | undefined; cause?: unknown } = {},
+    { details, cause }: { details?: DirectoryError['details']; cause?: unknown } = {},
   ) {
-    super(message, { cause: options.cause })
+    super(message, { cause })
     this.code = code
-    this.details = options.details
+    this.details = details
   }
 }
 
-/** Refuses an input at the places given. */
 export function invalidArgument(violations: readonly Violation[]): DirectoryError {
   const first = violations[0]
   const more = violations.length > 1 ? ` (and ${violations.length - 1} more, in details)` : ''
@@ -56,8 +47,8 @@ export function invalidArgument(violations: readonly Violation[]): DirectoryErro
 }
 
 /**
- * Parses `input` or throws `invalid-argument` with every violation. Unknown keys are reported at their parent's path
- * with the keys that would pass, and are not echoed: a key can be somebody's handle.
+ * Parses `input` or throws `invalid-argument`. Unknown keys are reported at their parent's path with the keys that would
+ * pass, and are not repeated: a key can be a handle.
  */
 export function parse<T extends z.ZodType>(schema: T, input: unknown): z.output<T> {
   const result = schema.safeParse(input)
@@ -65,7 +56,7 @@ export function parse<T extends z.ZodType>(schema: T, input: unknown): z.output<
   throw invalidArgument(violations(schema, result.error))
 }
 
-/** One violation for each place: the first, as the rules follow one another. */
+/** The first violation at each path: later rules assume that the earlier ones pass. */
 function violations(schema: z.ZodType, error: z.ZodError): Violation[] {
   const byPath = new Map<string, Violation>()
   for (const issue of error.issues) {
@@ -81,7 +72,7 @@ function messageOf(schema: z.ZodType, issue: z.core.$ZodIssue): string {
   return keys.length === 0 ? 'takes no keys' : `takes only the keys ${keys.join(', ')}`
 }
 
-/** The keys that an object schema names at a path, looking through optional and refined wrappers. */
+/** The keys of the object schema at a path, which may be optional or refined. */
 function keysAt(schema: z.ZodType, path: readonly PropertyKey[]): string[] {
   let at: unknown = schema
   for (const key of path) {

@@ -1,9 +1,9 @@
-/** The characters of a geohash, in the order of what they stand for, which is their order as text too. */
+/** The characters of a geohash in the order of their values, which is also their order as text. */
 export const geohashAlphabet = '0123456789bcdefghjkmnpqrstuvwxyz'
 /** The earth's mean radius (IUGG), in kilometres. */
 const earthRadiusKm = 6371.0088
 
-/** A stretch of the earth between two parallels and two meridians, in degrees. */
+/** The area between two parallels and two meridians, in degrees. */
 export interface Cell {
   south: number
   west: number
@@ -11,43 +11,42 @@ export interface Cell {
   east: number
 }
 
-/** The cell of a geohash (https://en.wikipedia.org/wiki/Geohash). Characters are taken to be of its alphabet. */
+/** The cell of a valid geohash (https://en.wikipedia.org/wiki/Geohash). */
 export function cellOf(geohash: string): Cell {
   const cell: Cell = { south: -90, west: -180, north: 90, east: 180 }
   let isLongitude = true
   for (const character of geohash) {
     const bits = geohashAlphabet.indexOf(character)
     for (let bit = 16; bit >= 1; bit /= 2) {
-      const upper = (bits & bit) !== 0
-      if (isLongitude) {
-        const middle = (cell.west + cell.east) / 2
-        if (upper) cell.west = middle
-        else cell.east = middle
-      } else {
-        const middle = (cell.south + cell.north) / 2
-        if (upper) cell.south = middle
-        else cell.north = middle
-      }
+      halve(cell, isLongitude, (bits & bit) !== 0)
       isLongitude = !isLongitude
     }
   }
   return cell
 }
 
-/** The geohash of so many characters whose cell holds a point; of a point between two cells, the northern or eastern. */
+/** Keeps the eastern or northern half of a cell (`isUpper`), or the other one. */
+function halve(cell: Cell, isLongitude: boolean, isUpper: boolean): void {
+  const { latitude, longitude } = centreOf(cell)
+  if (isLongitude && isUpper) cell.west = longitude
+  else if (isLongitude) cell.east = longitude
+  else if (isUpper) cell.south = latitude
+  else cell.north = latitude
+}
+
+/** The geohash of this length whose cell holds the point; on an edge, that of the northern or eastern cell. */
 export function geohashOf({ latitude, longitude }: Point, length: number): string {
   let geohash = ''
-  let cell = cellOf(geohash)
+  let isLongitude = true
+  const cell = cellOf(geohash)
   while (geohash.length < length) {
     let bits = 0
     for (let bit = 16; bit >= 1; bit /= 2) {
-      // Characters of an even place begin with a longitude, the others with a latitude, and the two alternate.
-      const isLongitude = (geohash.length % 2 === 0) === (bit === 16 || bit === 4 || bit === 1)
       const middle = centreOf(cell)
       const isUpper = isLongitude ? longitude >= middle.longitude : latitude >= middle.latitude
       if (isUpper) bits += bit
-      if (isLongitude) cell = isUpper ? { ...cell, west: middle.longitude } : { ...cell, east: middle.longitude }
-      else cell = isUpper ? { ...cell, south: middle.latitude } : { ...cell, north: middle.latitude }
+      halve(cell, isLongitude, isUpper)
+      isLongitude = !isLongitude
     }
     geohash += geohashAlphabet.charAt(bits)
   }
@@ -63,7 +62,7 @@ export interface Point {
   longitude: number
 }
 
-/** The great-circle distance of two points in kilometres, on a sphere (haversine: off by at most 0.6 % on the earth). */
+/** The great-circle distance of two points (haversine: the earth is no sphere, so it is wrong by up to 0.6 %). */
 export function distanceKm(a: Point, b: Point): number {
   const latitude = Math.sin(radians(b.latitude - a.latitude) / 2)
   const longitude = Math.sin(radians(b.longitude - a.longitude) / 2)
@@ -71,16 +70,14 @@ export function distanceKm(a: Point, b: Point): number {
   return 2 * earthRadiusKm * Math.asin(Math.min(1, Math.sqrt(chord)))
 }
 
-/** The distance from a point to the nearest place of a cell, in kilometres; 0 inside it. */
+/** The distance from a point to the nearest place of a cell; 0 inside it. */
 export function edgeDistanceKm(from: Point, cell: Cell): number {
-  const toWest = eastward(from.longitude, cell.west)
-  const isBetween = eastward(cell.west, from.longitude) <= cell.east - cell.west
   const clamp = (latitude: number) => Math.min(cell.north, Math.max(cell.south, latitude))
-  if (isBetween) {
-    return distanceKm(from, { latitude: clamp(from.latitude), longitude: from.longitude })
-  }
-  const edges = [toWest, eastward(from.longitude, cell.east)].map((turn) => {
-    // On a meridian a turn away, the nearest latitude of the whole great circle; past a quarter turn it is a pole's.
+  const isBetween = eastward(cell.west, from.longitude) <= cell.east - cell.west
+  if (isBetween) return distanceKm(from, { ...from, latitude: clamp(from.latitude) })
+  const edges = [cell.west, cell.east].map((meridian) => {
+    const turn = eastward(from.longitude, meridian)
+    // The nearest latitude on the meridian's great circle; beyond a quarter turn it is a pole's.
     const cosine = Math.cos(radians(turn))
     const nearest =
       cosine > 0 ? degrees(Math.atan2(Math.tan(radians(from.latitude)), cosine)) : Math.sign(from.latitude) * 90
@@ -97,7 +94,7 @@ function eastward(from: number, to: number): number {
   return (((to - from) % 360) + 360) % 360
 }
 
-/** How wide a cell is at its middle, and how high, in kilometres. */
+/** The width of a cell at its middle, and its height, in kilometres. */
 export function sizeKm(cell: Cell): { width: number; height: number } {
   const { latitude } = centreOf(cell)
   return {

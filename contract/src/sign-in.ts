@@ -1,40 +1,37 @@
 import * as z from 'zod'
 import type { Config } from './api.ts'
+import type { ClientOptions } from './client.ts'
 import { DirectoryError } from './errors.ts'
 
 const Exchanged = z.object({ idToken: z.string(), refreshToken: z.string(), expiresIn: z.coerce.number() })
-const Refreshed = z.object({ id_token: z.string(), refresh_token: z.string(), expires_in: z.coerce.number() })
+const Refreshed = z
+  .object({ id_token: z.string(), refresh_token: z.string(), expires_in: z.coerce.number() })
+  .transform((answer) => ({
+    idToken: answer.id_token,
+    refreshToken: answer.refresh_token,
+    expiresIn: answer.expires_in,
+  }))
 
-/** An ID token is renewed this long before it ends, in milliseconds: a slow call must not outlive it. */
+/** An ID token is renewed this long before it expires, so that it outlasts a slow call. */
 const renewAheadMs = 120_000
 
-export interface SignInOptions {
-  fetch?: (url: string, init: RequestInit) => Promise<Response>
-  nowMs?: () => number
-  signal?: AbortSignal
-}
-
-/** A session at Firebase Authentication; `idToken` gives one that is good for at least two minutes. */
-export interface SignedIn {
-  idToken: () => Promise<string>
-}
-
 /**
- * Signs in with a custom token, over REST (https://firebase.google.com/docs/reference/rest/auth). Throws
- * `unauthenticated` for a token that is refused or a session that has ended, `unavailable` where nobody answers.
+ * Signs in with a custom token, over REST (https://firebase.google.com/docs/reference/rest/auth). `idToken` gives a token
+ * that is valid for at least two minutes. Throws `unauthenticated` for a refused token or a session that has ended,
+ * `unavailable` if the service does not answer.
  */
 export async function signInWithToken(
   { apiKey, emulators }: Pick<Config, 'apiKey' | 'emulators'>,
   token: string,
-  { fetch = globalThis.fetch, nowMs = Date.now, signal }: SignInOptions = {},
-): Promise<SignedIn> {
+  {
+    fetch = globalThis.fetch,
+    nowMs = Date.now,
+    signal,
+  }: Pick<ClientOptions, 'fetch' | 'signal'> & { nowMs?: () => number } = {},
+): Promise<{ idToken: () => Promise<string> }> {
   const base = emulators === undefined ? 'https:/' : `http://${emulators.auth.host}:${emulators.auth.port}`
 
-  async function post<T extends z.ZodObject>(
-    path: string,
-    body: object,
-    answer: T,
-  ): Promise<z.output<T> & { beganAtMs: number }> {
+  async function post(path: string, body: object, answer: typeof Exchanged | typeof Refreshed) {
     const beganAtMs = nowMs()
     let response: Response
     try {
@@ -54,38 +51,31 @@ export async function signInWithToken(
     if (!response.ok || !parsed.success) {
       throw new DirectoryError('unavailable', `The sign-in service answered ${response.status}. Try again later.`)
     }
-    return { ...parsed.data, beganAtMs }
+    const { idToken, refreshToken, expiresIn } = parsed.data
+    return { idToken, refreshToken, renewAtMs: beganAtMs + expiresIn * 1_000 - renewAheadMs }
   }
 
-  const first = await post(
+  let session = await post(
     'identitytoolkit.googleapis.com/v1/accounts:signInWithCustomToken',
     { token, returnSecureToken: true },
     Exchanged,
   )
-  let { idToken, refreshToken } = first
-  let renewAtMs = first.beganAtMs + first.expiresIn * 1_000 - renewAheadMs
   let renewing: Promise<void> | undefined
 
   async function renew(): Promise<void> {
-    const next = await post(
-      'securetoken.googleapis.com/v1/token',
-      { grant_type: 'refresh_token', refresh_token: refreshToken },
-      Refreshed,
-    )
-    idToken = next.id_token
-    refreshToken = next.refresh_token
-    renewAtMs = next.beganAtMs + next.expires_in * 1_000 - renewAheadMs
+    const body = { grant_type: 'refresh_token', refresh_token: session.refreshToken }
+    session = await post('securetoken.googleapis.com/v1/token', body, Refreshed)
   }
 
   return {
     async idToken() {
-      if (nowMs() >= renewAtMs) {
+      if (nowMs() >= session.renewAtMs) {
         renewing ??= renew().finally(() => {
           renewing = undefined
         })
         await renewing
       }
-      return idToken
+      return session.idToken
     },
   }
 }

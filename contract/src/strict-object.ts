@@ -1,6 +1,6 @@
 import * as z from 'zod'
 
-/** An object with these keys and no others, whose errors say what would pass. */
+/** An object with these keys and no others. */
 export function strictObject<const Shape extends z.ZodRawShape>(shape: Shape) {
   return z.strictObject(shape, {
     error: ({ code, input }) =>
