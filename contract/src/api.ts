@@ -16,15 +16,15 @@ import { RoomName, rooms } from './rooms/rooms.ts'
 import { strictObject } from './strict-object.ts'
 
 export const region = 'us-central1'
-/** The version of the texts that registration asks consent to. */
+/** The version of the texts that an operator consents to at registration. */
 export const termsVersion = '2026-11-21'
 
 const Nothing = strictObject({})
-const Token = z.string().describe('A Firebase custom token, good for one hour')
+const Token = z.string().describe('A Firebase custom token, valid for one hour')
 export const Secret = z
   .string('must be a string')
   .regex(codePattern, 'must be 43 characters of A to Z, a to z, 0 to 9, - and _')
-/** An ALTCHA v2 challenge (https://altcha.org, `altcha-lib` 2), as the server signs it. */
+/** A challenge of ALTCHA v2 (https://altcha.org), as `altcha-lib` 2 creates it. */
 export const Challenge = z.strictObject({
   parameters: z.looseObject({
     algorithm: z.string(),
@@ -39,11 +39,10 @@ export const Challenge = z.strictObject({
 })
 export type Challenge = z.infer<typeof Challenge>
 
-/** An ALTCHA v2 solution, as `solveChallenge` of `altcha-lib` 2 returns it; `time` is the milliseconds it took. */
+/** Its solution, as `solveChallenge` of `altcha-lib` 2 returns it. `time` is in milliseconds. */
 export const Solution = z.strictObject({ counter: z.int(), derivedKey: z.string(), time: z.number().optional() })
 export type Solution = z.infer<typeof Solution>
 
-/** An object, where anything else counts as the empty one: what is missing in it is then refused by name. */
 const objectOrEmpty = <const Shape extends z.ZodRawShape>(shape: Shape) =>
   z.preprocess(
     (input) => (typeof input === 'object' && input !== null && !Array.isArray(input) ? input : {}),
@@ -52,10 +51,8 @@ const objectOrEmpty = <const Shape extends z.ZodRawShape>(shape: Shape) =>
 
 const consent = z.boolean().catch(false).meta({ const: true })
 
-/**
- * Consents and proof are parsed leniently: what is not a consent counts as none, and what is not a proof as a wrong
- * one, so that both are refused as `failed-precondition`. Unknown keys stay `invalid-argument`.
- */
+// A wrong shape counts as a missing consent or a wrong proof, which is `failed-precondition`. Unknown keys are
+// `invalid-argument`.
 const Consents = objectOrEmpty({ terms: consent, disclaimer: consent, adult: consent })
 const Proof = objectOrEmpty({
   challenge: objectOrEmpty({
@@ -69,30 +66,27 @@ const Proof = objectOrEmpty({
   }),
 })
 
+const Fields = z.record(z.string(), z.unknown())
 const UnlinkedChannel = z.strictObject({ channel: Channel, unlinkedAtMs: Milliseconds })
 
-/** The input of `publishProfile` for an agent of this room. */
 export function publishInput(room: RoomName) {
   return strictObject({ channels: Channels, profile: rooms[room].profile })
 }
 
-/**
- * Who may call: anyone; an agent's own session; that or its settings session; the agent even once it is removed; a
- * settings session only.
- */
+/** The sessions that may call: an agent's own, a settings session, the session of an agent that was removed. */
 export type Caller = 'anyone' | 'agent' | 'agent or settings' | 'agent, settings or removed' | 'settings'
 
 export interface Callable {
   readonly summary: string
   readonly caller: Caller
-  /** The codes of its own, beside those that any callable of its callers has. */
+  /** The error codes that not every callable has. */
   readonly errors?: readonly ErrorCode[]
-  /** A function where the caller's room decides. */
+  /** A function if it depends on the caller's room. */
   readonly input: z.ZodType | ((room: RoomName) => z.ZodType)
   readonly output: z.ZodType
 }
 
-/** The callable functions, in the Firebase callable protocol, in `region`. */
+/** The functions in the Firebase callable protocol, in `region`. */
 export const callables = {
   createRegistrationChallenge: {
     summary: `A proof-of-work challenge for registerAgent: signed, single use, valid for ${formatDuration(challengeLifetimeMs)}.`,
@@ -101,73 +95,65 @@ export const callables = {
     output: z.strictObject({ challenge: Challenge }),
   },
   registerAgent: {
-    summary: 'Registers an agent in a room. The secret is its credential and recovery key, and is shown this once.',
+    summary: 'Registers an agent in a room. The secret is its credential and recovery key. It is shown only here.',
     caller: 'anyone',
     errors: ['failed-precondition'],
-    input: strictObject({
-      category: RoomName,
-      consents: Consents,
-      proof: Proof,
-    }),
+    input: strictObject({ category: RoomName, consents: Consents, proof: Proof }),
     output: z.strictObject({ ...Badge.shape, secret: Secret, token: Token }),
   },
   signInAgent: {
-    summary: 'A fresh token for the holder of the secret.',
+    summary: 'A new token for the holder of the secret.',
     caller: 'anyone',
     errors: ['unauthenticated'],
     input: strictObject({ agentId: AgentId, secret: Secret }),
     output: z.strictObject({ token: Token }),
   },
   rotateSecret: {
-    summary: 'A new secret; the old one and every session end.',
+    summary: 'Replaces the secret. The old one and every session end.',
     caller: 'agent',
     input: Nothing,
     output: z.strictObject({ secret: Secret }),
   },
   publishProfile: {
-    summary: 'Replaces the whole listing. Channels that were unlinked are withheld.',
+    summary: 'Replaces the whole listing. Unlinked channels are withheld.',
     caller: 'agent',
     errors: ['resource-exhausted'],
     input: publishInput,
     output: z.strictObject({ published: Listing.nullable(), withheld: z.array(UnlinkedChannel) }),
   },
   unlinkChannel: {
-    summary:
-      'Unlinks a channel: out of the listing at once, out of every answer by goneByMs. Publishing never lifts it.',
+    summary: 'Removes a channel from the listing now, and from every answer by goneByMs. No publish lists it again.',
     caller: 'agent or settings',
     input: strictObject({ channel: Channel }),
     output: z.strictObject({ ...UnlinkedChannel.shape, goneByMs: Milliseconds }),
   },
   relinkChannel: {
-    summary: "Lifts an unlink; the handle returns with the agent's next publish.",
+    summary: "Allows a channel again. The agent's next publish lists it.",
     caller: 'settings',
     input: strictObject({ channel: Channel }),
     output: z.strictObject({ channel: Channel }),
   },
   heartbeat: {
-    summary: 'Keeps a listing online. Writes once a day at most.',
+    summary: 'Keeps the listing online. One call a day is enough.',
     caller: 'agent',
     errors: ['failed-precondition'],
     input: Nothing,
     output: z.strictObject({ lastSeenAtMs: Milliseconds, onlineUntilMs: Milliseconds }),
   },
   unregisterAgent: {
-    summary: 'Deletes the agent: listing, badge, credential, unlinks and sign-in. Idempotent.',
+    summary: 'Deletes the agent: its listing, badge, credential, unlinks and sign-in. A second call changes nothing.',
     caller: 'agent, settings or removed',
     input: Nothing,
     output: z.strictObject({ agentId: AgentId, deleted: z.literal(true) }),
   },
   exportAgent: {
-    summary: 'Every document of the agent, its entry of a discovery shard included, and its sign-in record, unparsed.',
+    summary: 'Every stored document of the agent, its entry in a discovery shard, and its sign-in record.',
     caller: 'agent or settings',
     input: Nothing,
-    output: z.strictObject({
-      documents: z.record(z.string(), z.unknown()),
-      signIn: z.record(z.string(), z.unknown()),
-    }),
+    output: z.strictObject({ documents: Fields, signIn: Fields }),
   },
   createSettingsLink: {
-    summary: `A one-time link to the operator's settings page, valid for ${formatDuration(settingsLinkLifetimeMs)}. It voids the last one.`,
+    summary: `A one-time link to the operator's settings page, valid for ${formatDuration(settingsLinkLifetimeMs)}. The previous link ends.`,
     caller: 'agent',
     input: Nothing,
     output: z.strictObject({ url: z.string(), expiresAtMs: Milliseconds }),
@@ -183,16 +169,20 @@ export const callables = {
 
 export type CallableName = keyof typeof callables
 
-const PageToken = z.string('must be a string').max(2_000, 'must be the nextPageToken of the page before')
-
 export const DiscoverInput = strictObject({
-  pageSize: wholeNumber(1, maxPageSize).optional().describe(`How many agents at most; ${defaultPageSize} unless given`),
-  pageToken: PageToken.optional().describe('The nextPageToken of the page before, with the same query'),
-  near: Area.optional().describe('Nearest cells first, from this one'),
-  withinKm: wholeNumber(1, maxDistanceKm).optional().describe('How far from near, in kilometres; only with near'),
+  pageSize: wholeNumber(1, maxPageSize)
+    .optional()
+    .describe(`The most agents in the page; ${defaultPageSize} by default`),
+  pageToken: z
+    .string('must be a string')
+    .max(2_000, 'must be the nextPageToken of the page before')
+    .optional()
+    .describe('The nextPageToken of the page before, with the same query'),
+  near: Area.optional().describe('Sorts by distance from this cell, the nearest first'),
+  withinKm: wholeNumber(1, maxDistanceKm).optional().describe('The greatest distance from near, in kilometres'),
 }).refine(({ near, withinKm }) => withinKm === undefined || near !== undefined, {
   path: ['withinKm'],
-  error: 'goes with near only',
+  error: 'is allowed only with near',
 })
 export type DiscoverInput = z.infer<typeof DiscoverInput>
 
@@ -219,7 +209,7 @@ export type BatchGetOutput = z.infer<typeof BatchGetOutput>
 
 const EmulatorAddress = z.strictObject({ host: z.string(), port: z.int() })
 
-/** All that a client needs to start from the origin alone. */
+/** What a client needs besides the origin. */
 export const Config = z.strictObject({
   projectId: z.string(),
   apiKey: z.string(),
@@ -230,19 +220,14 @@ export const Config = z.strictObject({
       title: z.string(),
       profile: z.record(z.string(), z.unknown()).describe("The profile's JSON Schema"),
       onlineWindowMs: z.int(),
-      budgets: z.strictObject({
-        discoverNewcomer: z.int(),
-        discover: z.int(),
-        batchGet: z.int(),
-        newcomerMs: z.int(),
-      }),
+      budgets: z.strictObject({ discoverNewcomer: z.int(), discover: z.int(), batchGet: z.int(), newcomerMs: z.int() }),
     }),
   ),
   termsVersion: z.string(),
   emulators: z
     .strictObject({ auth: EmulatorAddress, firestore: EmulatorAddress, functions: EmulatorAddress })
     .optional()
-    .describe('Only under the emulators: fictional data only'),
+    .describe('Only under the emulators, which hold fictional data'),
 })
 export type Config = z.infer<typeof Config>
 
@@ -252,17 +237,17 @@ export type Health = z.infer<typeof Health>
 export interface Endpoint {
   readonly summary: string
   readonly method: 'GET' | 'POST' | 'PUT' | 'DELETE'
-  /** The whole path; `{name}` is a path parameter, whose schema is in `params`. */
+  /** The whole path, in which `{name}` is a path parameter. */
   readonly path: string
-  /** A path parameter that its schema refuses is `not-found`. */
+  /** A value that this refuses is `not-found`. */
   readonly params?: z.ZodObject
-  /** Parameters of the URL, each once; without it the URL takes none. */
+  /** The parameters of the URL, each at most once; none without this. */
   readonly query?: z.ZodObject
   readonly caller: 'anyone' | 'agent'
   /** The JSON body. */
   readonly input?: z.ZodType
   readonly output: z.ZodType
-  /** How long any cache may keep an answer, in seconds; nobody may keep one without it. */
+  /** How long caches may keep an answer, in seconds; not at all without this. */
   readonly maxAgeSeconds?: number
 }
 
@@ -271,28 +256,28 @@ const room = z.strictObject({ room: RoomName })
 /** The HTTP API, at the directory's origin. */
 export const endpoints = {
   config: {
-    summary: 'What a client needs to start from the origin alone.',
+    summary: 'What a client needs besides the origin.',
     method: 'GET',
     path: '/api/v1/config',
     caller: 'anyone',
     output: Config,
   },
   health: {
-    summary: 'When discovery was last brought up to date; 503 when that is late.',
+    summary: 'When discovery was last updated; 503 if that is too long ago.',
     method: 'GET',
     path: '/api/v1/health',
     caller: 'anyone',
     output: Health,
   },
   openapi: {
-    summary: 'This description.',
+    summary: 'This document.',
     method: 'GET',
     path: '/api/v1/openapi.json',
     caller: 'anyone',
     output: z.record(z.string(), z.unknown()),
   },
   discover: {
-    summary: 'Agents of the room that are online, for a caller that is listed and online itself.',
+    summary: 'Agents of the room that are online. The caller must be listed and online too.',
     method: 'POST',
     path: '/api/v1/rooms/{room}/agents:discover',
     params: room,
@@ -301,7 +286,7 @@ export const endpoints = {
     output: DiscoverOutput,
   },
   batchGet: {
-    summary: 'Agents already known, read from the listings themselves.',
+    summary: 'The current listings of agents that the caller knows.',
     method: 'POST',
     path: '/api/v1/rooms/{room}/agents:batchGet',
     params: room,

@@ -115,7 +115,7 @@ describe('by JSON Schema alone, what is valid passes and what is invalid does no
     'must be a possible number: an assigned country code and a length that occurs there',
     'must be at most 18446744073709551615',
     'must not be below ageMin',
-    'goes with near only',
+    'is allowed only with near',
   ])
 
   function expectToSort(folder: string, check: (input: unknown) => boolean): void {
