@@ -7,37 +7,27 @@ import { heartbeat } from './directory/presence.ts'
 import { publishProfile } from './directory/publication.ts'
 import { createRegistrationChallenge, registerAgent } from './directory/registration.ts'
 import { unregisterAgent } from './directory/removal.ts'
-import { assertMayCall, sessionOf, unauthenticated, type Session } from './sessions.ts'
+import { assertMayCall, requireSession, type Session } from './sessions.ts'
 import { createSettingsLink, redeemSettingsLink } from './directory/settings-links.ts'
 import { relinkChannel, unlinkChannel } from './directory/unlinking.ts'
 
-/** Where the caller's room decides what an input must be, it is parsed once the room is known. */
+/** An input that depends on the caller's room is parsed when the room is known. */
 type Input<Name extends CallableName> = (typeof callables)[Name]['input'] extends infer Schema extends z.ZodType
   ? z.output<Schema>
   : unknown
-type Output<Name extends CallableName> = z.output<(typeof callables)[Name]['output']>
 
-const open: {
-  [Name in CallableName as (typeof callables)[Name]['caller'] extends 'anyone' ? Name : never]: (
+const handlers: {
+  [Name in CallableName]: (
     ports: Ports,
+    session: (typeof callables)[Name]['caller'] extends 'anyone' ? null : Session,
     input: Input<Name>,
     now: Date,
-  ) => Promise<Output<Name>>
+  ) => Promise<z.output<(typeof callables)[Name]['output']>>
 } = {
-  createRegistrationChallenge: (ports, _input, now) => createRegistrationChallenge(ports, now),
-  registerAgent,
-  signInAgent,
-  redeemSettingsLink,
-}
-
-const owned: {
-  [Name in Exclude<CallableName, keyof typeof open>]: (
-    ports: Ports,
-    session: Session,
-    input: Input<Name>,
-    now: Date,
-  ) => Promise<Output<Name>>
-} = {
+  createRegistrationChallenge: (ports, _session, _input, now) => createRegistrationChallenge(ports, now),
+  registerAgent: (ports, _session, input, now) => registerAgent(ports, input, now),
+  signInAgent: (ports, _session, input) => signInAgent(ports, input),
+  redeemSettingsLink: (ports, _session, input, now) => redeemSettingsLink(ports, input, now),
   rotateSecret,
   publishProfile,
   unlinkChannel,
@@ -48,7 +38,7 @@ const owned: {
   createSettingsLink: (ports, session, _input, now) => createSettingsLink(ports, session, now),
 }
 
-/** Runs one callable for the claims of a valid ID token, or undefined for none. Throws `DirectoryError`. */
+/** Runs one callable. `claims` are those of a valid ID token, null without one. Throws `DirectoryError`. */
 export async function runCallable(
   ports: Ports,
   name: CallableName,
@@ -56,22 +46,9 @@ export async function runCallable(
   data: unknown,
   now: Date,
 ): Promise<unknown> {
-  const { caller, input } = callables[name]
-  if (isOpen(name)) {
-    const run: (ports: Ports, input: never, now: Date) => Promise<unknown> = open[name]
-    return run(ports, parsed(input, data), now)
-  }
-  const session = sessionOf(claims)
-  if (session === null) throw unauthenticated()
-  assertMayCall(session, caller, now)
-  const run: (ports: Ports, session: Session, input: never, now: Date) => Promise<unknown> = owned[name]
-  return run(ports, session, parsed(input, data), now)
-}
-
-function parsed(input: Callable['input'], data: unknown): never {
-  return (typeof input === 'function' ? data : parse(input, data)) as never
-}
-
-function isOpen(name: CallableName): name is keyof typeof open {
-  return Object.hasOwn(open, name)
+  const { caller, input }: Callable = callables[name]
+  const session = caller === 'anyone' ? null : requireSession(claims)
+  if (session !== null) assertMayCall(session, caller, now)
+  const handle: (ports: Ports, session: never, input: never, now: Date) => Promise<unknown> = handlers[name]
+  return handle(ports, session as never, (typeof input === 'function' ? data : parse(input, data)) as never, now)
 }

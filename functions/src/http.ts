@@ -15,30 +15,29 @@ import { parseBody } from './body.ts'
 import type { DiscoveryView } from './discovery/view.ts'
 import { batchGet, discover } from './discovery/discover.ts'
 import type { Ports } from './ports.ts'
-import { claimsOf, sessionOf, unauthenticated, type Session } from './sessions.ts'
+import { claimsOf, requireSession, type Session } from './sessions.ts'
 import { config, health } from './status.ts'
 
 export interface HttpRequest {
   method: string
-  /** With the query string, such as `/api/v1/health`. */
+  /** The path and the query string. */
   url: string
   authorization: string | undefined
   contentType: string | undefined
   body: Uint8Array
 }
 
-export interface HttpResponse {
+interface HttpResponse {
   status: number
   headers: Record<string, string>
   body: unknown
 }
 
-/** What the HTTP API serves from. */
 export interface Api {
   ports: Ports
   view: DiscoveryView
   project: Pick<Config, 'projectId' | 'apiKey' | 'emulators'>
-  /** Told of an error that is not the caller's. */
+  /** Receives every error that is not the caller's. */
   onFault: (error: unknown) => void
 }
 
@@ -60,7 +59,7 @@ type Endpoints = typeof endpoints
 type Parsed<Name extends EndpointName, Part extends 'params' | 'input'> =
   Endpoints[Name] extends Record<Part, infer Schema extends z.ZodType> ? z.output<Schema> : undefined
 
-/** A request whose parts were parsed by the schemas of its endpoint. */
+/** What the endpoint's schemas made of a request. */
 interface Call<Name extends EndpointName> {
   params: Parsed<Name, 'params'>
   input: Parsed<Name, 'input'>
@@ -69,7 +68,7 @@ interface Call<Name extends EndpointName> {
 }
 
 interface Answer<Name extends EndpointName> {
-  /** 200 without it. */
+  /** 200 by default. */
   status?: number
   body: z.output<Endpoints[Name]['output']>
 }
@@ -107,7 +106,7 @@ async function serve(api: Api, request: HttpRequest, now: Date): Promise<HttpRes
   if (request.body.length > maxBodyBytes) {
     return problem(413, 'INVALID_ARGUMENT', `A body is at most ${maxBodyBytes} bytes.`)
   }
-  const session = endpoint.caller === 'anyone' ? null : await authenticate(api.ports, request)
+  const session = endpoint.caller === 'anyone' ? null : requireSession(await claimsOf(api.ports, request.authorization))
   const params = endpoint.params === undefined ? undefined : parseParams(endpoint.params, found.params)
   const input = endpoint.input === undefined ? undefined : parse(endpoint.input, jsonBody(request))
   const handle: (api: Api, call: never) => Promise<Answer<EndpointName>> | Answer<EndpointName> = handlers[found.name]
@@ -116,7 +115,6 @@ async function serve(api: Api, request: HttpRequest, now: Date): Promise<HttpRes
   return { status, headers: maxAgeSeconds === undefined ? {} : { 'cache-control': `max-age=${maxAgeSeconds}` }, body }
 }
 
-/** What a path names must exist: `not-found` where a schema refuses it. */
 function parseParams(schema: z.ZodObject, params: Record<string, string>): unknown {
   const result = schema.safeParse(params)
   if (result.success) return result.data
@@ -127,12 +125,6 @@ function parseParams(schema: z.ZodObject, params: Record<string, string>): unkno
   )
 }
 
-async function authenticate(ports: Ports, { authorization }: HttpRequest): Promise<Session> {
-  const session = sessionOf(await claimsOf(ports, authorization))
-  if (session === null) throw unauthenticated()
-  return session
-}
-
 function jsonBody({ body, contentType }: HttpRequest): unknown {
   if (body.length === 0) return {}
   if (!/^application\/json(;|$)/i.test(contentType ?? '')) {
@@ -141,7 +133,7 @@ function jsonBody({ body, contentType }: HttpRequest): unknown {
   return parseBody(body)
 }
 
-/** Whether a caller takes gzip (RFC 9110, section 12.5.3). */
+/** Whether the client accepts gzip (RFC 9110, section 12.5.3). */
 export function acceptsGzip(acceptEncoding: string | undefined): boolean {
   const weights = new Map(
     (acceptEncoding ?? '').split(',').map((each) => {
@@ -153,21 +145,18 @@ export function acceptsGzip(acceptEncoding: string | undefined): boolean {
   return (weights.get('gzip') ?? weights.get('*') ?? 0) > 0
 }
 
-/** `{"error": {code, status, message, details?}}`; what is not ours to tell is `internal`, and says nothing more. */
+/** `{"error": {code, status, message, details?}}`. An unexpected error is `internal`, without its message. */
 export function errorResponse(error: unknown): HttpResponse {
   const known =
     error instanceof DirectoryError && error.code !== 'internal'
       ? error
       : new DirectoryError('internal', 'Something went wrong on our side. Try again later.')
   const { http, status } = errorCodes[known.code]
-  // A caller that may not yet do a thing is forbidden it, in HTTP's terms.
   const code = known.code === 'failed-precondition' ? 403 : http
-  const { details } = known
-  const retryAfterSeconds =
-    details !== undefined && 'retryAfterSeconds' in details ? details.retryAfterSeconds : undefined
+  const { message, details = {} } = known
   return {
-    ...problem(code, status, known.message, details),
-    headers: retryAfterSeconds === undefined ? {} : { 'retry-after': String(retryAfterSeconds) },
+    ...problem(code, status, message, known.details),
+    headers: 'retryAfterSeconds' in details ? { 'retry-after': String(details.retryAfterSeconds) } : {},
   }
 }
 

@@ -1,45 +1,43 @@
-/** Every policy number of the server, with its unit and its reason. Each room's own numbers are in the contract. */
+// The server's policy numbers. A room's own numbers are in its definition, those that clients rely on in the contract.
 
-import { dayMs as day, goneWithinMs, hourMs as hour, minuteMs as minute, secondMs as second } from '@koko/contract'
-
-export { day, hour, minute, second }
+import { dayMs, goneWithinMs, hourMs, minuteMs, secondMs } from '@koko/contract'
 
 /** A custom token can be exchanged for an hour: https://firebase.google.com/docs/auth/admin/create-custom-tokens */
-export const customTokenLifetimeMs = hour
-/** A removed agent's sign-in is deleted again after its last token's hour; the minute covers slow calls and clocks. */
-export const departureDelayMs = customTokenLifetimeMs + minute
+export const customTokenLifetimeMs = hourMs
+/** A removed agent's sign-in is deleted again once its last token has expired. The minute covers slow calls and clocks. */
+export const departureDelayMs = customTokenLifetimeMs + minuteMs
 
-/** Publishing: this many at once, then one a minute. A person edits in bursts; this slows a loop. */
+/** An agent may publish this often in a row, then once in each interval: enough for a person, slow for a loop. */
 export const publishBurst = 60
-export const publishIntervalMs = minute
+export const publishIntervalMs = minuteMs
 
-/** How old an instance's view of the removals may be when it answers. */
+/** The greatest age of the removals in an answer. */
 export const viewMaxAgeMs = goneWithinMs / 2
-/** An older view is refreshed before use, so that slow work still ends within `viewMaxAgeMs`. */
-export const viewRefreshAgeMs = 3 * second
+/** An instance reads an older view again before it starts a page, so that a slow page still meets `viewMaxAgeMs`. */
+export const viewRefreshAgeMs = 3 * secondMs
 
-/** An agent that sends no heartbeat for this long is removed. */
-export const retentionMs = 30 * day
-/** Retention removes at most this many agents of each query in a run, so that a run ends. */
+/** An agent is removed after this long without a heartbeat. */
+export const retentionMs = 30 * dayMs
+/** The most agents that one retention query returns, so that a run ends. */
 export const retentionBatch = 100
 
-/** About as long as somebody looks at one page. */
-export const pageTokenLifetimeMs = 10 * minute
-/** How many pages one charge pays for, within half of the remaining budget, so that later pages cost no write. */
+/** Longer than a person looks at one page. */
+export const pageTokenLifetimeMs = 10 * minuteMs
+/** One charge pays for this many pages, with at most half of the remaining budget. The later pages then need no write. */
 export const pagesPerCharge = 5
-/** Smaller pages are charged one by one: their caller probably wants no further page. */
+/** Smaller pages are charged one by one, because their caller probably wants only one. */
 export const minPrepaidPageSize = 50
-/** How many callers' prepaid listings an instance remembers: about a megabyte. */
+/** An instance remembers the prepaid listings of this many callers: about 1 MB. */
 export const maxPrepaidCallers = 10_000
 
-/** The sizes of shards and of transactions; tests use smaller ones. */
+/** The sizes of shards and transactions. Tests use smaller ones. */
 export interface RepublishLimits {
   /** A shard above either number is split. Firestore allows 1 MiB a document. */
   shardAgents: number
   shardBytes: number
-  /** Neighbours with at most this many together are merged: half a full shard, so that they do not split again soon. */
+  /** Neighbours with at most this many agents together are merged: half a full shard, which does not split again soon. */
   mergeAgents: number
-  /** One transaction applies the changes of at most this many agents, to about this many shards. */
+  /** One transaction changes at most this many agents and about this many shards. */
   batchAgents: number
   batchShards: number
 }
@@ -50,33 +48,32 @@ export const republishLimits: RepublishLimits = {
   batchAgents: 100,
   batchShards: 8,
 }
-/** How many shards a run compares with the manifest, in turn, so that no shard stays damaged for long. */
+/** Each run checks this many shards in turn, so that no shard stays damaged for long. */
 export const shardsCheckedPerRun = 8
-/** Ids of shards in one query, when the number of shards is not what the manifest says. */
 export const shardIdsPerQuery = 300
-/** A run starts no batch after this long: the next run starts after a minute. */
-export const republishBudgetMs = 45 * second
-/** After this long without a finished run, `health` reports that discovery is late. */
-export const republishLateMs = 3 * minute
+/** A run starts no batch after this time, because the next run starts after a minute. */
+export const republishBudgetMs = 45 * secondMs
+/** After this time without a finished run, `health` reports that discovery is late. */
+export const republishLateMs = 3 * minuteMs
 
-/** Bytes of shards, as stored, that an instance caches. Parsed, they take about eight times as much memory. */
+/** An instance caches shards of this stored size. Parsed, they take about eight times as much memory. */
 export const shardCacheBytes = 8_000_000
 
-/** How deeply a request's body may be nested; our deepest has six levels. */
+/** The deepest valid body has six levels. */
 export const maxBodyDepth = 12
 
-/** How an instance reads removals; tests use smaller numbers. */
+/** How an instance reads removals. Tests use smaller numbers. */
 export interface RemovalLimits {
-  /** Fewer removals are read whole each time: a fraction of a second, even on the emulator. */
+  /** Below this number, each read is of all removals: a fraction of a second, even on the emulator. */
   readWholeBelow: number
-  /** Documents in one query of a full read. A full read happens once, so it may take many queries. */
+  /** Removals in one query of a full read. */
   pageSize: number
-  /** More new removals than an instance can read in half of `viewMaxAgeMs`: it answers 503 and assigns numbers. */
+  /** What an instance can read in half of `viewMaxAgeMs`. With more new removals it answers 503 and assigns numbers. */
   maxNewPerRead: number
-  /** The backlog of removals without a number from which an instance assigns some, `numberBatch` in a transaction. */
+  /** With this many removals without a number, an instance assigns numbers, `numberBatch` in a transaction. */
   minBacklog: number
   numberBatch: number
-  /** With more removals in total, the instance answers 503: about 20 MB. */
+  /** About 20 MB. With more removals, an instance answers 503. */
   maxTotal: number
 }
 export const removalLimits: RemovalLimits = {
@@ -87,5 +84,5 @@ export const removalLimits: RemovalLimits = {
   numberBatch: 400,
   maxTotal: 100_000,
 }
-/** The republish reads at most this many changes before it plans; it reads the rest after it has applied them. */
+/** The republish applies this many changes before it reads more. */
 export const changesPerQuery = 20_000

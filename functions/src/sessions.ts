@@ -3,10 +3,9 @@ import * as z from 'zod'
 import { Account, parseStored, paths } from './documents.ts'
 import type { Fields, Ports, Reader } from './ports.ts'
 
-/** The caller, according to a valid ID token. */
 export interface Session {
   agentId: string
-  /** The generation of the secret that the session began with; 0 if the token has none. */
+  /** The generation of the secret with which the session began. */
   generation: number
   /** When a settings session ends; null for an agent's own session. */
   settingsUntilMs: number | null
@@ -14,7 +13,7 @@ export interface Session {
 
 const Claims = z.object({
   uid: AgentId,
-  // Any session of a user can link a password or an email address. Tokens of such a sign-in lack our claims.
+  // A user can add a password or an email address. Tokens of such a sign-in lack our claims.
   firebase: z.object({ sign_in_provider: z.literal('custom') }),
   generation: z.int().default(0),
   settings: z.boolean().default(false),
@@ -27,12 +26,18 @@ export async function claimsOf({ signIns }: Ports, authorization: string | undef
   return idToken === undefined ? null : signIns.verify(idToken)
 }
 
-/** The session of a token's claims; null if they are not a session's. */
+/** The session that a token's claims describe; null if they describe none. */
 export function sessionOf(claims: unknown): Session | null {
   const result = Claims.safeParse(claims)
   if (!result.success) return null
   const { uid, generation, settings, untilMs } = result.data
   return { agentId: uid, generation, settingsUntilMs: settings ? (untilMs ?? 0) : null }
+}
+
+export function requireSession(claims: unknown): Session {
+  const session = sessionOf(claims)
+  if (session === null) throw unauthenticated()
+  return session
 }
 
 export function unauthenticated(): DirectoryError {
@@ -58,7 +63,7 @@ export interface Owner {
   account: Account
 }
 
-/** The agent of this session; null if it was removed, or if a new secret ended the session. */
+/** The agent of this session; null if the agent was removed or a new secret ended the session. */
 export async function findOwner(reader: Reader, session: Session): Promise<Owner | null> {
   const [badge, account] = await reader.get(ownerPaths(session))
   return ownerOf(session, badge, account)

@@ -43,6 +43,15 @@ export function areaOf(listing: Fields | null | undefined): Area | null {
   return z.object({ profile: z.object({ area: Area }) }).safeParse(listing).data?.profile.area ?? null
 }
 
+/** The listing without these channels; null if no channel is left or the listing is unreadable. */
+export function withoutChannels(listing: ListingState['listing'], removed: readonly Channel[]): Listing | null {
+  if (listing === null || listing === 'unreadable') return null
+  const { channels } = listing
+  const left = Channel.options.filter((channel) => channels[channel] !== undefined && !removed.includes(channel))
+  if (left.length === 0) return null
+  return { ...listing, channels: Object.fromEntries(left.map((channel) => [channel, channels[channel]])) }
+}
+
 /** The channels whose handle is in `before` but not in `after`. */
 function removedChannels(before: ListingState['listing'], after: Listing | null): Channel[] {
   if (before === null) return []

@@ -11,14 +11,14 @@ import {
 } from '@koko/contract'
 import { paths, unlinksOf } from '../documents.ts'
 import { publishBurst, publishIntervalMs } from '../limits.ts'
-import { readListingState, utcDay, writeListing } from './listing-change.ts'
+import { readListingState, utcDay, withoutChannels, writeListing } from './listing-change.ts'
 import type { Ports } from '../ports.ts'
 import { requireOwner, type Session } from '../sessions.ts'
 import { assertNotTakenDown } from './takedown.ts'
 
 /**
- * Replaces the agent's whole listing. Channels that were unlinked are withheld; where that is all of them, no listing
- * remains. Throws `invalid-argument` for what the room's schema refuses and for handles that the host has taken down,
+ * Replaces the agent's whole listing. Unlinked channels are withheld; if all are, no listing remains. Throws
+ * `invalid-argument` for an input that the room's schema refuses and for handles that the host has taken down,
  * `resource-exhausted` above the allowance.
  */
 export async function publishProfile({ store, vault }: Ports, session: Session, input: unknown, now: Date) {
@@ -33,14 +33,14 @@ export async function publishProfile({ store, vault }: Ports, session: Session, 
     const unlinks = unlinksOf(unlinkFields, now)
     const { published, withheld } = decidePublication(badge, channels, profile, unlinks, now)
     const changed = writeListing(transaction, state, published, account, now)
-    // Publishing counts as being seen, even where every channel is withheld.
+    // A publish counts as being seen, even if every channel is withheld.
     const unlistedSinceMs = published === null ? utcDay(now) : null
     transaction.set(paths.account(badge.agentId), { ...changed, publishAllowanceFullAtMs, unlistedSinceMs })
     return { published, withheld }
   })
 }
 
-/** What a publish stores, and which of its channels an unlink holds back. */
+/** What a publish stores, and which of its channels are unlinked. */
 function decidePublication(
   badge: Badge,
   channels: Channels,
@@ -48,30 +48,22 @@ function decidePublication(
   unlinks: Unlinks,
   now: Date,
 ): { published: Listing | null; withheld: { channel: Channel; unlinkedAtMs: number }[] } {
-  const offered = Channel.options.filter((channel) => channels[channel] !== undefined)
-  const withheld = offered.flatMap((channel) => {
-    const unlink = unlinks[channel]
+  const withheld = Channel.options.flatMap((channel) => {
+    const unlink = channels[channel] === undefined ? undefined : unlinks[channel]
     return unlink === undefined ? [] : [{ channel, unlinkedAtMs: unlink.unlinkedAtMs }]
   })
-  const shown = Object.fromEntries(
-    offered.filter((channel) => unlinks[channel] === undefined).map((channel) => [channel, channels[channel]]),
-  )
-  if (Object.keys(shown).length === 0) return { published: null, withheld }
+  const { agentId, category, registeredAtMs } = badge
   const today = utcDay(now)
-  const published: Listing = {
-    agentId: badge.agentId,
-    category: badge.category,
-    channels: shown,
-    profile,
-    presence: { registeredAtMs: utcDay(new Date(badge.registeredAtMs)), publishedAtMs: today, lastSeenAtMs: today },
-  }
-  return { published, withheld }
+  const presence = { registeredAtMs: utcDay(new Date(registeredAtMs)), publishedAtMs: today, lastSeenAtMs: today }
+  const listing: Listing = { agentId, category, channels, profile, presence }
+  const hidden = withheld.map(({ channel }) => channel)
+  return { published: withoutChannels(listing, hidden), withheld }
 }
 
-/** When the allowance will be whole again after one more publish; throws where there is none left. */
+/** When the allowance will be full again after one more publish. Throws `resource-exhausted` if none is left. */
 function chargePublish(fullAtMs: number, now: Date): number {
   const furthestMs = now.getTime() + publishBurst * publishIntervalMs
-  // Further off than that, the clock that wrote it has gone back since: one a minute, as if all was used.
+  // A later time comes from a clock that has gone back since. It counts as an allowance with one publish left.
   const hasJumped = fullAtMs > furthestMs + publishIntervalMs
   const startMs = hasJumped ? furthestMs - publishIntervalMs : Math.max(fullAtMs, now.getTime())
   const next = startMs + publishIntervalMs

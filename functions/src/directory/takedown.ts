@@ -9,12 +9,11 @@ import {
 } from '@koko/contract'
 import * as z from 'zod'
 import { Account, idOf, pagesOf, parseStored, paths, Takedown } from '../documents.ts'
-import { readListingState, utcDay, writeListing } from './listing-change.ts'
+import { readListingState, utcDay, withoutChannels, writeListing } from './listing-change.ts'
 import type { Fields, Ports, Reader, Transaction, Vault } from '../ports.ts'
 import { removeAgent } from './removal.ts'
-import { withoutChannel } from './unlinking.ts'
 
-/** A handle in its canonical form, and its channel. */
+/** A handle in its canonical form. */
 export interface Handle {
   channel: Channel
   handle: string
@@ -22,24 +21,24 @@ export interface Handle {
 
 type TakedownPorts = Pick<Ports, 'store' | 'vault'>
 
-/** Listings read at once; each page is one query. */
+/** Listings in one query. */
 const pageSize = 500
 
-/** Every channel whose canonical form the text has. Phone numbers that are no longer possible count too. */
+/** The channels of which this text can be a stored handle. */
 export function channelsOf(text: string): Channel[] {
   return Channel.options.filter((channel) => StoredChannels.safeParse({ [channel]: text }).success)
 }
 
 /**
- * Refuses a handle from now on, in every spelling, and removes it from every listing that has it. The refusal is
- * committed first: a publish that the search misses starts, or retries, after it, and reads it.
+ * Refuses a handle from now on, in every spelling, and removes it from every listing. The refusal is committed first: a
+ * publish that the search misses starts or retries after that, and reads the refusal.
  */
 export async function takeDownHandle(ports: TakedownPorts, handle: Handle, now: Date): Promise<{ listings: number }> {
   await ports.store.transaction((transaction) => refuse(transaction, ports.vault, [handle], now))
   return { listings: await takeOut(ports, [handle], now) }
 }
 
-/** Lets a handle be published again. Returns whether it was refused. */
+/** Allows a handle again. Returns whether it was refused. */
 export async function liftTakedown({ store, vault }: TakedownPorts, handle: Handle): Promise<boolean> {
   return store.transaction(async (transaction) => {
     const refusals = pathsOf(vault, handle)
@@ -51,7 +50,7 @@ export async function liftTakedown({ store, vault }: TakedownPorts, handle: Hand
 }
 
 /**
- * Takes down each handle of an agent, as `takeDownHandle` does, and then its listing. The listing goes last, so that
+ * Takes down each handle of an agent, as `takeDownHandle` does, and then its listing. The listing is last, so that
  * another run can continue one that was cut off.
  */
 export async function takeDownAgent(
@@ -63,10 +62,11 @@ export async function takeDownAgent(
   let listings = 0
   for (;;) {
     const fresh: Handle[] = []
-    const removed = await removeListing(ports, agentId, now, async (transaction, fields) => {
+    const removed = await removeChannels(ports, agentId, RoomName.options, now, async (fields, transaction) => {
       fresh.splice(0, Infinity, ...handlesOf(fields).filter((handle) => !done.has(keyOf(handle))))
-      if (fresh.length > 0) await refuse(transaction, ports.vault, fresh, now)
-      return fresh.length === 0
+      if (fresh.length === 0) return Channel.options
+      await refuse(transaction, ports.vault, fresh, now)
+      return []
     })
     if (fresh.length === 0) return { listings: listings + (removed ? 1 : 0), handles: done.size }
     for (const handle of fresh) done.set(keyOf(handle), handle)
@@ -76,7 +76,7 @@ export async function takeDownAgent(
 
 /** Takes down only an agent's listing; the agent may publish again. Returns whether there was one. */
 export async function takeDownListing(ports: TakedownPorts, agentId: AgentId, now: Date): Promise<boolean> {
-  return removeListing(ports, agentId, now, () => Promise.resolve(true))
+  return removeChannels(ports, agentId, RoomName.options, now, () => Channel.options)
 }
 
 /** Throws `invalid-argument` for channels whose handle is taken down, without the reason. Call it in a transaction. */
@@ -114,87 +114,57 @@ async function takeOut(ports: TakedownPorts, handles: readonly Handle[], now: Da
       for (const { path, fields } of page) {
         const agentId = idOf(path)
         if (agentId === except || heldChannels(fields, taken).length === 0) continue
-        if (await takeOutOf(ports, room, agentId, taken, now)) listings += 1
+        if (await removeChannels(ports, agentId, [room], now, (current) => heldChannels(current, taken))) listings += 1
       }
     }
   }
   return listings
 }
 
-async function takeOutOf(
+/**
+ * Removes from an agent's listing the channels that `decide` gives inside the transaction, and the listing if none is
+ * left. Returns whether anything was removed. `decide` may write only if it gives none.
+ */
+async function removeChannels(
   ports: TakedownPorts,
-  room: RoomName,
   agentId: AgentId,
-  taken: ReadonlySet<string>,
+  rooms: readonly RoomName[],
   now: Date,
+  decide: (fields: Fields, transaction: Transaction) => readonly Channel[] | Promise<readonly Channel[]>,
 ): Promise<boolean> {
-  const listing = paths.listing(room, agentId)
-  const holds = async (transaction: Transaction) => {
-    const [fields] = await transaction.get([listing])
-    return heldChannels(fields, taken)
+  const find = async (transaction: Transaction) => {
+    const stored = await transaction.get(rooms.map((room) => paths.listing(room, agentId)))
+    for (const [index, room] of rooms.entries()) {
+      const fields = stored[index] ?? null
+      if (fields !== null) return { room, removed: await decide(fields, transaction) }
+    }
+    return { room: null, removed: [] }
   }
   const outcome = await ports.store.transaction(async (transaction) => {
-    const held = await holds(transaction)
-    if (held.length === 0) return 'kept'
+    const { room, removed } = await find(transaction)
+    if (room === null || removed.length === 0) return 'kept'
     const [accountFields] = await transaction.get([paths.account(agentId)])
     const account = Account.safeParse(accountFields)
-    if (!account.success) return 'without account'
+    if (!account.success) return room
     const state = await readListingState(transaction, room, agentId)
-    let after = state.listing
-    for (const channel of held) after = withoutChannel(after, channel)
-    if (after === 'unreadable') return 'kept'
+    const after = withoutChannels(state.listing, removed)
     transaction.set(paths.account(agentId), writeListing(transaction, state, after, account.data, now))
-    return 'taken out'
-  })
-  if (outcome !== 'without account') return outcome === 'taken out'
-  // Without an account, no agent can publish this listing again.
-  return removeAgent(ports, agentId, now, async (transaction) => (await holds(transaction)).length > 0, room)
-}
-
-/** Removes an agent's listing if `mayGo` returns true inside the transaction; it may write only if it returns false. */
-async function removeListing(
-  ports: TakedownPorts,
-  agentId: AgentId,
-  now: Date,
-  mayGo: (transaction: Transaction, fields: Fields) => Promise<boolean>,
-): Promise<boolean> {
-  const outcome = await ports.store.transaction(async (transaction) => {
-    const found = await findListing(transaction, agentId)
-    if (found === null || !(await mayGo(transaction, found.fields))) return 'kept'
-    const [accountFields] = await transaction.get([paths.account(agentId)])
-    const account = Account.safeParse(accountFields)
-    if (!account.success) return found.room
-    const state = await readListingState(transaction, found.room, agentId)
-    transaction.set(paths.account(agentId), writeListing(transaction, state, null, account.data, now))
     return 'removed'
   })
   if (outcome === 'kept' || outcome === 'removed') return outcome === 'removed'
-  return removeAgent(
-    ports,
-    agentId,
-    now,
-    async (transaction) => (await findListing(transaction, agentId)) !== null,
-    outcome,
-  )
-}
-
-async function findListing(reader: Reader, agentId: AgentId): Promise<{ room: RoomName; fields: Fields } | null> {
-  const stored = await reader.get(RoomName.options.map((room) => paths.listing(room, agentId)))
-  for (const [index, room] of RoomName.options.entries()) {
-    const fields = stored[index]
-    if (fields !== null && fields !== undefined) return { room, fields }
-  }
-  return null
+  // Without an account, no agent can publish this listing again.
+  const stillDue = async (transaction: Transaction) => (await find(transaction)).removed.length > 0
+  return removeAgent(ports, agentId, now, stillDue, outcome)
 }
 
 /** The channels of a stored listing whose handle is among `taken`, whatever its other fields are. */
-function heldChannels(fields: Fields | null | undefined, taken: ReadonlySet<string>): Channel[] {
+function heldChannels(fields: Fields, taken: ReadonlySet<string>): Channel[] {
   return handlesOf(fields)
     .filter((handle) => taken.has(keyOf(handle)))
     .map(({ channel }) => channel)
 }
 
-function handlesOf(fields: Fields | null | undefined): Handle[] {
+function handlesOf(fields: Fields): Handle[] {
   const channels = StoredHandles.safeParse(fields).data?.channels ?? {}
   return Channel.options.flatMap((channel) => {
     const handle = channels[channel]
@@ -204,7 +174,7 @@ function handlesOf(fields: Fields | null | undefined): Handle[] {
 
 const StoredHandles = z.object({ channels: z.record(z.string(), z.unknown()) })
 
-/** One text for all spellings of a handle. The channel keeps a Discord id apart from a Slack one. */
+/** One text for all spellings of a handle. A text can be a handle of several channels. */
 function keyOf({ channel, handle }: Handle): string {
   return `${channel}\n${channelDefinitions[channel].identity(handle)}`
 }

@@ -1,6 +1,6 @@
-import { goneWithinMs, type Channel, type Listing } from '@koko/contract'
+import { goneWithinMs, type Channel } from '@koko/contract'
 import { paths, unlinksOf } from '../documents.ts'
-import { readListingState, writeListing, type ListingState } from './listing-change.ts'
+import { readListingState, withoutChannels, writeListing } from './listing-change.ts'
 import type { Ports } from '../ports.ts'
 import { requireOwner, type Session } from '../sessions.ts'
 
@@ -16,7 +16,7 @@ export async function unlinkChannel(
 ) {
   const beganMs = monotonicMs()
   return store.transaction(async (transaction) => {
-    // Each attempt has its own time, because the promise counts from the attempt that is committed.
+    // Each attempt has its own time, because the promise counts from the one that is committed.
     const now = new Date(askedAt.getTime() + monotonicMs() - beganMs)
     const { badge, account } = await requireOwner(transaction, session)
     const state = await readListingState(transaction, badge.category, badge.agentId)
@@ -25,18 +25,11 @@ export async function unlinkChannel(
     const unlinkedAtMs = unlinks[channel]?.unlinkedAtMs ?? now.getTime()
     if (unlinks[channel] === undefined) {
       transaction.set(paths.unlinks(badge.agentId), { ...unlinks, [channel]: { unlinkedAtMs, goneAtMs: null } })
-      const after = withoutChannel(state.listing, channel)
+      const after = withoutChannels(state.listing, [channel])
       transaction.set(paths.account(badge.agentId), writeListing(transaction, state, after, account, now, channel))
     }
     return { channel, unlinkedAtMs, goneByMs: unlinkedAtMs + goneWithinMs }
   })
-}
-
-/** The listing without one channel; null if no channel is left or the listing is unreadable. */
-export function withoutChannel(listing: ListingState['listing'], channel: Channel): Listing | null {
-  if (listing === null || listing === 'unreadable') return null
-  const { [channel]: taken, ...channels } = listing.channels
-  return Object.keys(channels).length === 0 ? null : { ...listing, channels }
 }
 
 /** Lifts an unlink. The agent's next publish shows the handle again. */
@@ -46,7 +39,7 @@ export async function relinkChannel({ store }: Ports, session: Session, { channe
     const [fields] = await transaction.get([paths.unlinks(session.agentId)])
     const unlinks = unlinksOf(fields, now)
     if (unlinks[channel] === undefined) return
-    const { [channel]: lifted, ...left } = unlinks
+    const { [channel]: _lifted, ...left } = unlinks
     if (Object.keys(left).length === 0) transaction.delete(paths.unlinks(session.agentId))
     else transaction.set(paths.unlinks(session.agentId), left)
   })

@@ -1,4 +1,5 @@
-import { Channel, DirectoryError, type Listing, type RoomName } from '@koko/contract'
+import { DirectoryError, type Listing, type RoomName } from '@koko/contract'
+import { withoutChannels } from '../directory/listing-change.ts'
 import { Manifest, paths, readDocument, Shard, type Entry } from '../documents.ts'
 import { removalLimits, shardCacheBytes, viewMaxAgeMs, viewRefreshAgeMs, type RemovalLimits } from '../limits.ts'
 import type { Ports } from '../ports.ts'
@@ -131,10 +132,5 @@ function unavailable(cause: unknown): DirectoryError {
 export function visibleListing({ revision, listing }: Entry, removals: View['removals']): Listing | null {
   const removal = removals.get(listing.agentId)
   if (removal === undefined || removal.revision <= revision) return listing
-  const channels = Object.fromEntries(
-    Channel.options
-      .filter((channel) => listing.channels[channel] !== undefined && !removal.channels.includes(channel))
-      .map((channel) => [channel, listing.channels[channel]]),
-  )
-  return Object.keys(channels).length === 0 ? null : { ...listing, channels }
+  return withoutChannels(listing, removal.channels)
 }
