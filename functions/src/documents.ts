@@ -16,7 +16,6 @@ import {
 import * as z from 'zod'
 import type { Fields, Query, Reader, Store, Stored } from './ports.ts'
 
-/** The path of every kind of document. */
 export const paths = {
   badge: badgePath,
   listing: listingPath,
@@ -36,7 +35,6 @@ export const paths = {
   removalNumbers: 'runs/removals',
 }
 
-/** The last part of a path: the document's id. */
 export function idOf(path: string): string {
   return path.slice(path.lastIndexOf('/') + 1)
 }

@@ -10,9 +10,9 @@ export interface Stored {
 
 export interface Query {
   collection: string
-  /** Only documents whose field (a dotted path) is at most, or above, this value; smallest first. */
+  /** Only documents whose field (a dotted path) is at most, or above, this value; the smallest first. */
   where?: { field: string; atMost: number | Date } | { field: string; above: number }
-  /** Only documents whose field is text in this range, in the order of the text, then of ids. */
+  /** Only documents whose field is a text in this range, in the order of the texts, then of ids. */
   between?: TextRange
   /** Only documents after this id; in the order of ids unless `where` orders them. */
   afterId?: string
@@ -59,7 +59,6 @@ export interface SignIns {
   verify: (idToken: string) => Promise<Record<string, unknown> | null>
   /** The stored sign-in record; empty if there is none. */
   record: (agentId: string) => Promise<Fields>
-  /** Revokes the agent's refresh tokens. */
   revoke: (agentId: string) => Promise<void>
   /** Deletes the sign-in, if there is one. */
   remove: (agentId: string) => Promise<void>

@@ -1,7 +1,6 @@
 import { dayMs, Area, Channel, Listing, type AgentId, type RoomName } from '@koko/contract'
 import * as z from 'zod'
-import type { Account } from '../documents.ts'
-import { Change, paths, Removal, unassignedNumber } from '../documents.ts'
+import { Change, paths, Removal, unassignedNumber, type Account } from '../documents.ts'
 import type { Fields, Transaction } from '../ports.ts'
 
 /** What a transaction must have read before it may change an agent's listing. */

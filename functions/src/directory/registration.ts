@@ -1,7 +1,6 @@
 import { challengeLifetimeMs, DirectoryError, type Badge, type callables } from '@koko/contract'
 import type * as z from 'zod'
-import type { Account } from '../documents.ts'
-import { paths } from '../documents.ts'
+import { paths, type Account } from '../documents.ts'
 import { utcDay } from './listing-change.ts'
 import type { Ports } from '../ports.ts'
 

@@ -1,6 +1,5 @@
 import { Badge, type RoomName } from '@koko/contract'
-import type { Departure } from '../documents.ts'
-import { Account, paths } from '../documents.ts'
+import { Account, paths, type Departure } from '../documents.ts'
 import { departureDelayMs } from '../limits.ts'
 import { readListingState, writeListing } from './listing-change.ts'
 import type { Ports, Transaction } from '../ports.ts'

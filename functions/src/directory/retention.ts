@@ -1,4 +1,5 @@
 import { RoomName } from '@koko/contract'
+import * as z from 'zod'
 import { Departure, idOf, paths } from '../documents.ts'
 import { retentionBatch, retentionMs } from '../limits.ts'
 import type { Fields, Ports, Stored, Transaction } from '../ports.ts'
@@ -12,14 +13,14 @@ export async function removeInactiveAgents(
   onFault: (error: unknown) => void,
 ): Promise<number> {
   const cutoffMs = now.getTime() - retentionMs
-  const isDue = (value: unknown) => typeof value === 'number' && value <= cutoffMs
   let removed = 0
   const remove = async ({ path }: Stored, lastSeen: (fields: Fields) => unknown, room?: RoomName) => {
     if (!hasTime()) return
     const agentId = idOf(path)
     const stillDue = async (transaction: Transaction) => {
       const [fields] = await transaction.get([path])
-      return fields !== null && fields !== undefined && isDue(lastSeen(fields))
+      const lastSeenAtMs = lastSeen(fields ?? {})
+      return typeof lastSeenAtMs === 'number' && lastSeenAtMs <= cutoffMs
     }
     if (!(await removeAgent(ports, agentId, now, stillDue, room))) return
     removed += 1
@@ -29,7 +30,9 @@ export async function removeInactiveAgents(
   for (const room of RoomName.options) {
     const where = { field: 'presence.lastSeenAtMs', atMost: cutoffMs }
     const query = { collection: paths.listings(room), where, limit: retentionBatch }
-    for (const document of await ports.store.query(query)) await remove(document, lastSeenOf, room)
+    for (const document of await ports.store.query(query)) {
+      await remove(document, (fields) => Seen.safeParse(fields).data?.presence.lastSeenAtMs, room)
+    }
   }
   const where = { field: 'unlistedSinceMs', atMost: cutoffMs }
   for (const document of await ports.store.query({ collection: 'accounts', where, limit: retentionBatch })) {
@@ -38,11 +41,7 @@ export async function removeInactiveAgents(
   return removed
 }
 
-function lastSeenOf({ presence }: Fields): unknown {
-  return typeof presence === 'object' && presence !== null && 'lastSeenAtMs' in presence
-    ? presence.lastSeenAtMs
-    : undefined
-}
+const Seen = z.object({ presence: z.object({ lastSeenAtMs: z.unknown() }) })
 
 /** Deletes removed agents' sign-ins again once their last token has expired: that token may have recreated them. */
 export async function deleteDepartedSignIns(

@@ -1,24 +1,20 @@
-import { dayMs, secondMs, DirectoryError, rooms, type Badge } from '@koko/contract'
-import type { Account } from '../documents.ts'
-import { paths } from '../documents.ts'
+import { dayMs, DirectoryError, rooms, secondMs } from '@koko/contract'
+import { paths, type Account } from '../documents.ts'
 import { utcDay } from '../directory/listing-change.ts'
 import type { Transaction } from '../ports.ts'
+import type { Owner } from '../sessions.ts'
 
 type Counter = 'discovered' | 'fetched'
 
 /** How many listings (`discovered`) or ids (`fetched`) the agent has left today. */
-export function budgetLeft(
-  { badge, account }: { badge: Badge; account: Account },
-  counter: Counter,
-  now: Date,
-): number {
+export function budgetLeft({ badge, account }: Owner, counter: Counter, now: Date): number {
   const { discoverNewcomer, discover, batchGet, newcomerMs } = rooms[badge.category].budgets
   const isNewcomer = now.getTime() - badge.registeredAtMs < newcomerMs
   const total = counter === 'fetched' ? batchGet : isNewcomer ? discoverNewcomer : discover
   return total - countsOf(account, now)[counter]
 }
 
-/** Charges the budget inside a transaction, before anything is served. It fails closed: no write, no answer. */
+/** Charges the budget before anything is served: without this write there is no answer. */
 export function chargeBudget(
   transaction: Transaction,
   account: Account,
@@ -35,8 +31,8 @@ export function chargeBudget(
 }
 
 /**
- * Today's counts. If the clock went back, the later day's counts stay, so that there is no second budget. A day further
- * ahead than tomorrow comes from a wrong clock: its counts become today's.
+ * Today's counts. If the clock went back to yesterday, the later day's counts stay, so that there is no second budget. A
+ * day after tomorrow comes from a wrong clock: its counts become today's.
  */
 function countsOf({ budget }: Account, now: Date): Account['budget'] {
   const today = utcDay(now)

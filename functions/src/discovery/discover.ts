@@ -1,7 +1,7 @@
 import {
-  minuteMs,
   defaultPageSize,
   DirectoryError,
+  formatDuration,
   invalidArgument,
   isOnline,
   Listing,
@@ -18,7 +18,7 @@ import { visibleListing, type DiscoveryView, type View } from './view.ts'
 import { paths } from '../documents.ts'
 import { minPrepaidPageSize, pagesPerCharge, pageTokenLifetimeMs, viewMaxAgeMs } from '../limits.ts'
 import { utcDay } from '../directory/listing-change.ts'
-import type { Ports, Reader } from '../ports.ts'
+import type { Fields, Ports, Reader } from '../ports.ts'
 import { assertMayCall, ownerOf, ownerPaths, unauthenticated, type Owner, type Session } from '../sessions.ts'
 import type { ShardInfo } from './shards.ts'
 import { NearPosition, RoundPosition, startOfRound, walkNear, walkRound, type ReadShard, type Walk } from './walks.ts'
@@ -36,9 +36,7 @@ const PageToken = z.strictObject({
 })
 type PageToken = z.infer<typeof PageToken>
 
-const pageTokenMinutes = pageTokenLifetimeMs / minuteMs
-
-/** How often a page is tried, when shards are rewritten meanwhile or its view gets too old. */
+/** A page is tried again if shards are rewritten meanwhile or its view gets too old. */
 const maxAttempts = 5
 
 /**
@@ -113,15 +111,14 @@ export async function batchGet(
   if (ports.monotonicMs() - readAtMs > viewMaxAgeMs) {
     throw new DirectoryError('unavailable', 'The listings took too long to read. Try again.')
   }
-  const agents: Listing[] = []
-  const missing: string[] = []
-  agentIds.forEach((agentId, index) => {
-    // A listing that does not parse is not served.
-    const listing = Listing.safeParse(stored[index])
-    if (listing.success && isOnline(listing.data, now.getTime())) agents.push(listing.data)
-    else missing.push(agentId)
-  })
-  return { agents, missing }
+  const agents = stored.map((fields) => onlineListing(fields, now))
+  return { agents: agents.filter((each) => each !== null), missing: agentIds.filter((_, index) => !agents[index]) }
+}
+
+/** The listing in stored fields; null if it does not parse or its agent is offline. */
+function onlineListing(fields: Fields | null | undefined, now: Date): Listing | null {
+  const listing = Listing.safeParse(fields).data
+  return listing !== undefined && isOnline(listing, now.getTime()) ? listing : null
 }
 
 /** Only peers discover peers: the caller must be listed and online in the room. */
@@ -131,13 +128,9 @@ async function requirePeer(reader: Reader, session: Session, room: RoomName, now
   if (owner === null) throw unauthenticated()
   const category: string = owner.badge.category
   if (category !== room) {
-    throw new DirectoryError(
-      'permission-denied',
-      'This agent is in another room. It can only discover agents of its own room.',
-    )
+    throw new DirectoryError('permission-denied', 'This agent is in another room. It can discover only its own room.')
   }
-  const listing = Listing.safeParse(fields)
-  if (!listing.success || !isOnline(listing.data, now.getTime())) {
+  if (onlineListing(fields, now) === null) {
     throw new DirectoryError(
       'failed-precondition',
       'Only agents that are listed and online can discover others. Publish a profile, or send a heartbeat.',
@@ -228,7 +221,7 @@ function openPageToken({ vault }: Ports, purpose: string, pageToken: string, now
   throw invalidArgument([
     {
       path: 'pageToken',
-      message: `must be the nextPageToken of the page before, from the same caller and query, used within ${pageTokenMinutes} minutes`,
+      message: `must be the nextPageToken of the page before, from the same caller and query, used within ${formatDuration(pageTokenLifetimeMs)}`,
     },
   ])
 }

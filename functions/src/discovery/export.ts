@@ -5,8 +5,8 @@ import { requireOwner, type Session } from '../sessions.ts'
 import { emptyManifest, entriesOf, keyOf, shardAt } from './shards.ts'
 
 /**
- * Every document of the agent as stored, unparsed, and its sign-in record. Its entry in a discovery shard is at the
- * shard's path, `#` and the agent's id. A Timestamp becomes an ISO 8601 string.
+ * Every document of the agent as stored, and its sign-in record. The key of its entry in a discovery shard is the shard's
+ * path, `#` and the agent's id. A Timestamp becomes an ISO 8601 string.
  */
 export async function exportAgent({ store, signIns, codec }: Ports, session: Session) {
   const { agentId } = session
@@ -23,10 +23,10 @@ export async function exportAgent({ store, signIns, codec }: Ports, session: Ses
   ]
   const stored = await store.get(named)
   const documents: Fields = {}
-  named.forEach((path, index) => {
-    const fields = stored[index]
-    if (fields !== null && fields !== undefined) documents[path] = jsonOf(fields)
-  })
+  for (const [index, path] of named.entries()) {
+    const fields = stored[index] ?? null
+    if (fields !== null) documents[path] = jsonOf(fields)
+  }
 
   const change = Change.safeParse(stored[4]).data
   const places = [change?.from, change?.to, account.area, areaOf(stored[1])]

@@ -76,8 +76,7 @@ export function planTidying({ shards }: Manifest, onlineSinceMs: number, limits:
 export function planMerges(shards: readonly ShardInfo[], limits: RepublishLimits): [ShardInfo, ShardInfo][] {
   const pairs: [ShardInfo, ShardInfo][] = []
   for (let index = 0; index + 1 < shards.length; index += 1) {
-    const left = shards[index]
-    const right = shards[index + 1]
+    const [left, right] = [shards[index], shards[index + 1]]
     if (left === undefined || right === undefined || left.isLost === true || right.isLost === true) continue
     if (left.agents + right.agents > limits.mergeAgents || left.bytes + right.bytes > limits.shardBytes / 2) continue
     pairs.push([left, right])
@@ -152,7 +151,7 @@ function applyUpdates(held: ReadonlyMap<ShardInfo, readonly Entry[] | null>, upd
   return [...entries].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, entry]) => entry)
 }
 
-/** The unlinks once no shard holds their handles. */
+/** The unlinks after the last shard has lost their handles. */
 export function planUnlinksGone(unlinks: Unlinks, now: Date): Unlinks {
   const gone: Unlinks = {}
   for (const channel of Channel.options) {

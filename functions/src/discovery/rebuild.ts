@@ -1,4 +1,5 @@
-import { minuteMs, isOnline, Listing, type RoomName } from '@koko/contract'
+import { isOnline, Listing, minuteMs, type RoomName } from '@koko/contract'
+import * as z from 'zod'
 import { Account, idOf, pagesOf, paths, type Entry, type Manifest, type Shard } from '../documents.ts'
 import { shardIdsPerQuery, shardsCheckedPerRun, type RepublishLimits } from '../limits.ts'
 import type { Ports, Store, Stored, TextRange, Transaction } from '../ports.ts'
@@ -81,11 +82,7 @@ export async function rebuildStep(
   const end = manifest.shards[at + 1]?.start
   const found = await store.query({
     collection: paths.listings(room),
-    between: {
-      field: 'profile.area',
-      from: placeOf(lost.start),
-      to: end === undefined ? null : placeOf(end),
-    },
+    between: { field: 'profile.area', from: placeOf(lost.start), to: end === undefined ? null : placeOf(end) },
     limit: limits.shardAgents + 1,
   })
   const candidates = found.slice(0, limits.shardAgents)
@@ -133,6 +130,6 @@ function placeOf(key: string): TextRange['from'] {
 }
 
 function placeKey({ path, fields }: Stored): string {
-  const profile = fields.profile as { area: string }
+  const { profile } = z.object({ profile: z.object({ area: z.string() }) }).parse(fields)
   return keyOf(profile.area, idOf(path))
 }

@@ -38,7 +38,8 @@ export function createRemovalsView(
   let isAssigning = false
 
   const add = (known: Map<string, Removal>, { path, fields }: Stored) => {
-    const removal = Removal.safeParse(fields).data ?? { room, ...everything }
+    // A removal that does not parse hides the whole agent.
+    const removal = Removal.safeParse(fields).data ?? { ...unreadable, room }
     const of: string = removal.room
     if (of === room) known.set(idOf(path), removal)
     return removal.number
@@ -123,8 +124,7 @@ export function createRemovalsView(
   }
 }
 
-/** A removal that does not parse hides the whole agent. */
-const everything = { revision: Infinity, channels: [...Channel.options], number: unassignedNumber }
+const unreadable = { revision: Infinity, channels: [...Channel.options], number: unassignedNumber }
 
 function tooMany(): DirectoryError {
   return new DirectoryError('unavailable', 'There are more removals than an instance reads.')

@@ -16,8 +16,8 @@ import {
 import { findBroken, rebuildStep } from './rebuild.ts'
 import { entriesOf, manifestOf, readManifest, type ShardInfo } from './shards.ts'
 
-/** What a run did. It has numbers only, because it is logged. */
-export interface RepublishReport {
+/** What a run did. It has only numbers, because it is logged. */
+interface RepublishReport {
   agents: number
   shardsWritten: number
   removedForRetention: number
@@ -58,15 +58,11 @@ export async function republishDiscovery(
       report.agents += applied.agents
       report.shardsWritten += applied.shards
     })
+    if (isApplied) return
     const { room, agentIds } = batch
     const half = agentIds.length >>> 1
-    if (isApplied) return
-    if (half === 0) {
-      report.failed += 1
-      return
-    }
-    await apply({ room, agentIds: agentIds.slice(0, half) })
-    await apply({ room, agentIds: agentIds.slice(half) })
+    if (half === 0) report.failed += 1
+    else for (const ids of [agentIds.slice(0, half), agentIds.slice(half)]) await apply({ room, agentIds: ids })
   }
 
   const applyChanges = async () => {
@@ -107,10 +103,8 @@ export async function republishDiscovery(
 /** Rewrites the shards that these agents touch, from their current listings. */
 async function applyBatch(ports: Ports, { room, agentIds }: Batch, now: Date, limits: RepublishLimits) {
   return ports.store.transaction(async (transaction) => {
-    const [manifestFields, ...changeFields] = await transaction.get([
-      paths.manifest(room),
-      ...agentIds.map(paths.change),
-    ])
+    const read = [paths.manifest(room), ...agentIds.map(paths.change)]
+    const [manifestFields, ...changeFields] = await transaction.get(read)
     const manifest = manifestOf(manifestFields, now)
     const changes = agentIds.flatMap((agentId, index) => {
       const change = parseStored(Change, changeFields[index] ?? null)

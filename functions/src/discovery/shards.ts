@@ -18,7 +18,6 @@ export function entryKey({ listing }: Entry): string {
 
 export type ShardInfo = Manifest['shards'][number]
 
-/** A packed shard as the manifest describes it. */
 export function infoOf({ start, entries, bytes }: PackedShard, id: string, revision: number): ShardInfo {
   return { id, start, revision, agents: entries.length, bytes: bytes.length, ...seenRange(entries) }
 }
@@ -31,7 +30,6 @@ export function lostShard(id: string, start: string, revision: number): ShardInf
   return { id, start, revision, agents: 0, bytes: 0, oldestSeenAtMs: null, newestSeenAtMs: null, isLost: true }
 }
 
-/** The room's manifest, as `manifestOf` reads it. */
 export async function readManifest(reader: Reader, room: RoomName, now: Date): Promise<Manifest> {
   const [fields] = await reader.get([paths.manifest(room)])
   return manifestOf(fields, now)
@@ -62,14 +60,20 @@ export function entriesOf(codec: Codec, info: ShardInfo, fields: Fields | null |
 
 /** The index of the shard whose range holds the key; -1 if there are no shards. */
 export function shardAt(shards: readonly ShardInfo[], key: string): number {
+  return countFirst(shards, ({ start }) => start <= key) - 1
+}
+
+/** How many items pass, by binary search: all that pass come first. */
+export function countFirst<T>(items: readonly T[], passes: (item: T) => boolean): number {
   let low = 0
-  let high = shards.length
+  let high = items.length
   while (low < high) {
     const middle = (low + high) >>> 1
-    if ((shards[middle]?.start ?? '') <= key) low = middle + 1
+    const item = items[middle]
+    if (item !== undefined && passes(item)) low = middle + 1
     else high = middle
   }
-  return low - 1
+  return low
 }
 
 /** The entries of a stored shard, without those that do not parse. */
@@ -126,14 +130,14 @@ export function packShards(
   limits: RepublishLimits,
 ): PackedShard[] {
   const bytes = packEntries(codec, entries)
-  const before = entries[(entries.length >>> 1) - 1]
-  const middle = entries[entries.length >>> 1]
+  const half = entries.length >>> 1
+  const [before, middle] = [entries[half - 1], entries[half]]
   if ((entries.length <= limits.shardAgents && bytes.length <= limits.shardBytes) || !before || !middle) {
     return [{ start, entries, bytes }]
   }
   return [
-    ...packShards(codec, start, entries.slice(0, entries.length >>> 1), limits),
-    ...packShards(codec, startAbove(entryKey(before), entryKey(middle)), entries.slice(entries.length >>> 1), limits),
+    ...packShards(codec, start, entries.slice(0, half), limits),
+    ...packShards(codec, startAbove(entryKey(before), entryKey(middle)), entries.slice(half), limits),
   ]
 }
 
@@ -144,14 +148,8 @@ export function startAbove(keyBefore: string, key: string): string {
   return key.slice(0, length)
 }
 
-/** The earliest and the latest `lastSeenAtMs` of the entries. */
 export function seenRange(entries: readonly Entry[]): Pick<ShardInfo, 'oldestSeenAtMs' | 'newestSeenAtMs'> {
-  let [oldest, newest] = [Infinity, -Infinity]
-  for (const { listing } of entries) {
-    oldest = Math.min(oldest, listing.presence.lastSeenAtMs)
-    newest = Math.max(newest, listing.presence.lastSeenAtMs)
-  }
-  return entries.length === 0
-    ? { oldestSeenAtMs: null, newestSeenAtMs: null }
-    : { oldestSeenAtMs: oldest, newestSeenAtMs: newest }
+  if (entries.length === 0) return { oldestSeenAtMs: null, newestSeenAtMs: null }
+  const seenAtMs = entries.map(({ listing }) => listing.presence.lastSeenAtMs)
+  return { oldestSeenAtMs: Math.min(...seenAtMs), newestSeenAtMs: Math.max(...seenAtMs) }
 }

@@ -7,7 +7,7 @@ import { createPrepaid, type Prepaid } from './prepaid.ts'
 import { createRemovalsView, type RemovalsRead, type RemovalsView } from './removals-view.ts'
 import { emptyManifest, unpackEntries, type ShardInfo } from './shards.ts'
 
-/** What an instance knew at one moment: the shards, and the removals that hide parts of them. */
+/** The shards at one moment, and the removals that hide parts of them. */
 export interface View extends RemovalsRead {
   manifest: Manifest
 }
@@ -39,15 +39,11 @@ export function createDiscoveryView(
   let bytes = 0
 
   async function read(room: RoomName): Promise<View> {
-    try {
-      const removals = await removalsOf(room).read()
-      const manifest = (await readDocument(store, paths.manifest(room), Manifest)) ?? emptyManifest
-      const view: View = { ...removals, manifest }
-      views.set(room, view)
-      return view
-    } catch (cause) {
-      throw unavailable(cause)
-    }
+    const removals = await removalsOf(room).read()
+    const manifest = (await readDocument(store, paths.manifest(room), Manifest)) ?? emptyManifest
+    const view: View = { ...removals, manifest }
+    views.set(room, view)
+    return view
   }
 
   function removalsOf(room: RoomName): RemovalsView {
@@ -56,12 +52,17 @@ export function createDiscoveryView(
     return known
   }
 
-  function unpack(packed: Uint8Array): Entry[] {
-    try {
-      return unpackEntries(codec, packed)
-    } catch (cause) {
-      throw unavailable(cause)
+  async function readEntries(room: RoomName, info: ShardInfo): Promise<readonly Entry[] | null> {
+    const key = paths.shard(room, info.id)
+    const stored = await readDocument(store, key, Shard)
+    if (stored?.revision !== info.revision) {
+      // The shard was rewritten after the view was read.
+      views.delete(room)
+      return null
     }
+    const entries = unpackEntries(codec, stored.entries)
+    keep(key, info, entries)
+    return entries
   }
 
   function keep(key: string, info: ShardInfo, entries: readonly Entry[]): void {
@@ -83,7 +84,7 @@ export function createDiscoveryView(
     prepaid: createPrepaid(),
 
     async assignNumbers(room, now) {
-      // It can lose a race with another instance. Should the backlog grow, `current` throws.
+      // It can lose a race with another instance. If the backlog grows too long, `current` throws.
       await removalsOf(room)
         .assignNumbers(now)
         .catch(() => undefined)
@@ -97,7 +98,9 @@ export function createDiscoveryView(
       if (isRecent && view.manifest.revision >= revision) return Promise.resolve(view)
       const pending = reading.get(room)
       if (pending !== undefined) return pending
-      const started = read(room).finally(() => reading.delete(room))
+      const started = read(room)
+        .catch(unavailable)
+        .finally(() => reading.delete(room))
       reading.set(room, started)
       return started
     },
@@ -105,27 +108,15 @@ export function createDiscoveryView(
     async entries(room, info) {
       const key = paths.shard(room, info.id)
       const known = shards.get(key)
-      if (known?.info.revision === info.revision) {
-        keep(key, info, known.entries)
-        return known.entries
-      }
-      const stored = await readDocument(store, key, Shard).catch((cause: unknown) => {
-        throw unavailable(cause)
-      })
-      if (stored?.revision !== info.revision) {
-        // The shard was rewritten after the view was read.
-        views.delete(room)
-        return null
-      }
-      const entries = unpack(stored.entries)
-      keep(key, info, entries)
-      return entries
+      if (known?.info.revision !== info.revision) return readEntries(room, info).catch(unavailable)
+      keep(key, info, known.entries)
+      return known.entries
     },
   }
 }
 
-function unavailable(cause: unknown): DirectoryError {
-  return new DirectoryError('unavailable', 'Discovery cannot be brought up to date. Try again.', { cause })
+function unavailable(cause: unknown): never {
+  throw new DirectoryError('unavailable', 'Discovery cannot be brought up to date. Try again.', { cause })
 }
 
 /** The listing as peers may see it; null if they may see none of it. */

@@ -1,14 +1,13 @@
-import { cellOf, centreOf, distanceKm, edgeDistanceKm, geohashAlphabet, type Point } from '@koko/contract'
+import { areaLengths, cellOf, centreOf, distanceKm, edgeDistanceKm, geohashAlphabet, type Cell } from '@koko/contract'
 import TinyQueue from 'tinyqueue'
 import * as z from 'zod'
 import type { Entry } from '../documents.ts'
-import { entryKey, keyOf, shardAt, type ShardInfo } from './shards.ts'
+import { countFirst, entryKey, keyOf, shardAt, type ShardInfo } from './shards.ts'
 
 /** Reads a shard's entries in key order; null if the view is out of date. */
 export type ReadShard = (shard: ShardInfo) => Promise<readonly Entry[] | null>
 
-/** An entry at its position in a walk. */
-export interface Placed<Position> {
+interface Placed<Position> {
   entry: Entry
   position: Position
 }
@@ -62,17 +61,7 @@ function* placeAhead(
   isBehind: (key: string) => boolean,
   isBeyond: (key: string) => boolean,
 ): Generator<Placed<RoundPosition>> {
-  let low = 0
-  let high = entries.length
-  while (low < high) {
-    const middle = (low + high) >>> 1
-    const entry = entries[middle]
-    if (entry !== undefined && isBehind(entryKey(entry))) low = middle + 1
-    else high = middle
-  }
-  for (let index = low; index < entries.length; index += 1) {
-    const entry = entries[index]
-    if (entry === undefined) return
+  for (const entry of entries.slice(countFirst(entries, (each) => isBehind(entryKey(each))))) {
     const key = entryKey(entry)
     if (isBeyond(key)) return
     yield { entry, position: { start, after: key } }
@@ -103,9 +92,6 @@ export async function startOfRound(
 /** A position in a walk by distance: behind this agent, among those of cells whose centres are at this distance. */
 export const NearPosition = z.strictObject({ metres: z.int(), agentId: z.string() })
 export type NearPosition = z.infer<typeof NearPosition>
-
-/** The length of the longest area. */
-const maxAreaLength = 4
 
 /**
  * The entries of cells whose nearest edge is at most `withinKm` from the centre of `near`, by the distance of the
@@ -148,7 +134,7 @@ export async function* walkNear(
   async function open({ prefix, isExact }: Region): Promise<true | null> {
     const first = Math.max(0, shardAt(shards, isExact ? keyOf(prefix, '') : prefix))
     const last = shardAt(shards, isExact ? keyOf(prefix, endOfKeys) : prefix + endOfKeys)
-    if (first < last && !isExact && prefix.length < maxAreaLength) {
+    if (first < last && !isExact && prefix.length < areaLengths.max) {
       if (prefix !== '') enqueue({ prefix, isExact: true })
       for (const character of geohashAlphabet) enqueue({ prefix: prefix + character, isExact: false })
       return true
@@ -184,35 +170,19 @@ interface Region {
   isExact: boolean
 }
 
-/** Entries of one cell at this distance. */
-interface Found {
-  metres: number
-  entries: readonly Entry[]
-}
-
-/** What the walk looks at next; the smallest order comes first. */
+/** What the walk visits next: a region, or the entries of one cell. The smallest order is first. */
 interface Step {
   order: number
-  item: Region | Found
+  item: Region | { metres: number; entries: readonly Entry[] }
 }
 
 /** Sorts above every character of a key. */
 const endOfKeys = '~'
 
 /** An upper bound of the distance between two points of a cell. */
-function diameterKm({
-  south,
-  west,
-  north,
-  east,
-}: {
-  south: number
-  west: number
-  north: number
-  east: number
-}): number {
-  const equator: Point = { latitude: 0, longitude: 0 }
-  const along = (degrees: number) => distanceKm(equator, { latitude: 0, longitude: Math.min(180, degrees) })
+function diameterKm({ south, west, north, east }: Cell): number {
+  const origin = { latitude: 0, longitude: 0 }
+  const along = (degrees: number) => distanceKm(origin, { latitude: 0, longitude: Math.min(180, degrees) })
   return along(north - south) + along(east - west)
 }
 
