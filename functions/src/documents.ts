@@ -69,7 +69,7 @@ export const Account = z.object({
   settingsLinkHash: z.string().nullable(),
   /** The UTC day since which the agent has had no listing; null while it has one. */
   unlistedSinceMs: Milliseconds.nullable(),
-  /** The area of the agent's listing; null where it has none. */
+  /** The area of the agent's listing; null without one. */
   area: Area.nullable().default(null),
 })
 export type Account = z.infer<typeof Account>
@@ -112,7 +112,7 @@ export type SettingsLink = z.infer<typeof SettingsLink>
 export const Departure = z.object({ sealedAgentId: z.string(), dueAtMs: Milliseconds })
 export type Departure = z.infer<typeof Departure>
 
-/** `takedowns/{keyed hash of a handle}`: the UTC day since which nobody may publish that handle. */
+/** `takedowns/{keyed hash of a handle}`: the UTC day since which no agent may publish that handle. */
 export const Takedown = z.object({ sinceMs: Milliseconds })
 export type Takedown = z.infer<typeof Takedown>
 

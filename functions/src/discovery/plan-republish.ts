@@ -53,7 +53,7 @@ export interface EntryUpdate {
   entry: Entry | null
 }
 
-/** The shards that the updates touch, each by itself. */
+/** The shards that the updates touch, each as a group. */
 export function planUpdates({ shards }: Manifest, updates: readonly EntryUpdate[]): ShardInfo[][] {
   const touched = new Set(updates.flatMap(({ agentId, areas }) => [...shardsTouchedBy(shards, agentId, areas)]))
   return shards.filter((_, index) => touched.has(index)).map((shard) => [shard])

@@ -21,7 +21,7 @@ export interface RemovalsRead {
  * the republish has deleted stays known and hides nothing, because the agent's entry is by then at least as new.
  */
 export interface RemovalsView {
-  /** Must not run twice at once. Throws `unavailable` if more removals are new than it can read in time. */
+  /** Must not run twice concurrently. Throws `unavailable` if more removals are new than it can read in time. */
   read: () => Promise<RemovalsRead>
   /** Assigns sequence numbers if the last read found a backlog, so that the next read is short. */
   assignNumbers: (now: Date) => Promise<void>
@@ -32,7 +32,7 @@ export function createRemovalsView(
   room: RoomName,
   limits: RemovalLimits = removalLimits,
 ): RemovalsView {
-  /** What is known up to the cursor; null while each read reads all removals. */
+  /** The removals up to the cursor; null while each read is of all removals. */
   let seen: { cursor: number; known: ReadonlyMap<string, Removal>; countedAtMs: number } | null = null
   let backlog: string[] = []
   let isAssigning = false
