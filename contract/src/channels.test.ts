@@ -5,7 +5,7 @@ import { Channel, channelDefinitions, Channels, handles } from './channels.ts'
 const digits = (min: number, max: number) =>
   fc.integer({ min, max }).map((number) => String(number).padStart(String(max).length, '0'))
 
-/** What a handle is made of: the characters of its grammar, and good ones, all fictional. */
+/** The characters of each channel's handles, and valid handles, all fictional. */
 const grammars: Record<Channel, { alphabet: RegExp; good: fc.Arbitrary<string> }> = {
   whatsapp: {
     alphabet: /^[+0-9]$/,
@@ -26,7 +26,7 @@ describe.each(Channel.options)('%s', (channel) => {
   const { alphabet, good } = grammars[channel]
   const accepts = (handle: unknown) => handles[channel].safeParse(handle).success
 
-  test('accepts whatever its grammar makes, alone and in a listing', () => {
+  test('accepts every valid handle, alone and in a listing', () => {
     fc.assert(
       fc.property(good, (handle) => {
         expect(accepts(handle)).toBe(true)
@@ -35,7 +35,7 @@ describe.each(Channel.options)('%s', (channel) => {
     )
   })
 
-  test('refuses a good handle with one character too many or another, from outside its alphabet', () => {
+  test('refuses a valid handle with a character from outside its alphabet added or put in', () => {
     const stranger = fc
       .oneof(
         fc.string({ unit: 'grapheme', minLength: 1, maxLength: 1 }),
@@ -58,7 +58,7 @@ describe.each(Channel.options)('%s', (channel) => {
     )
   })
 
-  test('refuses anything that is longer than its longest, and anything that is no string', () => {
+  test('refuses a handle that is too long, and anything that is not a string', () => {
     fc.assert(
       fc.property(good, fc.integer({ min: 33, max: 5_000 }), (handle, length) => {
         expect(accepts(handle.padEnd(length, '1'))).toBe(false)
@@ -91,7 +91,7 @@ describe.each(Channel.options)('%s', (channel) => {
   })
 })
 
-test('a channel that is present and undefined is no channel', () => {
+test('a channel that is undefined does not count', () => {
   expect(Channels.safeParse({ whatsapp: undefined }).success).toBe(false)
   expect(Channels.safeParse({ whatsapp: undefined, slack: 'U012AB3CD' }).success).toBe(true)
 })
@@ -108,7 +108,7 @@ describe('the identity of a handle', () => {
     expect(channelDefinitions[channel].identity(handle)).toBe(identity)
   })
 
-  test('is its own, for whatever number is possible', () => {
+  test('is its own identity, for every possible number', () => {
     const number = fc
       .stringMatching(/^\+[1-9][0-9]{6,14}$/)
       .filter((candidate) => handles.whatsapp.safeParse(candidate).success)

@@ -192,7 +192,7 @@ describe('what is sent follows from the table', () => {
     ])
   })
 
-  test('what anybody may read is read without a token or a body', async () => {
+  test('sends neither a token nor a body to read what is public', async () => {
     directory.answers.set('/api/v1/health', json(200, { lastRepublishAtMs: null, late: false }))
     directory.answers.set('/api/v1/openapi.json', json(200, openapi))
     expect(await client.request('health')).toEqual({ lastRepublishAtMs: null, late: false })
@@ -247,7 +247,7 @@ describe('what is sent follows from the table', () => {
 describe('the configuration', () => {
   const fetches = () => directory.seen.filter(({ url }) => url === '/api/v1/config').length
 
-  test('is fetched once, however many calls need it at once', async () => {
+  test('is fetched once for concurrent calls', async () => {
     directory.answers.set(functionPath('heartbeat'), json(200, { result: calls.heartbeat.output }))
     await Promise.all([client.call('heartbeat', {}), client.call('heartbeat', {}), client.config()])
     await client.call('heartbeat', {})
@@ -292,7 +292,7 @@ describe('an error', () => {
     expect(await failure(call())).toMatchObject({ code: 'resource-exhausted', message: 'Later.', details: busy })
   })
 
-  test('is told by its status before its number: 400 and 403 both stand for failed-precondition', async () => {
+  test('takes its code from the status before the HTTP number: 400 and 403 both mean failed-precondition', async () => {
     const error = { status: 'FAILED_PRECONDITION', message: 'Publish first.' }
     heartbeatAnswers(json(400, { error }))
     expect((await failure(client.call('heartbeat', {}))).code).toBe('failed-precondition')
@@ -319,7 +319,7 @@ describe('an error', () => {
     expect(error).toMatchObject({ code, message: `The directory answered ${status}.`, details: undefined })
   })
 
-  test('keeps of its details what is understood', async () => {
+  test('keeps only the details that it understands', async () => {
     const send = (details: unknown) =>
       heartbeatAnswers(json(400, { error: { status: 'INVALID_ARGUMENT', message: 'No.', details } }))
     send([{ path: 'a', message: 'b', more: 1 }, { path: 1, message: 'b' }, null, 'text'])
@@ -358,7 +358,7 @@ describe('an answer that is not what the table says is internal', () => {
   })
 })
 
-describe('where nobody answers it is unavailable', () => {
+describe('a directory that does not answer is unavailable', () => {
   test('nothing listens', async () => {
     const { origin } = directory
     await directory[Symbol.asyncDispose]()
@@ -390,12 +390,12 @@ describe('a session that has no token to give', () => {
     expect(directory.seen.map(({ url }) => url)).toEqual(['/api/v1/config'])
   })
 
-  test('keeps its own error where that is one of ours', async () => {
+  test('keeps its own error if that is a DirectoryError', async () => {
     const own = new DirectoryError('unavailable', 'The sign-in service cannot be reached.')
     expect(await failure(connect({ idToken: () => Promise.reject(own) }).call('heartbeat', {}))).toBe(own)
   })
 
-  test('does not matter to calls that need none', async () => {
+  test('still makes calls that need no token', async () => {
     directory.answers.set(functionPath('signInAgent'), json(200, { result: { token: 'custom' } }))
     const signedOut = connect({ idToken: () => Promise.reject(new Error('signed out')) })
     expect(await signedOut.call('signInAgent', { agentId, secret })).toEqual({ token: 'custom' })
@@ -417,7 +417,7 @@ describe('aborting', () => {
     await closed
   })
 
-  test('before a call lets nothing out', async () => {
+  test('before a call sends nothing', async () => {
     expect((await failure(connect({ signal: AbortSignal.abort() }).call('heartbeat', {}))).code).toBe('unavailable')
     expect(directory.seen).toEqual([])
   })

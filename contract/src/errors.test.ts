@@ -14,7 +14,7 @@ const good = {
 
 const Violations = z.array(z.strictObject({ path: z.string(), message: z.string() }))
 
-/** What `parse` says of an input; null where it accepts. Anything it throws that is not ours is thrown on. */
+/** The error of `parse`; null if it accepts the input. Throws any error that is not a `DirectoryError`. */
 function refusal(schema: z.ZodType, input: unknown): DirectoryError | null {
   try {
     parse(schema, input)
@@ -71,7 +71,7 @@ describe('an invalid argument', () => {
     expect(violationsOf(publish, input)).toEqual([{ path, message }])
   })
 
-  test('reports unknown keys that stand deep in a lenient input', () => {
+  test('reports unknown keys deep in a lenient input', () => {
     const proof = {
       challenge: { parameters: {}, signature: '', salt: 1 },
       solution: { counter: 1, note: 'x' },
@@ -87,11 +87,11 @@ describe('an invalid argument', () => {
     )
   })
 
-  test('where there are no keys to name, says so', () => {
+  test('says that an input takes no keys', () => {
     expect(violationsOf(callables.heartbeat.input, { nowMs: 1 })).toEqual([{ path: '', message: 'takes no keys' }])
   })
 
-  test('of a list that is too long is the one reason, not one for each thing in it', () => {
+  test('reports a list that is too long once, not once for each item', () => {
     const agentIds = Array.from({ length: 20_000 }, () => 'nonsense')
     expect(violationsOf(BatchGetInput, { agentIds })).toEqual([
       { path: 'agentIds', message: 'must hold 1 to 200 agent ids' },
@@ -99,7 +99,7 @@ describe('an invalid argument', () => {
   })
 })
 
-test('every code has a status of its own, as google.rpc.Code spells it', () => {
+test('every code has the status of google.rpc.Code', () => {
   for (const [code, { status }] of Object.entries(errorCodes)) {
     expect(status).toBe(code.toUpperCase().replaceAll('-', '_'))
   }

@@ -24,16 +24,16 @@ describe('the router', () => {
     expect(route('GET', '/.well-known/jwks.json')).toMatchObject({ name: 'keys' })
   })
 
-  test('takes HEAD for GET', () => {
+  test('treats HEAD as GET', () => {
     expect(route('HEAD', '/api/v1/agents')).toMatchObject({ name: 'list' })
   })
 
-  test('gives what follows the question mark, and tells none from an empty one', () => {
+  test('gives the text after the question mark: undefined without a question mark, else perhaps empty', () => {
     expect(route('GET', '/api/v1/agents?limit=5&next=a?b')).toMatchObject({ query: 'limit=5&next=a?b' })
     expect(route('GET', '/api/v1/agents?')).toMatchObject({ query: '' })
   })
 
-  test('names every method of a path that has another one', () => {
+  test('names the methods of a path if the method is another', () => {
     expect(route('POST', '/api/v1/agents/ada')).toEqual({ kind: 'wrong method', allow: ['PUT', 'DELETE'] })
   })
 
@@ -46,7 +46,7 @@ describe('the router', () => {
     '/api/v1/agents/a/b',
     '/xwell-known/jwks.json',
     '/.well-known/jwksxjson',
-  ])('knows nothing at %s', (path) => {
+  ])('finds nothing at %s', (path) => {
     expect(route('PUT', path)).toEqual({ kind: 'unknown path' })
   })
 })

@@ -3,7 +3,7 @@ import { republishDiscovery } from './discovery/republish.ts'
 import { sampleChannels as channels } from '../../testing/samples.ts'
 import { call, createWorld, look, profileIn, register } from '../../testing/world.ts'
 
-test('an unlinked number leaves the listing at once and every answer, and publishing does not bring it back', async () => {
+test('an unlinked number leaves the listing immediately, then every answer, and publishing does not bring it back', async () => {
   const world = createWorld(Date.UTC(2026, 10, 21, 12))
   const { ports, clock } = world
   const profile = profileIn('gcpv')

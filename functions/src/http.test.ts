@@ -84,7 +84,7 @@ describe('the HTTP API', () => {
     })
   })
 
-  test('answers 404 where there is nothing, whatever the method', async () => {
+  test('answers 404 at an unknown path, for every method', async () => {
     const { sendWrong } = createApi(createWorld(noon))
     for (const url of [
       '/',
@@ -232,7 +232,7 @@ describe('the HTTP API', () => {
     }
   })
 
-  test('answers 503 where it cannot know, 500 where it broke, tells only itself why, and no caller', async () => {
+  test('answers 503 if it cannot check, 500 if it fails, and gives the reason to the log and not to the caller', async () => {
     const world = createWorld(noon)
     const { sendWrong, faults, api } = createApi(world)
     const claims = await peer(world, 'alice_a')

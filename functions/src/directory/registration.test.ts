@@ -54,7 +54,7 @@ describe('registration', () => {
     expect(world.store.all().size).toBe(0)
   })
 
-  test('succeeds once for a proof, however many calls use it at once', async () => {
+  test('succeeds once for a proof, even with concurrent calls', async () => {
     const world = createWorld(noon)
     const { challenge } = await call(world, 'createRegistrationChallenge')
     const input = { category: 'dating', consents, proof: { challenge, solution } }

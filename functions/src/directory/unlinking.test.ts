@@ -80,7 +80,7 @@ describe('a relink', () => {
     expect(world.store.all().has(`unlinks/${agent.agentId}`)).toBe(false)
   })
 
-  test('lifts one channel, publishes no handle by itself, and succeeds with nothing to lift', async () => {
+  test('allows one channel again without publishing its handle, and succeeds if the channel was not unlinked', async () => {
     const world = createWorld(noon)
     const agent = await register(world)
     await call(world, 'publishProfile', agent.claims, { channels, profile })

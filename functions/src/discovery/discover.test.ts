@@ -77,7 +77,7 @@ describe('a walk', () => {
     }
   })
 
-  test('ends with the page of the last peer, and at once in an empty room', async () => {
+  test('ends with the page of the last peer, and with the first page in an empty room', async () => {
     const { world, agents, caller } = await roomOf(5)
     const page = await look(world, world.newInstance(), caller.claims, { pageSize: 4 })
     expect(page).toMatchObject({ room: 'dating', nextPageToken: null, asOfMs: world.clock.now().getTime() })

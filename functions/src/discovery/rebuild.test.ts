@@ -77,7 +77,7 @@ const losses: [string, (world: World) => (readonly [path: string, fields: Fields
     },
   ],
   [
-    'a shard that nobody names is left over',
+    'a shard that the manifest does not name is left over',
     (world) => [[`${manifestPath}/shards/old`, world.store.all().get(shardPaths(world)[0] ?? '') ?? {}]],
   ],
 ]

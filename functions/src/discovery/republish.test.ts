@@ -344,7 +344,7 @@ describe('planning', () => {
     }
   })
 
-  test('an agent that touches more shards than a batch may is a batch of its own', () => {
+  test('an agent that touches more shards than a batch may has a separate batch', () => {
     const narrow = { ...limits, batchShards: 1 }
     const batches = planBatches('dating', manifest, [change('1', '00', 'bb'), change('2', '00')], narrow)
     expect(batches.map(({ agentIds }) => agentIds)).toEqual([['1'], ['2']])
