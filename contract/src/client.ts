@@ -146,7 +146,8 @@ const ErrorAnswer = z.object({
     message: z.string().optional().catch(undefined),
     details: z
       .union([
-        z.object({ retryAfterSeconds: z.number() }),
+        // JSON's 1e999 is Infinity, which z.number() refuses.
+        z.object({ retryAfterSeconds: z.custom<number>((value) => typeof value === 'number') }),
         z
           .array(z.object({ path: z.string(), message: z.string() }).nullable().catch(null))
           .transform((details) => details.filter((detail) => detail !== null)),
