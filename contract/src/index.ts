@@ -59,7 +59,7 @@ export {
   unlinksPath,
 } from './listing.ts'
 export { Area, areaLengths, formatValue, maxDistanceKm } from './rooms/fields.ts'
-export type { Field, FieldValue, NumberField } from './rooms/fields.ts'
+export type { AreaField, Field, FieldValue, NumberField } from './rooms/fields.ts'
 export { DatingProfile } from './rooms/dating.ts'
 export type { Dealbreaker, PrivateDealbreaker, Profile, Room } from './rooms/room.ts'
 export { defaultRoom, forEachRoom, RoomName, rooms } from './rooms/rooms.ts'

@@ -45,7 +45,9 @@ export interface NumberField extends FieldOf<'number', z.ZodType<number | null>>
   readonly atLeast?: string
 }
 
-export type Field = ChoiceField | ListField | NumberField | FieldOf<'area', typeof Area>
+export type AreaField = FieldOf<'area', typeof Area>
+
+export type Field = ChoiceField | ListField | NumberField | AreaField
 
 /** The characters of an area's geohash: a cell of 1,250 × 625, 156 × 156 or 39 × 20 km. */
 export const areaLengths = { min: 2, max: 4 }
