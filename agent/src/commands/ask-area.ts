@@ -1,4 +1,5 @@
-import { Area, areaLengths, geohashOf, type Field, type Point } from '@koko/contract'
+import type { Area} from '@koko/contract';
+import { areaLengths, geohashOf, type Field, type Point } from '@koko/contract'
 import type { Ask } from '../context.ts'
 import { UserError } from '../errors.ts'
 import { findPlaces, placeName, positionOf, sizeInWords, usualCell, type Place } from '../matching/places.ts'
