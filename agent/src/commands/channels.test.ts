@@ -66,7 +66,7 @@ test('an unlinked channel shows since when, and since when no shard holds it', a
   await publishBoth()
   const { unlinkedAtMs } = await unlink(context, { channel: 'whatsapp', wait: false })
   expect(await standingOf('whatsapp')).toMatchObject({
-    state: 'taken back',
+    state: 'unlinked',
     handle: whatsapp,
     agreedAtMs: null,
     listed: null,

@@ -56,7 +56,7 @@ function inColour(state: ChannelStanding['state'], style: Style): string {
       return style.good('peers see it')
     case 'offline':
       return style.warn('published, but offline')
-    case 'taken back':
+    case 'unlinked':
       return style.warn('unlinked')
     case 'not published':
       return 'not published'

@@ -24,7 +24,7 @@ async function look(context: TestContext) {
   expect(isBad).toBe(!ok)
   expect(checks.every((check) => check.ok)).toBe(ok)
   const text = show(styleOf({}, {}))
-  for (const check of checks) expect(text).toContain(check.ok ? check.detail : check.mend)
+  for (const check of checks) expect(text).toContain(check.ok ? check.detail : check.fix)
   return { names: checks.map(({ name }) => name), wrong: checks.filter((check) => !check.ok), text }
 }
 
@@ -51,7 +51,7 @@ describe('at home', () => {
   test('no home: it says so, makes none, and asks nobody', async () => {
     const context = await createTestContext({ directory })
     const { wrong } = await look(context)
-    expect(wrong).toMatchObject([{ name: 'home', mend: expect.stringContaining('koko init') as unknown }])
+    expect(wrong).toMatchObject([{ name: 'home', fix: expect.stringContaining('koko init') as unknown }])
     await expect(readdir(context.home.path)).rejects.toThrow('ENOENT')
     expect(directory.requests).toEqual([])
   })
@@ -61,7 +61,7 @@ describe('at home', () => {
     await writeFile(file, '')
     for (const home of [file, join(file, 'home')]) {
       const { wrong } = await look(await createTestContext({ directory, home }))
-      expect(wrong).toMatchObject([{ name: 'home', mend: expect.stringContaining('KOKO_HOME') as unknown }])
+      expect(wrong).toMatchObject([{ name: 'home', fix: expect.stringContaining('KOKO_HOME') as unknown }])
     }
   })
 
@@ -69,14 +69,14 @@ describe('at home', () => {
     const home = await freshFolder()
     await mkdir(home, { mode: 0o700 })
     const { wrong } = await look(await createTestContext({ directory, home }))
-    expect(wrong).toMatchObject([{ name: 'agent.json', mend: expect.stringContaining('koko init') as unknown }])
+    expect(wrong).toMatchObject([{ name: 'agent.json', fix: expect.stringContaining('koko init') as unknown }])
   })
 
   test('files that others can read, until they are taken from them; a folder is closed by the look itself', async () => {
     const { context } = await createRegistered({ directory })
     await chmod(join(context.home.path, 'agent.json'), 0o644)
     expect((await look(context)).wrong).toMatchObject([
-      { name: 'owner', mend: expect.stringContaining('chmod -R go-rwx') as unknown },
+      { name: 'owner', fix: expect.stringContaining('chmod -R go-rwx') as unknown },
     ])
     await chmod(join(context.home.path, 'agent.json'), 0o600)
     await chmod(context.home.path, 0o750)
@@ -89,7 +89,7 @@ describe('at home', () => {
     const path = join(context.home.path, name)
     await writeFile(path, '{"version":1,"handle":"+12025550123"', { mode: 0o600 })
     const { wrong, text } = await look(context)
-    expect(wrong[0]).toMatchObject({ name, mend: expect.stringContaining(`rm -r '${path}'`) as unknown })
+    expect(wrong[0]).toMatchObject({ name, fix: expect.stringContaining(`rm -r '${path}'`) as unknown })
     expect(text).not.toContain('+12025550123')
   })
 
@@ -103,7 +103,7 @@ describe('at home', () => {
     const { context } = await createListed({ directory })
     await writeFile(join(context.home.path, 'profile.json'), '{"version":99}')
     const [check] = (await look(context)).wrong
-    expect(check).toMatchObject({ name: 'profile.json', mend: expect.not.stringContaining('rm ') as unknown })
+    expect(check).toMatchObject({ name: 'profile.json', fix: expect.not.stringContaining('rm ') as unknown })
   })
 
   test('a running daemon, and what does not succeed for it', async () => {
@@ -119,7 +119,7 @@ describe('at home', () => {
           failures: [{ action: 'publish', atMs: 1, message: 'The handle is refused.', next: 'Run `koko link`.' }],
         }),
       )
-      expect((await look(context)).wrong).toMatchObject([{ name: 'daemon', mend: 'Run `koko link`.' }])
+      expect((await look(context)).wrong).toMatchObject([{ name: 'daemon', fix: 'Run `koko link`.' }])
     })
   })
 })
@@ -143,7 +143,7 @@ describe('at the directory', () => {
     const { context, agent } = await createListed({ directory })
     await context.home.change((files) => files.write(agentFile, { ...agent, termsVersion: '2020-01-01' }))
     expect((await look(context)).wrong).toMatchObject([
-      { name: 'terms', mend: expect.stringContaining('koko init') as unknown },
+      { name: 'terms', fix: expect.stringContaining('koko init') as unknown },
     ])
   })
 
@@ -175,7 +175,7 @@ describe('at the directory', () => {
     const { context, agent } = await createListed({ directory })
     await directoryOf(context, agent).client.call('rotateSecret', {})
     expect((await look(context)).wrong).toMatchObject([
-      { name: 'secret', mend: expect.stringContaining('koko restore') as unknown },
+      { name: 'secret', fix: expect.stringContaining('koko restore') as unknown },
     ])
   })
 
@@ -199,7 +199,7 @@ describe('the listing', () => {
         name: 'listing',
         ok: false,
         problem: 'What is listed differs from what is kept here: profile.age.',
-        mend: '`koko publish`',
+        fix: '`koko publish`',
       },
     ])
   })
@@ -207,7 +207,7 @@ describe('the listing', () => {
   test('that was removed', async () => {
     const { context, agent } = await createListed({ directory })
     directory.world.store.put([[`mcpDirectory/dating/agents/${agent.agentId}`, null]])
-    expect((await look(context)).wrong).toMatchObject([{ name: 'listing', mend: '`koko publish`' }])
+    expect((await look(context)).wrong).toMatchObject([{ name: 'listing', fix: '`koko publish`' }])
   })
 
   test('of a channel that was unlinked elsewhere: out of date here, and fine once that is known', async () => {
@@ -224,7 +224,7 @@ describe('the listing', () => {
   test('that is offline, or soon will be with no daemon', async () => {
     const { context } = await createListed({ directory })
     await directory.pass(30 * hour)
-    expect((await look(context)).wrong).toMatchObject([{ name: 'listing', mend: '`koko run`' }])
+    expect((await look(context)).wrong).toMatchObject([{ name: 'listing', fix: '`koko run`' }])
     await context.home.locked('daemon', 0, async () => {
       expect((await look(context)).wrong).toEqual([])
     })
@@ -238,7 +238,7 @@ describe('the listing', () => {
     const { context } = await createListed({ directory })
     await rm(join(context.home.path, 'profile.json'))
     expect((await look(context)).wrong).toMatchObject([
-      { name: 'listing', mend: expect.stringContaining('koko restore') as unknown },
+      { name: 'listing', fix: expect.stringContaining('koko restore') as unknown },
     ])
   })
 })
@@ -247,6 +247,6 @@ test('a handle that was never agreed to waits for a publish', async () => {
   const { context } = await createRegistered({ directory })
   await context.home.change((files) => files.write(handlesFile, { slack: { handle: 'U012AB3CD', agreedAtMs: null } }))
   expect((await look(context)).wrong).toMatchObject([
-    { name: 'slack', mend: expect.stringContaining('koko publish') as unknown },
+    { name: 'slack', fix: expect.stringContaining('koko publish') as unknown },
   ])
 })

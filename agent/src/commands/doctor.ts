@@ -20,7 +20,7 @@ function show({ checks }: { checks: readonly Check[] }, style: Style): string {
   const lines = checks.flatMap((check) => {
     const name = check.name.padEnd(width)
     if (check.ok) return [`${style.good('✓')} ${name}  ${style.dim(check.detail)}`]
-    return [`${style.bad('✗')} ${name}  ${check.problem}`, `  ${' '.repeat(width)}  → ${style.bold(check.mend)}`]
+    return [`${style.bad('✗')} ${name}  ${check.problem}`, `  ${' '.repeat(width)}  → ${style.bold(check.fix)}`]
   })
   const wrong = checks.filter(({ ok }) => !ok).length
   const sum = wrong === 0 ? 'Everything is fine.' : wrong === 1 ? 'One thing is wrong.' : `${wrong} things are wrong.`

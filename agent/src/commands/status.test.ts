@@ -107,7 +107,7 @@ test('names an unlinked channel', async () => {
   })
   expect(await status(context)).toMatchObject({
     channels: [
-      { channel: 'whatsapp', state: 'taken back' },
+      { channel: 'whatsapp', state: 'unlinked' },
       { channel: 'telegram', state: 'published' },
     ],
     unpublished: [],

@@ -61,7 +61,7 @@ function stateWords(state: ChannelState, style: Style): string {
   switch (state) {
     case 'published':
       return style.good(state)
-    case 'taken back':
+    case 'unlinked':
       return `unlinked; only \`koko settings\` allows it again`
     case 'waits for your yes':
     case 'not published':

@@ -16,7 +16,7 @@ export interface ChannelStanding {
   agreedAtMs: number | null
   /** Listed; null for none. */
   listed: string | null
-  state: 'shown' | 'offline' | 'not published' | 'taken back' | 'unknown'
+  state: 'shown' | 'offline' | 'not published' | 'unlinked' | 'unknown'
   /** When it was unlinked, and since when no shard holds it: null until then, absent where only the home was asked. */
   unlink: { unlinkedAtMs: number; goneAtMs?: number | null } | null
   givesAway: string
@@ -51,7 +51,7 @@ export async function channels(context: Context): Promise<ChannelsStanding> {
         listed,
         state:
           unlink !== null
-            ? 'taken back'
+            ? 'unlinked'
             : seen.listing === undefined
               ? 'unknown'
               : listed === null

@@ -36,7 +36,7 @@ import { planPublish } from './publish.ts'
 import { readStored, unlinkedIn, type Stored } from './listing.ts'
 
 /** The result of one check. Holds no handle and no secret. */
-export type Check = { name: string } & ({ ok: true; detail: string } | { ok: false; problem: string; mend: string })
+export type Check = { name: string } & ({ ok: true; detail: string } | { ok: false; problem: string; fix: string })
 
 /** What can be read of a home. */
 interface Kept {
@@ -49,7 +49,7 @@ interface Kept {
 }
 
 const good = (name: string, detail: string): Check => ({ name, ok: true, detail })
-const bad = (name: string, problem: string, fix: string): Check => ({ name, ok: false, problem, mend: fix })
+const bad = (name: string, problem: string, fix: string): Check => ({ name, ok: false, problem, fix })
 
 /** Runs every check. One that fails does not stop the others. */
 export async function diagnose(context: Context, nodeVersion: string): Promise<Check[]> {

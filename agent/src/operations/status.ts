@@ -23,7 +23,7 @@ import { planPublish } from './publish.ts'
 /** Of today, UTC. */
 const Used = z.strictObject({ used: z.int(), of: z.int() })
 
-const ChannelState = z.enum(['published', 'taken back', 'waits for your yes', 'not published'])
+const ChannelState = z.enum(['published', 'unlinked', 'waits for your yes', 'not published'])
 export type ChannelState = z.infer<typeof ChannelState>
 
 /** How an agent stands, from what is kept at home alone. Holds neither a handle nor the secret. */
@@ -108,7 +108,7 @@ function channelStates(handles: Handles, published: Published | undefined): Stan
   return Channel.options.flatMap((channel): Standing['channels'] => {
     if (published?.listing?.channels[channel] !== undefined) return [{ channel, state: 'published' }]
     if (published?.withheld.some((unlinked) => unlinked.channel === channel) === true) {
-      return [{ channel, state: 'taken back' }]
+      return [{ channel, state: 'unlinked' }]
     }
     const kept = handles[channel]
     if (kept === undefined) return []
