@@ -2,6 +2,7 @@ import { Command as Program, CommanderError } from 'commander'
 import { homedir } from 'node:os'
 import { join, resolve } from 'node:path'
 import type { Readable, Writable } from 'node:stream'
+import { text as textOf } from 'node:stream/consumers'
 import { setTimeout as wait } from 'node:timers/promises'
 import manifest from '../package.json' with { type: 'json' }
 import { formatDefect, UserError, userErrorOf } from './errors.ts'
@@ -30,7 +31,7 @@ export interface System {
 /** 0: done. 1: not done, for a reason that the operator can do something about. 2: a defect of koko. */
 export type ExitCode = 0 | 1 | 2
 
-/** Every command, in the order of `--help`. Each is loaded when it is named, or all of them for `--help`. */
+/** Every command, in the order of `--help`. Each is loaded when it is needed. */
 export const commands = new Map<string, () => Promise<Command>>([
   ['init', async () => (await import('./commands/init.ts')).command],
   ['restore', async () => (await import('./commands/restore.ts')).command],
@@ -67,7 +68,6 @@ export async function runCli(system: System): Promise<ExitCode> {
   const reporter = createReporter(system.stderr, errorStyle)
   const isRaw = system.arguments.includes('--json')
   let exitCode: ExitCode = 0
-
   const program = new Program('koko')
     .description('Keeps an agent at home, and publishes how to reach it in a Koko Directory.')
     .version(manifest.version, '-V, --version', 'Show the version')
@@ -75,10 +75,7 @@ export async function runCli(system: System): Promise<ExitCode> {
     .helpCommand(false)
     .showHelpAfterError(false)
     .exitOverride()
-    .configureOutput({
-      writeOut: (text) => system.stdout.write(text),
-      writeErr: () => undefined,
-    })
+    .configureOutput({ writeOut: (text) => system.stdout.write(text), writeErr: () => undefined })
     .addHelpText('after', help)
 
   function addCommand(name: string, command: Command): void {
@@ -102,31 +99,26 @@ export async function runCli(system: System): Promise<ExitCode> {
   }
 
   async function run(command: Command, input: Record<string, unknown>): Promise<ExitCode> {
-    const { value, show, isBad } = await command.call(contextOf(), input)
+    const { env, nowMs, fetch, openPage, signal, stdin, stderr } = system
+    const canAsk = stdin.isTTY === true && stderr.isTTY === true && !isRaw
+    const context: Context = {
+      home: openHome(homePath(env)),
+      env,
+      nowMs,
+      fetch,
+      ask: canAsk ? createAsk({ input: stdin, output: stderr, signal }, () => reporter.clear()) : undefined,
+      report: reporter.report,
+      readInput: () => textOf(stdin),
+      openPage,
+      pause: (ms) => wait(ms, undefined, { signal }),
+      signal,
+    }
+    const { value, show, isBad } = await command.call(context, input)
     reporter.clear()
     const raw = value === undefined ? '' : jsonText(value)
-    const text = isRaw ? raw : show(styleOf(system.stdout, system.env))
+    const text = isRaw ? raw : show(styleOf(system.stdout, env))
     if (text !== '') await write(system.stdout, `${text}\n`)
     return isBad ? 1 : 0
-  }
-
-  function contextOf(): Context {
-    const isTerminal = system.stdin.isTTY === true && system.stderr.isTTY === true
-    return {
-      home: openHome(homePath(system.env)),
-      env: system.env,
-      nowMs: system.nowMs,
-      fetch: system.fetch,
-      ask:
-        isTerminal && !isRaw
-          ? createAsk({ input: system.stdin, output: system.stderr, signal: system.signal }, () => reporter.clear())
-          : undefined,
-      report: reporter.report,
-      readInput: () => readAll(system.stdin),
-      openPage: system.openPage,
-      pause: (ms) => wait(ms, undefined, { signal: system.signal }),
-      signal: system.signal,
-    }
   }
 
   try {
@@ -141,12 +133,8 @@ export async function runCli(system: System): Promise<ExitCode> {
     return exitCode
   } catch (error) {
     reporter.clear()
-    return await fail(error)
-  }
-
-  async function fail(error: unknown): Promise<ExitCode> {
     if (error instanceof CommanderError && error.exitCode === 0) return 0
-    const expected = expectedFailure(error)
+    const expected = expectedFailure(error, system.signal)
     if (expected === null) {
       await write(system.stderr, `${formatDefect(error)}\n`)
       return 2
@@ -156,29 +144,27 @@ export async function runCli(system: System): Promise<ExitCode> {
     await write(system.stderr, `${text}\n`)
     return 1
   }
+}
 
-  function expectedFailure(error: unknown): UserError | null {
-    if (error instanceof UserError) return error
-    if (system.signal.aborted) return new UserError('Stopped.', 'Run it again to go on.')
-    if (error instanceof CommanderError) {
-      const message = error.code === 'commander.help' ? 'error: no command was given' : error.message
-      return new UserError(sentence(message), 'See `koko --help`.')
-    }
-    return userErrorOf(error)
-  }
+function expectedFailure(error: unknown, signal: AbortSignal): UserError | null {
+  if (error instanceof UserError) return error
+  if (signal.aborted) return new UserError('Stopped.', 'Run it again to go on.')
+  if (!(error instanceof CommanderError)) return userErrorOf(error)
+  const message = error.code === 'commander.help' ? 'error: no command was given' : error.message
+  return new UserError(sentence(message), 'See `koko --help`.')
 }
 
 const help = `
 Without a terminal koko asks nothing: give every answer as an option. The agent is kept in ~/.koko, or in KOKO_HOME.
 Exit codes: 0 done, 1 not done (one line says why, and what to do), 2 a defect of koko.`
 
-/** Where the home is; a relative path counts from the folder that koko is called in. */
+/** A relative KOKO_HOME counts from the working folder. */
 function homePath(env: System['env']): string {
   const given = env.KOKO_HOME
   return given === undefined || given === '' ? join(env.HOME ?? homedir(), '.koko') : resolve(given)
 }
 
-/** commander's `error: missing required argument 'id'` as a sentence. What was typed can be a handle, and is left out. */
+/** Turns commander's message into a sentence without what was typed, which can be a handle. */
 function sentence(message: string): string {
   const text = message
     .replace(/^error: /, '')
@@ -188,16 +174,9 @@ function sentence(message: string): string {
   return `${text.charAt(0).toUpperCase()}${text.slice(1)}.`
 }
 
-async function readAll(stream: Readable): Promise<string> {
-  stream.setEncoding('utf8')
-  let text = ''
-  for await (const chunk of stream) text += String(chunk)
-  return text
-}
-
 function write(stream: Writable, text: string): Promise<void> {
   return new Promise((done) => {
-    // A reader that has seen enough, such as `head`, is no failure.
+    // A reader that has closed the pipe, such as `head`, is no failure.
     stream.write(text, () => done())
   })
 }

@@ -1,42 +1,39 @@
 import type { Home } from './home/home.ts'
 
-/** What an operation is given besides its options. Nothing else reaches the clock, the network or the terminal. */
+/** An operation reaches the clock, the network and the terminal through its context only. */
 export interface Context {
   home: Home
-  /** The environment, such as `KOKO_DIRECTORY`. */
   env: Readonly<Record<string, string | undefined>>
-  /** This machine's clock, in milliseconds since the epoch. */
   nowMs: () => number
   fetch: (url: string, init: RequestInit) => Promise<Response>
   /** Asks the operator; undefined without a terminal and with `--json`. */
   ask: Ask | undefined
-  /** Shows progress on the error stream. A step replaces the one before. */
+  /** Shows progress; each step replaces the one before. */
   report: (progress: Progress) => void
-  /** All of the standard input, for what must not stand on a command line. */
+  /** Reads the whole standard input, for a secret that must not be an option. */
   readInput: () => Promise<string>
-  /** Opens a page in the operator's browser; false where none can be opened. */
+  /** Opens a page in the operator's browser; false if there is none. */
   openPage: (url: string) => Promise<boolean>
-  /** Resolves after this many milliseconds, or rejects once the signal aborts. */
+  /** Rejects once the signal aborts. */
   pause: (ms: number) => Promise<void>
-  /** Aborts whatever is under way: Ctrl-C, or the end of a daemon. */
+  /** Aborts on Ctrl-C, or when a daemon ends. */
   signal: AbortSignal
 }
 
 export interface Progress {
   /** A sentence, without a handle. */
   text: string
-  /** From 0 to 1, where it can be known. */
+  /** From 0 to 1. */
   done?: number
-  /** A line of a log: the next step does not replace it. */
+  /** Stays on the screen, as a line of a log. */
   isLasting?: true
 }
 
-/** Questions to the operator. Each rejects with `UserError` when the operator cancels it by Ctrl-C or Esc. */
+/** Questions to the operator; cancelling one by Ctrl-C or Esc rejects with `UserError`. */
 export interface Ask {
-  /** Shows a paragraph. */
   say: (text: string) => void
   text: (question: TextQuestion) => Promise<string>
-  /** Like `text`, and what is typed is not shown. */
+  /** Hides what is typed. */
   secret: (question: TextQuestion) => Promise<string>
   confirm: (question: { message: string; initial: boolean }) => Promise<boolean>
   choose: <T extends string>(question: Choice<T> & { initial?: T }) => Promise<T>
@@ -47,7 +44,7 @@ export interface TextQuestion {
   message: string
   placeholder?: string
   initial?: string
-  /** What is wrong with an answer, as a sentence; undefined where it is valid. */
+  /** What is wrong with an answer, as a sentence. */
   validate: (answer: string) => string | undefined
 }
 

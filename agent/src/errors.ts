@@ -3,8 +3,8 @@ import { plain } from './output.ts'
 import type { Problem } from './problem.ts'
 
 /**
- * An expected failure: what happened in one sentence, and what to do next in another. Never holds a handle, a secret, a
- * token or a profile. A directory's words can be in it, so control characters are removed.
+ * An expected failure: what happened, and as a hint what to do next. Never holds a handle, a secret, a token or a
+ * profile. It can quote a directory, so control characters are removed.
  */
 export class UserError extends Error {
   override readonly name = 'UserError'
@@ -21,15 +21,12 @@ export class UserError extends Error {
   }
 }
 
-/** A directory's message is cut to this length. */
-const maxMessageLength = 300
-
 /** What the operator can do about a failure; null where it is a defect of koko. */
 export function userErrorOf(error: unknown): UserError | null {
   if (error instanceof UserError) return error
   if (!(error instanceof DirectoryError)) return null
   if (error.cause instanceof UserError) return error.cause
-  const message = error.message.slice(0, maxMessageLength)
+  const message = error.message.slice(0, 300)
   const options = { cause: error }
   switch (error.code) {
     case 'unavailable':
@@ -49,23 +46,16 @@ export function userErrorOf(error: unknown): UserError | null {
     case 'not-found':
       return new UserError(message, '`koko doctor` shows what is wrong.', options)
     case 'internal':
-      return new UserError(
-        message,
-        'Run it again later. If it stays, install the newest koko, or tell its host.',
-        options,
-      )
+      return new UserError(message, 'Run it again later. If it fails again, update koko, or ask its host.', options)
     case 'invalid-argument':
       return null
   }
 }
 
-/** Budgets reset within a day, so a directory that asks for a longer wait is not believed. */
-const maxWaitSeconds = 24 * 60 * 60
-
-/** How long the directory asks to wait; undefined where it does not. */
+/** How long the directory asks to wait, at most a day: budgets reset within one. */
 export function retryAfterSecondsOf({ details }: DirectoryError): number | undefined {
   if (details === undefined || !('retryAfterSeconds' in details)) return undefined
-  return Math.min(maxWaitSeconds, Math.max(0, details.retryAfterSeconds))
+  return Math.min(24 * 60 * 60, Math.max(0, details.retryAfterSeconds))
 }
 
 function formatSeconds(seconds: number): string {
@@ -74,7 +64,7 @@ function formatSeconds(seconds: number): string {
   return `${Math.ceil(seconds / 3_600)} hours`
 }
 
-/** Where a defect is. Leaves the message out: it can hold a private value. */
+/** The stack of a defect without its message, which can hold a private value. */
 export function formatDefect(error: unknown): string {
   const [name, stack] = error instanceof Error ? [error.name, error.stack ?? ''] : ['Error', '']
   const frames = stack.split('\n').filter((line) => /^\s+at /.test(line))

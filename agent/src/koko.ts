@@ -22,13 +22,12 @@ const exitCode = await runCli({
   stderr: process.stderr,
   fetch: (url, init) => fetch(url, init),
   async openPage(url) {
-    // Without a desktop, and without a browser of the operator's choice, `xdg-open` starts and shows nothing.
+    // Without a desktop or $BROWSER, `xdg-open` starts and shows nothing.
     const { BROWSER, DISPLAY, WAYLAND_DISPLAY, WSL_DISTRO_NAME } = process.env
     const hasDesktop = [BROWSER, DISPLAY, WAYLAND_DISPLAY, WSL_DISTRO_NAME].some((value) => (value ?? '') !== '')
     if (process.platform === 'linux' && !hasDesktop) return false
     const { default: open } = await import('open')
-    const opener = await open(url).catch(() => undefined)
-    return opener !== undefined
+    return (await open(url).catch(() => undefined)) !== undefined
   },
   nowMs: Date.now,
   signal: stopping.signal,

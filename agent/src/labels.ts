@@ -4,7 +4,7 @@ import { nearMisses } from './near-misses.ts'
 
 export const channelNames = forEachChannel((channel) => channelDefinitions[channel].label)
 
-/** What a handle reveals to whoever reads it. */
+/** What a handle reveals to a peer. */
 export const givesAway = forEachChannel((channel) => channelDefinitions[channel].reveals)
 
 /** Channels in a sentence: `WhatsApp and Slack`. */
@@ -12,7 +12,7 @@ export function inWords(channels: readonly Channel[]): string {
   return new Intl.ListFormat('en', { type: 'conjunction' }).format(channels.map((channel) => channelNames[channel]))
 }
 
-/** A moment by this machine's clock and calendar, to the second. */
+/** Local time, such as `2026-11-21 09:00:00`. */
 export function clockTime(ms: number): string {
   return new Date(ms).toLocaleString('sv-SE')
 }
@@ -27,31 +27,33 @@ export function summaryFields(peers: readonly object[]): { name: string; heading
     .map(([name, heading]) => ({ name, heading }))
 }
 
-/** A field of a peer in words, such as `long term`. */
+/** A field of a peer, such as `long term`. */
 export function summaryWords(peer: object, name: string): string {
   const value: unknown = new Map<string, unknown>(Object.entries(peer)).get(name)
   const values = Array.isArray(value) ? value : [value ?? '']
   return values.map((each) => String(each).replaceAll('_', ' ')).join(', ')
 }
 
-/** How far away a peer is, as far as cells show it. */
 export function distanceWords({ about }: { about: number }): string {
   return about === 0 ? 'same area' : `about ${about.toLocaleString('en-US')} km`
 }
 
+/** How much of a day's budget is used, such as `2 of 2,000`. */
+export function share({ used, of }: { used: number; of: number }): string {
+  return `${used.toLocaleString('en-US')} of ${of.toLocaleString('en-US')}`
+}
+
 const underEmulators = 'under emulators: fictional numbers only'
 
-/** A directory's origin, and whether it runs under emulators. */
 export function directoryWords({ origin, isEmulated }: { origin: string; isEmulated: boolean }): string {
   return isEmulated ? `${origin} (${underEmulators})` : origin
 }
 
-/** A warning for a directory under emulators. */
 export function emulatorWarning(directory = 'This directory'): string {
   return `${directory} runs ${underEmulators}.`
 }
 
-/** The channel of a name, in any case. Throws `UserError` with a suggestion, and without what was typed: it can be a handle. */
+/** Throws `UserError` with a suggestion, and without what was typed, which can be a handle. */
 export function channelNamed(typed: string): Channel {
   const name = typed.trim().toLowerCase()
   const namesOf = (channel: Channel) => [channel, ...channelDefinitions[channel].aliases]

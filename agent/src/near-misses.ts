@@ -1,20 +1,15 @@
-/** Those that somebody may have meant: they begin alike, or differ by few letters. The nearest are first. */
+/** The candidates that begin with what was typed or differ from it by few letters, the nearest first. */
 export function nearMisses<T>(
   typed: string,
   candidates: readonly T[],
   namesOf: (candidate: T) => readonly string[],
 ): T[] {
   // One slip in a short word, up to three in a long one.
-  const most = Math.min(3, Math.max(1, Math.floor(typed.length / 3)))
-  const isBeginning = typed.length >= 3
+  const maxDistance = Math.min(3, Math.max(1, Math.floor(typed.length / 3)))
+  const distanceTo = (name: string) => (typed.length >= 3 && name.startsWith(typed) ? 0.5 : slips(typed, name))
   return candidates
-    .map((candidate) => {
-      const distances = namesOf(candidate).map((name) =>
-        isBeginning && name.startsWith(typed) ? 0.5 : slips(typed, name),
-      )
-      return { candidate, distance: Math.min(...distances) }
-    })
-    .filter(({ distance }) => distance <= most)
+    .map((candidate) => ({ candidate, distance: Math.min(...namesOf(candidate).map(distanceTo)) }))
+    .filter(({ distance }) => distance <= maxDistance)
     .sort((a, b) => a.distance - b.distance)
     .map(({ candidate }) => candidate)
 }

@@ -1,25 +1,18 @@
 import { stripVTControlCharacters, styleText } from 'node:util'
 
 /** How text looks in a terminal; unchanged where colours are off. */
-export interface Style {
-  bold: (text: string) => string
-  dim: (text: string) => string
-  good: (text: string) => string
-  bad: (text: string) => string
-  warn: (text: string) => string
+export type Style = Record<'bold' | 'dim' | 'good' | 'bad' | 'warn', (text: string) => string> & {
   /** Columns of the terminal, or 80. */
   width: number
 }
 
-type Format = Parameters<typeof styleText>[0]
-
-/** Colours for a terminal, as https://no-color.org asks: none where `NO_COLOR` is set or nobody looks. */
+/** Colours for a terminal without `NO_COLOR` (https://no-color.org). */
 export function styleOf(
   stream: { isTTY?: boolean; columns?: number },
   env: Readonly<Record<string, string | undefined>>,
 ): Style {
   const isPlain = stream.isTTY !== true || (env.NO_COLOR ?? '') !== '' || env.TERM === 'dumb'
-  const paint = (format: Format) => (text: string) =>
+  const paint = (format: Parameters<typeof styleText>[0]) => (text: string) =>
     isPlain ? text : styleText(format, text, { validateStream: false })
   return {
     bold: paint('bold'),
@@ -32,7 +25,7 @@ export function styleOf(
   }
 }
 
-/** A text from elsewhere on one line, without anything that a terminal would act on. */
+/** Foreign text on one line, without control characters. */
 export function plain(text: string): string {
   return stripVTControlCharacters(text)
     .replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]+/gu, ' ')
@@ -45,7 +38,11 @@ export function columns(rows: readonly (readonly [string, string])[], indent = '
   return rows.map(([left, right]) => `${indent}${left.padEnd(width)}  ${right}`.trimEnd()).join('\n')
 }
 
-/** The last moment that a date can be (ECMA-262, section 21.4.1.1); a directory can tell a later one. */
+export function counted(count: number, one: string, many: string): string {
+  return `${count} ${count === 1 ? one : many}`
+}
+
+/** The latest moment of a `Date` (ECMA-262, section 21.4.1.1); a directory can send a later one. */
 export const lastMs = 8_640_000_000_000_000
 
 /** A moment such as `2026-11-21T09:00:00.000Z`. */
@@ -53,7 +50,7 @@ export function isoTime(ms: number): string {
   return new Date(Math.min(ms, lastMs)).toISOString()
 }
 
-/** A value as JSON, with escapes for what a terminal would act on or leave unseen. */
+/** A value as JSON that shows control and invisible characters as escapes. */
 export function jsonText(value: unknown): string {
   const escape = (text: string) =>
     text.replace(/[^]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`)

@@ -1,18 +1,11 @@
 import type * as Prompts from '@clack/prompts'
 import type { Readable, Writable } from 'node:stream'
 import { UserError } from './errors.ts'
-import type { Ask, Choice, Context, Progress, TextQuestion } from './context.ts'
+import type { Ask, Choice, Progress, TextQuestion } from './context.ts'
 import { plain, type Style } from './output.ts'
 
-/** Shows progress. */
-export interface Reporter {
-  report: Context['report']
-  /** Removes the progress line, so that something else can be written. */
-  clear: () => void
-}
-
-/** On a terminal, one line that is rewritten; elsewhere, a line for each step. */
-export function createReporter(stream: Writable & { isTTY?: boolean; columns?: number }, style: Style): Reporter {
+/** Shows progress: on a terminal in one line, which `clear` removes; elsewhere in a line for each step. */
+export function createReporter(stream: Writable & { isTTY?: boolean; columns?: number }, style: Style) {
   const isLive = stream.isTTY === true
   let last = ''
 
@@ -32,8 +25,7 @@ export function createReporter(stream: Writable & { isTTY?: boolean; columns?: n
       last = text
       return
     }
-    const room = Math.max(20, style.width - 1)
-    const line = `${plain(text)}${done === undefined ? '' : ` ${bar(done)}`}`.slice(0, room)
+    const line = `${plain(text)}${done === undefined ? '' : ` ${bar(done)}`}`.slice(0, Math.max(20, style.width - 1))
     stream.write(`\r\u001b[2K${style.dim(line)}`)
     last = line
   }
@@ -75,26 +67,13 @@ export function createAsk(streams: { input: Readable; output: Writable; signal: 
     confirm: ({ message, initial }) =>
       answered((prompts) => prompts.confirm({ ...streams, message, initialValue: initial })),
     async choose({ message, options, initial }) {
-      const chosen = await answered((prompts) =>
-        prompts.select<string>({
-          ...streams,
-          message,
-          options: [...options],
-          ...(initial === undefined ? {} : { initialValue: initial }),
-        }),
-      )
-      return pick(options, chosen)
+      const preset = initial === undefined ? {} : { initialValue: initial }
+      const question = { ...streams, message, options: [...options], ...preset }
+      return pick(options, await answered((prompts) => prompts.select<string>(question)))
     },
-    async chooseSome({ message, options, initial }) {
-      const chosen = await answered((prompts) =>
-        prompts.multiselect<string>({
-          ...streams,
-          message,
-          options: [...options],
-          required: false,
-          ...(initial === undefined ? {} : { initialValues: [...initial] }),
-        }),
-      )
+    async chooseSome({ message, options, initial = [] }) {
+      const question = { ...streams, message, options: [...options], required: false, initialValues: [...initial] }
+      const chosen = await answered((prompts) => prompts.multiselect<string>(question))
       return chosen.map((value) => pick(options, value))
     },
   }
@@ -102,6 +81,6 @@ export function createAsk(streams: { input: Readable; output: Writable; signal: 
 
 function pick<T extends string>(options: Choice<T>['options'], chosen: string): T {
   const option = options.find(({ value }) => value === chosen)
-  if (option === undefined) throw new Error('an answer that was not offered')
+  if (option === undefined) throw new Error('The answer is not one of the options.')
   return option.value
 }

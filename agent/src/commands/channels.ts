@@ -8,21 +8,16 @@ export const command = defineCommand({
   summary: 'Show for each channel what is kept here, what peers see, and whether it is unlinked',
   options: z.strictObject({}),
   run: async (context) => (await import('../operations/channels.ts')).channels(context),
-  show,
+  show: (value, style) =>
+    [showSource(value, style), ...value.channels.map((each) => showChannel(each, value.source, style))].join('\n\n'),
 })
 
-function show({ source, asOfMs, problem, channels }: ChannelsStanding, style: Style): string {
-  const asOf =
-    source === 'directory'
-      ? 'What peers see now, as the directory answers:'
-      : source === 'home'
-        ? style.warn(
-            `What peers see, as of ${clockTime(asOfMs ?? 0)}: ${problem?.message ?? ''} ${problem?.next ?? ''}`,
-          )
-        : problem === null
-          ? 'No agent is registered from here yet, so peers see nothing: `koko init`.'
-          : style.warn(`What peers see is not known here: ${problem.message} ${problem.next}`)
-  return [asOf, ...channels.map((standing) => showChannel(standing, source, style))].join('\n\n')
+function showSource({ source, asOfMs, problem }: ChannelsStanding, style: Style): string {
+  if (source === 'directory') return 'What peers see now, as the directory answers:'
+  if (problem === null) return 'No agent is registered from here yet, so peers see nothing: `koko init`.'
+  const what =
+    source === 'home' ? `What peers see, as of ${clockTime(asOfMs ?? 0)}` : 'What peers see is not known here'
+  return style.warn(`${what}: ${problem.message} ${problem.next}`)
 }
 
 function showChannel(standing: ChannelStanding, source: ChannelsStanding['source'], style: Style): string {
@@ -43,24 +38,14 @@ function showChannel(standing: ChannelStanding, source: ChannelsStanding['source
     }
     rows.push(['allowed again', 'by you alone, on the settings page: `koko settings`'])
   }
-  return [
-    `${style.bold(channelNames[channel])}  ${inColour(state, style)}`,
-    columns(rows),
-    `  ${style.dim(standing.givesAway)}`,
-  ].join('\n')
+  const title = `${style.bold(channelNames[channel])}  ${stateWords[state](style)}`
+  return [title, columns(rows), `  ${style.dim(standing.givesAway)}`].join('\n')
 }
 
-function inColour(state: ChannelStanding['state'], style: Style): string {
-  switch (state) {
-    case 'shown':
-      return style.good('peers see it')
-    case 'offline':
-      return style.warn('published, but offline')
-    case 'unlinked':
-      return style.warn('unlinked')
-    case 'not published':
-      return 'not published'
-    case 'unknown':
-      return style.warn('not known')
-  }
+const stateWords: Record<ChannelStanding['state'], (style: Style) => string> = {
+  shown: ({ good }) => good('peers see it'),
+  offline: ({ warn }) => warn('published, but offline'),
+  unlinked: ({ warn }) => warn('unlinked'),
+  'not published': () => 'not published',
+  unknown: ({ warn }) => warn('not known'),
 }

@@ -3,15 +3,6 @@ import type { Context } from '../context.ts'
 import { UserError } from '../errors.ts'
 import type { Style } from '../output.ts'
 
-export interface Outcome {
-  /** What `--json` prints. */
-  value: unknown
-  /** The same for people. */
-  show: (style: Style) => string
-  /** Whether the value itself is bad news, as a doctor's can be: the exit code is then 1. */
-  isBad: boolean
-}
-
 /** An argument or an option as the command line and its help show it. */
 export interface Parameter {
   /** Such as `<channel>`, `[action]`, `--dry-run` or `--room <name>`. */
@@ -26,26 +17,33 @@ export interface Command {
   arguments: readonly Parameter[]
   options: readonly Parameter[]
   /** Takes the arguments and options by their camel-cased names, as the command line gives them: texts and booleans. */
-  call: (context: Context, input: unknown) => Promise<Outcome>
+  call: (
+    context: Context,
+    input: unknown,
+  ) => Promise<{
+    /** What `--json` prints. */
+    value: unknown
+    /** The same for people. */
+    show: (style: Style) => string
+    /** The command worked, and its result calls for action: the exit code is 1. */
+    isBad: boolean
+  }>
 }
 
-/** What a field is on the command line: an argument, or an option with a value of that name. Without it, a flag. */
-type Syntax = { argument: true } | { value: string }
-const syntaxes = z.registry<Syntax>()
+/** The fields that are arguments, and the placeholder of each option with a value. All others are flags. */
+const [argumentSchemas, placeholders] = [new WeakSet<z.ZodType>(), new WeakMap<z.ZodType, string>()]
 
-function register<Schema extends z.ZodType>(schema: Schema, description: string, syntax: Syntax): Schema {
+export function argument<Schema extends z.ZodType>(description: string, schema: Schema): Schema {
   const described = schema.describe(description)
-  syntaxes.add(described, syntax)
+  argumentSchemas.add(described)
   return described
 }
 
-export function argument<Schema extends z.ZodType>(description: string, schema: Schema): Schema {
-  return register(schema, description, { argument: true })
-}
-
-/** An option with a value; `value` is its placeholder in the help. */
-export function option<Schema extends z.ZodType>(value: string, description: string, schema: Schema): Schema {
-  return register(schema, description, { value })
+/** An option with a value; `placeholder` stands for it in the help. */
+export function option<Schema extends z.ZodType>(placeholder: string, description: string, schema: Schema): Schema {
+  const described = schema.describe(description)
+  placeholders.set(described, placeholder)
+  return described
 }
 
 /** An option without a value. One that is on by default becomes `--no-…`, which turns it off. */
@@ -77,11 +75,10 @@ export function defineCommand<Shape extends Record<string, z.ZodType>, Value>({
   isBad?: (value: Value) => boolean
 }): Command {
   const fields = Object.entries(options.shape)
-  const isArgument = (schema: z.ZodType) => 'argument' in (syntaxes.get(schema) ?? {})
   return {
     ...texts,
-    arguments: fields.filter(([, schema]) => isArgument(schema)).map(parameterOf),
-    options: fields.filter(([, schema]) => !isArgument(schema)).map(parameterOf),
+    arguments: fields.filter(([, schema]) => argumentSchemas.has(schema)).map(parameterOf),
+    options: fields.filter(([, schema]) => !argumentSchemas.has(schema)).map(parameterOf),
     async call(context, input) {
       const parsed = options.safeParse(input)
       if (!parsed.success) throw optionError(parsed.error)
@@ -94,11 +91,11 @@ export function defineCommand<Shape extends Record<string, z.ZodType>, Value>({
 function parameterOf([key, schema]: [string, z.ZodType]): Parameter {
   const name = kebabCase(key)
   const description = descriptionOf(schema)
-  const syntax = syntaxes.get(schema)
+  const placeholder = placeholders.get(schema)
+  if (placeholder !== undefined) return { syntax: `--${name} <${placeholder}>`, description }
   const absent = schema.safeParse(undefined)
-  if (syntax === undefined) return { syntax: absent.data === true ? `--no-${name}` : `--${name}`, description }
-  if ('value' in syntax) return { syntax: `--${name} <${syntax.value}>`, description }
-  return { syntax: absent.success ? `[${name}]` : `<${name}>`, description }
+  if (argumentSchemas.has(schema)) return { syntax: absent.success ? `[${name}]` : `<${name}>`, description }
+  return { syntax: absent.data === true ? `--no-${name}` : `--${name}`, description }
 }
 
 /** The description of a schema, or of the one inside a default. */

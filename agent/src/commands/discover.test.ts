@@ -30,7 +30,7 @@ test('shows matches in a table, the best first, and how to reach the best', asyn
     `  ${nearId}  30   woman   open       same area     Telegram near_by  new`,
     `  ${farId}  34   woman   open       about 358 km  Slack U0FARAWAY   new`,
     '',
-    `\`koko peer ${nearId}\` asks again, and tells how to reach that peer.`,
+    `\`koko peer ${nearId}\` asks again, and shows how to reach that peer.`,
     '',
     '1 left out: `--explain` says by which rule.',
     '',

@@ -1,8 +1,8 @@
-import { channelNames, distanceWords, summaryFields, summaryWords } from '../labels.ts'
+import { channelNames, distanceWords, share, summaryFields, summaryWords } from '../labels.ts'
 import { distanceRules, ruleWords } from '../matching/engine.ts'
 import type { Discovery } from '../operations/discover.ts'
 import { DiscoverOptions } from '../operations/options.ts'
-import { columns, type Style } from '../output.ts'
+import { columns, counted, type Style } from '../output.ts'
 import { defineCommand } from './define-command.ts'
 
 /** People are shown this many matches; `--json` has all. */
@@ -19,14 +19,15 @@ function show(discovery: Discovery, style: Style): string {
   const { looked, matches, leftOut, leftOutPeers, hasMore, budget, note } = discovery
   const shown = matches.slice(0, maxShown)
   const [best] = shown
+  const tooFar = [...distanceRules].reduce((sum, rule) => sum + (leftOut[rule] ?? 0), 0)
   const short = shortIds([...matches, ...(leftOutPeers ?? [])].map(({ agentId }) => agentId))
   return [
     style.bold(`${counted(looked, 'listing', 'listings')} looked at, ${counted(matches.length, 'match', 'matches')}.`),
     shown.length === 0 ? '' : matchTable(shown, short, style),
     matches.length === shown.length ? '' : `${matches.length - shown.length} more matches: \`--json\` names all.`,
-    best === undefined ? '' : `\`koko peer ${short(best.agentId)}\` asks again, and tells how to reach that peer.`,
+    best === undefined ? '' : `\`koko peer ${short(best.agentId)}\` asks again, and shows how to reach that peer.`,
     showLeftOut(leftOut, leftOutPeers, short),
-    isMostlyFar(discovery) ? 'Many are too far away: `--near-me` begins with the nearest.' : '',
+    tooFar > looked / 2 ? 'Many are too far away: `--near-me` begins with the nearest.' : '',
     note === undefined ? '' : style.warn(note),
     style.dim(
       `Today ${share(budget.discover)} listings were discovered, and ${share(budget.batchGet)} peers asked for again. ` +
@@ -39,15 +40,9 @@ function show(discovery: Discovery, style: Style): string {
 
 type Found = Discovery['matches'][number]
 
-interface Column {
-  title: string
-  cell: (match: Found) => string
-  /** Left out first where a terminal is narrow, the highest number before the others; 0 always stays. */
-  spare: number
-}
-
 function matchTable(matches: readonly Found[], short: (agentId: string) => string, style: Style): string {
-  const titled: Column[] = [
+  // A narrow terminal loses the columns with the highest `spare` first; those with 0 always stay.
+  const titled: { title: string; cell: (match: Found) => string; spare: number }[] = [
     { title: 'id', cell: ({ agentId }) => short(agentId), spare: 0 },
     ...summaryFields(matches).map(({ name, heading }, index) => ({
       title: heading,
@@ -56,7 +51,7 @@ function matchTable(matches: readonly Found[], short: (agentId: string) => strin
       spare: index === 0 ? 1 : Math.min(index + 2, 4),
     })),
     { title: 'distance', cell: ({ distanceKm }) => distanceWords(distanceKm), spare: 2 },
-    { title: 'reached by', cell: reach, spare: 0 },
+    { title: 'reached by', cell: contactWords, spare: 0 },
     { title: '', cell: ({ isNew }) => (isNew ? 'new' : ''), spare: 5 },
   ]
   const all = titled.map((column) => {
@@ -76,7 +71,7 @@ function matchTable(matches: readonly Found[], short: (agentId: string) => strin
   ].join('\n')
 }
 
-function reach({ channel, handle }: Found): string {
+function contactWords({ channel, handle }: Found): string {
   return handle === undefined ? `${channelNames[channel]}, not asked for again` : `${channelNames[channel]} ${handle}`
 }
 
@@ -85,29 +80,15 @@ function showLeftOut(
   peers: Discovery['leftOutPeers'],
   short: (agentId: string) => string,
 ): string {
-  const counts = Object.values(leftOut).filter((count) => count !== undefined)
-  if (counts.length === 0) return ''
-  const sum = counts.reduce((total, count) => total + count, 0)
+  const sum = Object.values(leftOut).reduce<number>((total, count = 0) => total + count, 0)
+  if (sum === 0) return ''
   if (peers === undefined) return `${sum} left out: \`--explain\` says by which rule.`
   return `${sum} left out:\n${columns(peers.map(({ agentId, rule }) => [short(agentId), ruleWords[rule] ?? rule]))}`
 }
 
-function isMostlyFar({ looked, leftOut }: Discovery): boolean {
-  const tooFar = [...distanceRules].reduce((sum, rule) => sum + (leftOut[rule] ?? 0), 0)
-  return tooFar > looked / 2
-}
-
-/** The beginnings of ids that tell them apart: eight characters, mostly. */
+/** Shortens ids to a common length, at least eight characters, at which each stays unique. */
 function shortIds(agentIds: readonly string[]): (agentId: string) => string {
   let length = 8
   while (length < 36 && new Set(agentIds.map((agentId) => agentId.slice(0, length))).size < agentIds.length) length += 1
   return (agentId) => agentId.slice(0, length)
-}
-
-function share({ used, of }: Discovery['budget']['discover']): string {
-  return `${used.toLocaleString('en-US')} of ${of.toLocaleString('en-US')}`
-}
-
-function counted(count: number, one: string, many: string): string {
-  return `${count} ${count === 1 ? one : many}`
 }

@@ -1,6 +1,4 @@
 import * as z from 'zod'
-import type { Check } from '../operations/diagnose.ts'
-import type { Style } from '../output.ts'
 import { defineCommand } from './define-command.ts'
 
 export const command = defineCommand({
@@ -11,18 +9,16 @@ export const command = defineCommand({
     const checks = await diagnose(context, process.versions.node)
     return { ok: checks.every(({ ok }) => ok), checks }
   },
-  show,
+  show({ checks }, style) {
+    const width = Math.max(...checks.map(({ name }) => name.length))
+    const lines = checks.flatMap((check) => {
+      const name = check.name.padEnd(width)
+      if (check.ok) return [`${style.good('✓')} ${name}  ${style.dim(check.detail)}`]
+      return [`${style.bad('✗')} ${name}  ${check.problem}`, `  ${' '.repeat(width)}  → ${style.bold(check.fix)}`]
+    })
+    const wrong = checks.filter(({ ok }) => !ok).length
+    const sum = wrong === 0 ? 'Everything is fine.' : wrong === 1 ? 'One thing is wrong.' : `${wrong} things are wrong.`
+    return [...lines, '', sum].join('\n')
+  },
   isBad: ({ ok }) => !ok,
 })
-
-function show({ checks }: { checks: readonly Check[] }, style: Style): string {
-  const width = Math.max(...checks.map(({ name }) => name.length))
-  const lines = checks.flatMap((check) => {
-    const name = check.name.padEnd(width)
-    if (check.ok) return [`${style.good('✓')} ${name}  ${style.dim(check.detail)}`]
-    return [`${style.bad('✗')} ${name}  ${check.problem}`, `  ${' '.repeat(width)}  → ${style.bold(check.fix)}`]
-  })
-  const wrong = checks.filter(({ ok }) => !ok).length
-  const sum = wrong === 0 ? 'Everything is fine.' : wrong === 1 ? 'One thing is wrong.' : `${wrong} things are wrong.`
-  return [...lines, '', sum].join('\n')
-}

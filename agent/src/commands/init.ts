@@ -1,8 +1,7 @@
 import { RoomName } from '@koko/contract'
 import * as z from 'zod'
 import { directoryWords } from '../labels.ts'
-import type { Registration } from '../operations/register.ts'
-import { columns, isoTime, type Style } from '../output.ts'
+import { columns, isoTime } from '../output.ts'
 import { defineCommand, flag, option } from './define-command.ts'
 import { showRecoveryKey } from './recovery-key.ts'
 
@@ -18,43 +17,37 @@ export const command = defineCommand({
     again: flag('Register again, if the agent of this home is gone from the directory'),
   }),
   run: async (context, options) => (await import('../operations/register.ts')).register(context, options),
-  show,
-  isBad: (value) => value.keptIn === null,
-})
-
-function show(value: Registration, style: Style): string {
-  const { room, registeredAtMs, keptIn } = value
-  const facts = columns([
-    ...(value.alreadyRegistered ? [['agent id', value.agentId] as const] : []),
-    ['directory', directoryWords(value)],
-    ['room', room],
-    ['registered', isoTime(registeredAtMs)],
-  ])
-  if (value.alreadyRegistered) {
+  show(value, style) {
+    const { room, registeredAtMs, keptIn } = value
+    const facts = columns([
+      ...(value.alreadyRegistered ? [['agent id', value.agentId] as const] : []),
+      ['directory', directoryWords(value)],
+      ['room', room],
+      ['registered', isoTime(registeredAtMs)],
+    ])
+    if (value.alreadyRegistered) {
+      return [
+        `${style.good('✓')} An agent lives in ${value.keptIn} already. Nothing was registered.`,
+        facts,
+        '',
+        'Next: `koko status` shows how it stands. `koko unregister` removes it permanently; if the directory has removed it,',
+        '`koko init --again` registers again. For a second agent set KOKO_HOME to another folder.',
+      ].join('\n')
+    }
+    const key = showRecoveryKey(value, style)
+    if (keptIn === null) return [style.bad('✗ Registered, and not kept.'), facts, key].join('\n')
     return [
-      `${style.good('✓')} An agent lives in ${value.keptIn} already. Nothing was registered.`,
+      `${style.good('✓')} Registered.`,
       facts,
+      key,
       '',
-      'Next: `koko status` shows how it stands. `koko unregister` removes it for good; where the directory has removed it,',
-      '`koko init --again` registers again. For a second agent set KOKO_HOME to another folder.',
+      'What was stored where:',
+      `  here, in ${keptIn}: who the agent is, and its secret; for your user only`,
+      '  in the directory: its id, its room, when it was registered, and a hash of the secret',
+      'No profile and no handle was sent.',
+      '',
+      'Next: `koko profile edit`, `koko link <channel> <handle>`, `koko publish`.',
     ].join('\n')
-  }
-  const stored =
-    keptIn === null
-      ? []
-      : [
-          '',
-          'What was stored where:',
-          `  here, in ${keptIn}: who the agent is, and its secret; for your user only`,
-          '  in the directory: its id, its room, when it was registered, and a hash of the secret',
-          'No profile and no handle was sent.',
-          '',
-          'Next: `koko profile edit`, `koko link <channel> <handle>`, `koko publish`.',
-        ]
-  return [
-    keptIn === null ? style.bad('✗ Registered, and not kept.') : `${style.good('✓')} Registered.`,
-    facts,
-    showRecoveryKey(value, style),
-    ...stored,
-  ].join('\n')
-}
+  },
+  isBad: ({ keptIn }) => keptIn === null,
+})

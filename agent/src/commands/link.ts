@@ -1,7 +1,5 @@
 import * as z from 'zod'
 import { channelNamed, channelNames, emulatorWarning } from '../labels.ts'
-import type { Linked } from '../operations/link.ts'
-import type { Style } from '../output.ts'
 import { argument, defineCommand, yes } from './define-command.ts'
 
 export const command = defineCommand({
@@ -16,21 +14,20 @@ export const command = defineCommand({
     const { link } = await import('../operations/link.ts')
     return link(context, { channel: channelNamed(channel), typed: handle, yes })
   },
-  show,
+  show({ channel, handle, isChanged, isAgreed, isUnlinked, isEmulated, givesAway }, style) {
+    const name = channelNames[channel]
+    const lines = [
+      `${style.good('✓')} ${name} ${handle} is kept here${isChanged ? '' : ', as before'}. Nothing was sent.`,
+      style.dim(givesAway),
+    ]
+    if (isEmulated) lines.push(style.warn(emulatorWarning()))
+    if (isUnlinked)
+      lines.push(
+        `You unlinked ${name}: only the settings page allows it again, \`koko settings\`. Until then it is withheld.`,
+      )
+    lines.push(
+      isAgreed ? 'You already agreed to publish it.' : 'Next: `koko publish` shows it to peers, after your yes.',
+    )
+    return lines.join('\n')
+  },
 })
-
-function show(
-  { channel, handle, isChanged, isAgreed, isUnlinked, isEmulated, ...linked }: Linked,
-  style: Style,
-): string {
-  const name = channelNames[channel]
-  return [
-    `${style.good('✓')} ${name} ${handle} is kept here${isChanged ? '' : ', as before'}. Nothing was sent.`,
-    style.dim(linked.givesAway),
-    ...(isEmulated ? [style.warn(emulatorWarning())] : []),
-    ...(isUnlinked
-      ? [`You unlinked ${name}: only the settings page allows it again, \`koko settings\`. Until then it is withheld.`]
-      : []),
-    isAgreed ? 'You have agreed before to publish it.' : 'Next: `koko publish` shows it to peers, after your yes.',
-  ].join('\n')
-}

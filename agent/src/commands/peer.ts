@@ -1,8 +1,7 @@
 import * as z from 'zod'
 import { channelNames, distanceWords, summaryFields, summaryWords } from '../labels.ts'
 import { ruleWords } from '../matching/engine.ts'
-import type { AskedPeer } from '../operations/discover.ts'
-import { columns, type Style } from '../output.ts'
+import { columns } from '../output.ts'
 import { argument, defineCommand } from './define-command.ts'
 
 export const command = defineCommand({
@@ -18,22 +17,21 @@ export const command = defineCommand({
     ),
   }),
   run: async (context, { id }) => (await import('../operations/discover.ts')).askForPeer(context, id),
-  show,
+  show({ agentId, found, match, leftOut }, style) {
+    if (!found) return `${agentId} is gone: not listed, or not online. Nothing about it is kept here.`
+    if (leftOut !== undefined) {
+      return `${agentId} is no match: ${ruleWords[leftOut] ?? leftOut}. Nothing about it is kept here.`
+    }
+    if (match === undefined) return ''
+    const { area, distanceKm, channel, handle = '', link } = match
+    return [
+      style.bold(agentId),
+      columns([
+        ...summaryFields([match]).map(({ name, heading }): [string, string] => [heading, summaryWords(match, name)]),
+        ['distance', `${distanceWords(distanceKm)} (area ${area})`],
+        [channelNames[channel], handle],
+        ['link', link ?? 'In the workspace that you share, look for this member id.'],
+      ]),
+    ].join('\n')
+  },
 })
-
-function show({ agentId, found, match, leftOut }: AskedPeer, style: Style): string {
-  if (!found) return `${agentId} is gone: not listed, or not online. Nothing of it is kept here any more.`
-  if (leftOut !== undefined)
-    return `${agentId} is no match: ${ruleWords[leftOut] ?? leftOut}. Nothing of it is kept here.`
-  if (match === undefined) return ''
-  const { area, distanceKm, channel, handle = '', link } = match
-  return [
-    style.bold(agentId),
-    columns([
-      ...summaryFields([match]).map(({ name, heading }): [string, string] => [heading, summaryWords(match, name)]),
-      ['distance', `${distanceWords(distanceKm)} (area ${area})`],
-      [channelNames[channel], handle],
-      ['link', link ?? 'In the workspace that you share, look for this member id.'],
-    ]),
-  ].join('\n')
-}

@@ -4,7 +4,7 @@ import type { Context } from '../context.ts'
 import { UserError } from '../errors.ts'
 import { channelNames, clockTime, emulatorWarning, givesAway, inWords } from '../labels.ts'
 import { PublishOptions } from '../operations/options.ts'
-import type { Change, Publication, PublishConsent, PublishPreview, Withheld } from '../operations/publish.ts'
+import type { Change, PublishConsent, Publication, PublishPreview, Withheld } from '../operations/publish.ts'
 import { columns, type Style } from '../output.ts'
 import { defineCommand, yes } from './define-command.ts'
 
@@ -16,12 +16,28 @@ export const command = defineCommand({
     if (dryRun) return previewPublish(context)
     const publication = await publish(context, consentOf(context, yes))
     if (publication.state === 'published') return publication
-    throw unpublished(publication)
+    const { state, channels } = publication
+    if (state === 'would take away') {
+      throw new UserError(
+        `Nothing was published: ${inWords(channels)} would have left your listing.`,
+        'Agree to the new handle with `koko publish`, give one with `koko link`, or unlink the channel with `koko unlink`.',
+      )
+    }
+    if (channels.length > 0) {
+      throw new UserError(
+        'Nothing was published: no handle is left that you agreed to.',
+        'Run `koko publish` again when you want it.',
+      )
+    }
+    throw new UserError(
+      'Nothing was published: every channel that is kept here is unlinked.',
+      'Only the settings page allows one again: `koko settings`.',
+    )
   },
-  show: (value, style) => ('bytes' in value ? showPreview(value, style) : showPublication(value, style)),
+  show: (value, style) => ('bytes' in value ? showPreview(value, style) : showPublished(value, style)),
 })
 
-function consentOf({ ask }: Context, yes: boolean): Required<PublishConsent> {
+function consentOf({ ask }: Context, yes: boolean): PublishConsent {
   return {
     async agree(newHandles, { input }) {
       if (yes) return true
@@ -43,30 +59,10 @@ function consentOf({ ask }: Context, yes: boolean): Required<PublishConsent> {
       return ask.confirm({ message: `Publish ${inWords(newHandles)}?`, initial: false })
     },
     async takeAway(channels) {
-      if (yes) return true
-      if (ask === undefined) return false
-      return ask.confirm({
-        message: `${inWords(channels)} would leave your listing: no handle that you agreed to is kept here. Go on?`,
-        initial: false,
-      })
+      const message = `${inWords(channels)} would leave your listing: no handle that you agreed to is kept here. Go on?`
+      return yes || ((await ask?.confirm({ message, initial: false })) ?? false)
     },
   }
-}
-
-function unpublished({ state, channels }: Exclude<Publication, { state: 'published' }>): UserError {
-  return state === 'not agreed'
-    ? new UserError(
-        channels.length === 0
-          ? 'Nothing was published: every channel that is kept here is unlinked.'
-          : 'Nothing was published: no handle is left that you agreed to.',
-        channels.length === 0
-          ? 'Only the settings page allows one again: `koko settings`.'
-          : 'Run `koko publish` again when you want it.',
-      )
-    : new UserError(
-        `Nothing was published: ${inWords(channels)} would have left your listing.`,
-        'Agree to the new handle with `koko publish`, give one with `koko link`, or unlink the channel with `koko unlink`.',
-      )
 }
 
 function showPreview(preview: PublishPreview, style: Style): string {
@@ -77,8 +73,7 @@ function showPreview(preview: PublishPreview, style: Style): string {
       : `These bytes would be sent, and nothing was:\n\n${bytes}\n`,
     asOfMs === null
       ? 'What is listed now is not known here: `koko publish` asks first.'
-      : `Compared with what was listed at ${clockTime(asOfMs)}:`,
-    ...(asOfMs === null ? [] : [showChanges(preview.changes)]),
+      : `Compared with what was listed at ${clockTime(asOfMs)}:\n${showChanges(preview.changes)}`,
     ...showWithheld(preview.withheld),
   ]
   if (newHandles.length > 0) lines.push(style.warn(`Your yes is asked for first: ${inWords(newHandles)}.`))
@@ -87,9 +82,10 @@ function showPreview(preview: PublishPreview, style: Style): string {
   return lines.join('\n')
 }
 
-function showPublication(publication: Publication, style: Style): string {
-  if (publication.state !== 'published') return ''
-  const { listing, changes, withheld, isEmulated } = publication
+function showPublished(
+  { listing, changes, withheld, isEmulated }: Extract<Publication, { state: 'published' }>,
+  style: Style,
+): string {
   const shown = Channel.options.filter((channel) => listing?.channels[channel] !== undefined)
   return [
     listing === null
@@ -104,20 +100,13 @@ function showPublication(publication: Publication, style: Style): string {
 function showChanges(changes: readonly Change[]): string {
   if (changes.length === 0) return '  nothing changed'
   return columns(
-    changes.map(({ at, kind, before, after }) => {
-      const what =
-        kind === 'added'
-          ? `added: ${inText(after)}`
-          : kind === 'removed'
-            ? `removed: ${inText(before)}`
-            : `${inText(before)} → ${inText(after)}`
-      return [at, what]
+    changes.map(({ at, kind, ...values }) => {
+      const [before, after] = [values.before, values.after].map((value) =>
+        typeof value === 'string' ? value : JSON.stringify(value),
+      )
+      return [at, { added: `added: ${after}`, removed: `removed: ${before}`, changed: `${before} → ${after}` }[kind]]
     }),
   )
-}
-
-function inText(value: unknown): string {
-  return typeof value === 'string' ? value : JSON.stringify(value)
 }
 
 function showWithheld(withheld: readonly Withheld[]): string[] {

@@ -1,8 +1,7 @@
 import { AgentId } from '@koko/contract'
 import * as z from 'zod'
 import { directoryWords } from '../labels.ts'
-import type { Restored } from '../operations/restore.ts'
-import { columns, type Style } from '../output.ts'
+import { columns } from '../output.ts'
 import { defineCommand, option } from './define-command.ts'
 
 export const command = defineCommand({
@@ -13,28 +12,20 @@ export const command = defineCommand({
     agent: option('id', "The agent's id", AgentId.optional()),
   }),
   run: async (context, options) => (await import('../operations/restore.ts')).restore(context, options),
-  show,
+  show: ({ agentId, origin, room, isEmulated, isListed, keptIn, written }, style) =>
+    [
+      `${style.good('✓')} The agent lives in ${keptIn} now.`,
+      columns([
+        ['agent id', agentId],
+        ['directory', directoryWords({ origin, isEmulated })],
+        ['room', room],
+        ['written', written.join(', ')],
+      ]),
+      isListed === null
+        ? 'What is listed cannot be read by this version of koko: install the newest, or publish again with `koko publish`.'
+        : isListed
+          ? 'It is listed. Which intents a match may have is kept in the home only: set it again with `koko profile edit`.'
+          : 'It is not listed. Run `koko profile edit`, `koko link <channel> <handle>` and `koko publish` to list it.',
+      'Run it on one machine only: `koko run` keeps it online.',
+    ].join('\n'),
 })
-
-function show({ agentId, origin, room, isEmulated, isListed, keptIn, written }: Restored, style: Style): string {
-  return [
-    `${style.good('✓')} The agent lives in ${keptIn} now.`,
-    columns([
-      ['agent id', agentId],
-      ['directory', directoryWords({ origin, isEmulated })],
-      ['room', room],
-      ['written', written.join(', ')],
-    ]),
-    listedWords(isListed),
-    'Run it on one machine only: `koko run` keeps it online.',
-  ].join('\n')
-}
-
-function listedWords(isListed: boolean | null): string {
-  if (isListed === null) {
-    return 'What is listed cannot be read by this version of koko: install the newest, or publish again with `koko publish`.'
-  }
-  return isListed
-    ? 'It is listed. Which intents a match may have is kept in the home only: set it again with `koko profile edit`.'
-    : 'It is not listed. Run `koko profile edit`, `koko link <channel> <handle>` and `koko publish` to list it.'
-}

@@ -1,19 +1,20 @@
 import * as z from 'zod'
 import type { Context } from '../context.ts'
 import type { Daemon } from '../home/files.ts'
-import type { Style } from '../output.ts'
+import { counted } from '../output.ts'
 import { defineCommand, flag, option, type Command } from './define-command.ts'
 
 /** The daemon, which the composition root passes in: faces do not import each other. */
-export type RunDaemon = (context: Context, options: { discoverAtMinutes: number; once: boolean }) => Promise<DaemonRun>
-
-interface DaemonRun {
+export type RunDaemon = (
+  context: Context,
+  options: { discoverAtMinutes: number; once: boolean },
+) => Promise<{
   isStopped: boolean
   heartbeats: number
   publishes: number
   discoveries: number
   failures: Daemon['failures']
-}
+}>
 
 const TimeOfDay = z
   .string()
@@ -28,19 +29,15 @@ export const createRunCommand = (runDaemon: RunDaemon): Command =>
       once: flag('Do what is due now, then end'),
     }),
     run: (context, { discoverAt, once }) => runDaemon(context, { discoverAtMinutes: discoverAt, once }),
-    show,
+    show: ({ heartbeats, publishes, discoveries, failures }, style) =>
+      [
+        [
+          counted(heartbeats, 'heartbeat', 'heartbeats'),
+          counted(publishes, 'publish', 'publishes'),
+          counted(discoveries, 'discovery', 'discoveries'),
+        ].join(', '),
+        ...failures.map(({ action, message, next }) => `${style.bad('✗')} ${action}: ${message} ${next}`),
+      ].join('\n'),
     // A failure does not count where the daemon was asked to stop.
     isBad: ({ failures, isStopped }) => failures.length > 0 && !isStopped,
   })
-
-function show({ heartbeats, publishes, discoveries, failures }: DaemonRun, style: Style): string {
-  const counted = (count: number, one: string, many: string) => `${count} ${count === 1 ? one : many}`
-  return [
-    [
-      counted(heartbeats, 'heartbeat', 'heartbeats'),
-      counted(publishes, 'publish', 'publishes'),
-      counted(discoveries, 'discovery', 'discoveries'),
-    ].join(', '),
-    ...failures.map(({ action, message, next }) => `${style.bad('✗')} ${action}: ${message} ${next}`),
-  ].join('\n')
-}

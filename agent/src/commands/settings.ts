@@ -1,24 +1,20 @@
 import { renderUnicodeCompact } from 'uqr'
 import * as z from 'zod'
-import type { SettingsLink } from '../operations/settings.ts'
-import { isoTime, type Style } from '../output.ts'
+import { isoTime } from '../output.ts'
 import { defineCommand, flag } from './define-command.ts'
 
 export const command = defineCommand({
   summary: 'Open the settings page: see the exact bytes, unlink a channel or allow it again',
   options: z.strictObject({ open: flag('Print the link only', true) }),
   run: async (context, options) => (await import('../operations/settings.ts')).openSettings(context, options),
-  show,
+  show: ({ url, expiresAtMs, opened }, style) =>
+    [
+      opened ? `${style.good('✓')} Opened in your browser.` : 'Open this in a browser:',
+      '',
+      style.bold(url),
+      '',
+      renderUnicodeCompact(url, { border: 2 }),
+      '',
+      `It works once, until ${isoTime(expiresAtMs)}. A new link voids it. Keep it to yourself: it opens your settings.`,
+    ].join('\n'),
 })
-
-function show({ url, expiresAtMs, opened }: SettingsLink, style: Style): string {
-  return [
-    opened ? `${style.good('✓')} Opened in your browser.` : 'Open this in a browser:',
-    '',
-    style.bold(url),
-    '',
-    renderUnicodeCompact(url, { border: 2 }),
-    '',
-    `It works once, until ${isoTime(expiresAtMs)}. A new link voids it. Do not pass it on: it opens your settings.`,
-  ].join('\n')
-}

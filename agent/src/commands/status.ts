@@ -1,7 +1,7 @@
 import { rooms } from '@koko/contract'
 import * as z from 'zod'
-import { channelNames, clockTime, directoryWords } from '../labels.ts'
-import type { ChannelState, Standing, Status } from '../operations/status.ts'
+import { channelNames, clockTime, directoryWords, share } from '../labels.ts'
+import type { ChannelState, Standing } from '../operations/status.ts'
 import { columns, type Style } from '../output.ts'
 import { defineCommand } from './define-command.ts'
 
@@ -9,64 +9,47 @@ export const command = defineCommand({
   summary: 'Show how the agent stands, from what is kept here',
   options: z.strictObject({}),
   run: async (context) => (await import('../operations/status.ts')).status(context),
-  show,
+  show(value, style) {
+    const problems = value.problems.map((problem) => `${style.bad('✗')} ${problem}`)
+    if (value.agent !== null) return [showStanding(value, style), ...problems].join('\n')
+    if (problems.length > 0) return problems.join('\n')
+    return 'No agent lives here yet: run `koko init`, or `koko restore` with a recovery key.'
+  },
   isBad: ({ problems }) => problems.length > 0,
 })
 
-function show(value: Status, style: Style): string {
-  const problems = value.problems.map((problem) => `${style.bad('✗')} ${problem}`)
-  if (value.agent === null) {
-    const none = 'No agent lives here yet: run `koko init`, or `koko restore` with a recovery key.'
-    return (problems.length === 0 ? [none] : problems).join('\n')
-  }
+function showStanding(value: Standing, style: Style): string {
   const { agent, directory, budget, daemon, discoveredAtMs, peers } = value
-  return [
-    columns([
-      ['agent', agent.agentId],
-      ['directory', directory.isEmulated ? style.warn(directoryWords(directory)) : directory.origin],
-      ['listed', listedWords(value, style)],
-      ...value.channels.map(({ channel, state }): [string, string] => [
-        channelNames[channel],
-        stateWords(state, style),
-      ]),
-      ['not published yet', unpublishedWords(value)],
-      ['daemon', daemon.pid === null ? style.warn('does not run: `koko run`') : `runs as process ${daemon.pid}`],
-      ...daemon.failures.map(({ action, atMs, message, next }): [string, string] => [
-        '',
-        `${style.bad('✗')} ${action}, ${clockTime(atMs)}: ${message} ${next}`,
-      ]),
-      ['last discovery', discoveredAtMs === null ? 'none by the daemon yet' : clockTime(discoveredAtMs)],
-      ['matches known', String(peers)],
-      [
-        'used today',
-        `${share(budget.discover)} listings discovered, ${share(budget.batchGet)} peers asked for again (UTC)`,
-      ],
+  return columns([
+    ['agent', agent.agentId],
+    ['directory', directory.isEmulated ? style.warn(directoryWords(directory)) : directory.origin],
+    ['listed', listedWords(value, style)],
+    ...value.channels.map(({ channel, state }): [string, string] => [channelNames[channel], stateWords(state, style)]),
+    ['not published yet', unpublishedWords(value)],
+    ['daemon', daemon.pid === null ? style.warn('does not run: `koko run`') : `runs as process ${daemon.pid}`],
+    ...daemon.failures.map(({ action, atMs, message, next }): [string, string] => [
+      '',
+      `${style.bad('✗')} ${action}, ${clockTime(atMs)}: ${message} ${next}`,
     ]),
-    ...problems,
-  ].join('\n')
+    ['last discovery', discoveredAtMs === null ? 'none by the daemon yet' : clockTime(discoveredAtMs)],
+    ['matches known', String(peers)],
+    [
+      'used today',
+      `${share(budget.discover)} listings discovered, ${share(budget.batchGet)} peers asked for again (UTC)`,
+    ],
+  ])
 }
 
 function listedWords({ isListed, isOnline, onlineUntilMs }: Standing, style: Style): string {
   if (isListed === false) return style.warn('no')
-  const until =
-    onlineUntilMs === null
-      ? ''
-      : isOnline
-        ? `, online until ${clockTime(onlineUntilMs)}`
-        : style.bad(`, offline since ${clockTime(onlineUntilMs)}`)
+  const at = onlineUntilMs === null ? '' : clockTime(onlineUntilMs)
+  const until = at === '' ? '' : isOnline ? `, online until ${at}` : style.bad(`, offline since ${at}`)
   return isListed === null ? `not known here: \`koko publish\`${until}` : `${style.good('yes')}${until}`
 }
 
 function stateWords(state: ChannelState, style: Style): string {
-  switch (state) {
-    case 'published':
-      return style.good(state)
-    case 'unlinked':
-      return `unlinked; only \`koko settings\` allows it again`
-    case 'waits for your yes':
-    case 'not published':
-      return `${state}: \`koko publish\``
-  }
+  if (state === 'published') return style.good(state)
+  return state === 'unlinked' ? `${state}; only \`koko settings\` allows it again` : `${state}: \`koko publish\``
 }
 
 function unpublishedWords({ agent, hasProfile, unpublished, channels }: Standing): string {
@@ -77,8 +60,4 @@ function unpublishedWords({ agent, hasProfile, unpublished, channels }: Standing
   const isNew = fields.length === Object.keys(rooms[agent.room].fields).length
   const names = [...changed.map(({ channel }) => channelNames[channel]), ...(isNew ? ['the profile'] : fields)]
   return names.length === 0 ? 'nothing' : names.join(', ')
-}
-
-function share({ used, of }: Standing['budget']['discover']): string {
-  return `${used.toLocaleString('en-US')} of ${of.toLocaleString('en-US')}`
 }

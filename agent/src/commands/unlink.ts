@@ -3,8 +3,6 @@ import { publishedFile } from '../home/files.ts'
 import { readIfWhole } from '../home/read-if-whole.ts'
 import { channelNamed, channelNames, clockTime } from '../labels.ts'
 import { confirm } from '../operations/confirm.ts'
-import type { Unlinked } from '../operations/unlink.ts'
-import type { Style } from '../output.ts'
 import { argument, defineCommand, flag, yes } from './define-command.ts'
 
 export const command = defineCommand({
@@ -21,7 +19,7 @@ export const command = defineCommand({
     if (!yes) {
       context.ask?.say(
         [
-          'The handle leaves the listing at once, and no answer that starts more than ten seconds later holds it.',
+          'The handle leaves the listing immediately, and no answer that starts more than ten seconds later holds it.',
           'Publishing never brings it back: only the settings page allows it again.',
           'A peer that has already read it may keep it. Nothing can undo that.',
           ...(listed.length === 1 && listed[0] === channel
@@ -34,33 +32,27 @@ export const command = defineCommand({
     const { unlink } = await import('../operations/unlink.ts')
     return unlink(context, { channel, wait })
   },
-  show,
+  show({ channel, state, unlinkedAtMs, goneByMs, goneAtMs, problem }, style) {
+    const name = channelNames[channel]
+    const [done, open] = [style.good('✓'), style.dim('…')]
+    const steps = [
+      `${done} Out of the listing at ${clockTime(unlinkedAtMs)}`,
+      state === 'gone' ? `${done} Out of every answer` : `${open} Out of every answer by ${clockTime(goneByMs)}`,
+      goneAtMs === null
+        ? `${open} Gone from every discovery shard`
+        : `${done} Gone from every discovery shard at ${clockTime(goneAtMs)}`,
+    ]
+    const lines = {
+      gone: [...steps, `${name} is gone: the directory shows it to nobody and holds no copy for peers.`],
+      'under way': [
+        ...steps,
+        `${name} is unlinked. The last copies usually leave within two minutes: \`koko channels\` shows when.`,
+      ],
+      'allowed again': [`${name} was unlinked, and meanwhile allowed again on the settings page.`],
+    }[state]
+    if (problem !== undefined) {
+      lines.push(style.warn(`This home could not be updated: ${problem.message} ${problem.next}`))
+    }
+    return [...lines, 'A peer that has already read the handle may keep it.'].join('\n')
+  },
 })
-
-function show({ channel, state, unlinkedAtMs, goneByMs, goneAtMs, problem }: Unlinked, style: Style): string {
-  const name = channelNames[channel]
-  const done = style.good('✓')
-  const open = style.dim('…')
-  const steps = [
-    `${done} Out of the listing at ${clockTime(unlinkedAtMs)}`,
-    state === 'gone' ? `${done} Out of every answer` : `${open} Out of every answer by ${clockTime(goneByMs)}`,
-    goneAtMs === null
-      ? `${open} Gone from every discovery shard`
-      : `${done} Gone from every discovery shard at ${clockTime(goneAtMs)}`,
-  ]
-  const lines = {
-    gone: [...steps, `${name} is gone: the directory shows it to nobody and holds no copy for peers.`],
-    'under way': [
-      ...steps,
-      `${name} is unlinked. The last copies usually leave within two minutes: \`koko channels\` shows when.`,
-    ],
-    'allowed again': [`${name} was unlinked, and meanwhile allowed again on the settings page.`],
-  }[state]
-  return [
-    ...lines,
-    ...(problem === undefined
-      ? []
-      : [style.warn(`This home could not be updated: ${problem.message} ${problem.next}`)]),
-    'A peer that has already read the handle may keep it.',
-  ].join('\n')
-}

@@ -9,7 +9,7 @@ import {
 import { randomUUID } from 'node:crypto'
 import * as z from 'zod'
 
-/** What only the operator may decide. The client shows it; it is no part of a tool's result. */
+/** What only the operator may decide. The client shows it to the operator. */
 export interface Question {
   /** Exactly what is decided, whole: an answer counts for these very words. */
   message: string
@@ -20,12 +20,9 @@ export interface Question {
 /** What the operator said; `unasked` where the client cannot ask; or the question, for the client to ask it. */
 export type Confirmation = 'yes' | 'no' | 'unasked' | InputRequiredResult
 
-/** Questions that were asked, until they are answered. One process serves one client, so that they need not outlive it. */
-export interface Confirmations {
-  ask: (server: McpServer, context: ServerContext, question: Question) => Confirmation
-}
+export type Confirmations = ReturnType<typeof createConfirmations>
 
-/** More open questions than an operator can have before them; the oldest is dropped. */
+/** The oldest open question beyond these is dropped. */
 const maxOpen = 16
 
 /**
@@ -33,11 +30,11 @@ const maxOpen = 16
  * is the client's word: it comes beside the arguments, which are all that the model writes, counts once, and counts only
  * for a question that this process asked in the same words.
  */
-export function createConfirmations(): Confirmations {
+export function createConfirmations() {
   const open = new Map<string, string>()
 
   return {
-    ask(server, context, question) {
+    ask(server: McpServer, context: ServerContext, question: Question): Confirmation {
       const id: unknown = context.mcpReq.requestState()
       if (typeof id === 'string') {
         const asked = open.get(id)

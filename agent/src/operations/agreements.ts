@@ -1,17 +1,14 @@
 import { Channel } from '@koko/contract'
 import type { Handles } from '../home/files.ts'
 
-/** The handles alone, by channel. */
+/** The handles without their agreement. */
 export function handleTexts(handles: Handles): Partial<Record<Channel, string>> {
   return Object.fromEntries(
-    Channel.options.flatMap((channel) => {
-      const kept = handles[channel]
-      return kept === undefined ? [] : [[channel, kept.handle]]
-    }),
+    Object.entries(handles).flatMap(([channel, kept]) => (kept === undefined ? [] : [[channel, kept.handle]])),
   )
 }
 
-/** Withdraws the agreement to publish the handles of some channels. The handles themselves stay. */
+/** Withdraws the agreement to publish the handles of these channels. The handles stay. */
 export function withoutAgreement(handles: Handles, channels: readonly Channel[] = Channel.options): Handles {
   const next = { ...handles }
   for (const channel of channels) {

@@ -1,4 +1,4 @@
-import { Channel, isOnline, type Unlinks } from '@koko/contract'
+import { Channel, isOnline } from '@koko/contract'
 import type { Context } from '../context.ts'
 import { directoryOf } from '../directory/session.ts'
 import { userErrorOf } from '../errors.ts'
@@ -10,14 +10,13 @@ import { readStored } from './listing.ts'
 
 export interface ChannelStanding {
   channel: Channel
-  /** Kept here for the next publish; null for none. */
+  /** Kept here for the next publish. */
   handle: string | null
-  /** When the operator agreed to publish that very handle; null until then. */
+  /** When the operator agreed to publish that very handle. */
   agreedAtMs: number | null
-  /** Listed; null for none. */
   listed: string | null
   state: 'shown' | 'offline' | 'not published' | 'unlinked' | 'unknown'
-  /** When it was unlinked, and since when no shard holds it: null until then, absent where only the home was asked. */
+  /** `goneAtMs`: since when no shard holds it; null until then, absent if only the home was asked. */
   unlink: { unlinkedAtMs: number; goneAtMs?: number | null } | null
   givesAway: string
 }
@@ -25,57 +24,39 @@ export interface ChannelStanding {
 export interface ChannelsStanding {
   /** Where the answer comes from: the directory now, or the last publish from here. */
   source: 'directory' | 'home' | 'nobody'
-  /** The time of that answer; null without one. */
   asOfMs: number | null
   /** Why the directory did not answer. */
   problem: Problem | null
   channels: ChannelStanding[]
 }
 
-/** What is kept here of each channel, and what peers see of it; from the home where the directory does not answer. */
+/** What is kept here of each channel, and what peers see of it; from the home if the directory does not answer. */
 export async function channels(context: Context): Promise<ChannelsStanding> {
   const handles = (await context.home.read(handlesFile)) ?? {}
-  const seen = await seenBy(context)
+  const { listing, isOnline, unlinks, ...origin } = await askWhatIsSeen(context)
   return {
-    source: seen.source,
-    asOfMs: seen.asOfMs,
-    problem: seen.problem,
+    ...origin,
     channels: Channel.options.map((channel) => {
-      const kept = handles[channel]
-      const listed = seen.listing?.channels[channel] ?? null
-      const unlink = seen.unlinks[channel] ?? null
-      return {
-        channel,
-        handle: kept?.handle ?? null,
-        agreedAtMs: kept?.agreedAtMs ?? null,
-        listed,
-        state:
-          unlink !== null
-            ? 'unlinked'
-            : seen.listing === undefined
-              ? 'unknown'
-              : listed === null
-                ? 'not published'
-                : seen.isOnline
-                  ? 'shown'
-                  : 'offline',
-        unlink,
-        givesAway: givesAway[channel],
-      }
+      const { handle = null, agreedAtMs = null } = handles[channel] ?? {}
+      const listed = listing?.channels[channel] ?? null
+      const unlink = unlinks[channel] ?? null
+      const published = listed === null ? 'not published' : isOnline ? 'shown' : 'offline'
+      const state = unlink !== null ? 'unlinked' : listing === undefined ? 'unknown' : published
+      return { channel, handle, agreedAtMs, listed, state, unlink, givesAway: givesAway[channel] }
     }),
   }
 }
 
 interface Seen extends Omit<ChannelsStanding, 'channels'> {
-  /** Null where nothing is listed, or never was; undefined where that is unknown. */
+  /** Undefined if it is unknown. */
   listing: { channels: Partial<Record<Channel, string | undefined>> } | null | undefined
   isOnline: boolean
-  unlinks: Partial<Record<Channel, { unlinkedAtMs: number; goneAtMs?: number | null } | undefined>>
+  unlinks: Partial<Record<Channel, ChannelStanding['unlink'] | undefined>>
 }
 
-async function seenBy(context: Context): Promise<Seen> {
+async function askWhatIsSeen(context: Context): Promise<Seen> {
   const agent = await context.home.read(agentFile)
-  const nothing = { isOnline: false, unlinks: {} as Unlinks, asOfMs: null, problem: null }
+  const nothing = { isOnline: false, unlinks: {}, asOfMs: null, problem: null }
   if (agent === undefined) return { ...nothing, source: 'nobody', listing: null }
   try {
     context.report({ text: 'Asking what is listed' })

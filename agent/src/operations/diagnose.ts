@@ -23,10 +23,6 @@ import {
   profileFile,
   publishedFile,
   type Agent,
-  type Daemon,
-  type Handles,
-  type Profile,
-  type Published,
 } from '../home/files.ts'
 import type { HomeFile } from '../home/home.ts'
 import { networkOf } from '../directory/network.ts'
@@ -39,25 +35,18 @@ import { readStored, unlinkedIn, type Stored } from './listing.ts'
 export type Check = { name: string } & ({ ok: true; detail: string } | { ok: false; problem: string; fix: string })
 
 /** What can be read of a home. */
-interface Kept {
-  agent: Agent | undefined
-  profile: Profile | undefined
-  handles: Handles | undefined
-  published: Published | undefined
-  daemon: Daemon | undefined
-  daemonPid: number | undefined
-}
+type Kept = Omit<Awaited<ReturnType<typeof checkFiles>>, 'files'> & { daemonPid: number | undefined }
 
 const good = (name: string, detail: string): Check => ({ name, ok: true, detail })
 const bad = (name: string, problem: string, fix: string): Check => ({ name, ok: false, problem, fix })
 
-/** Runs every check. One that fails does not stop the others. */
+/** Runs every check, also after one fails. */
 export async function diagnose(context: Context, nodeVersion: string): Promise<Check[]> {
   const { home } = context
   const folder = await checkFolder(home.path)
   const checks = [good('node', nodeVersion), folder.check]
   if (!folder.check.ok) return checks
-  // Writing closes a folder that others could read, so the owner is checked after it.
+  // The write makes a folder private that others could read, so the owner is checked after it.
   const writable = await checkWritable(context)
   const { files, ...read } = await checkFiles(context)
   checks.push(await checkOwner(folder.paths, home.path), writable, ...files)
@@ -77,19 +66,19 @@ async function checkFolder(path: string): Promise<{ check: Check; paths: string[
   try {
     folder = await stat(path)
   } catch (error) {
-    const isThere = typeof error !== 'object' || error === null || !('code' in error) || error.code !== 'ENOENT'
-    return isThere
-      ? refused(`${path} cannot be read.`, 'Give it back to your user, or set KOKO_HOME to another folder.')
-      : refused(noAgent(path), firstSteps)
+    const isMissing = typeof error === 'object' && error !== null && 'code' in error && error.code === 'ENOENT'
+    return isMissing
+      ? refused(noAgent(path), firstSteps)
+      : refused(`${path} cannot be read.`, 'Make your user its owner, or set KOKO_HOME to another folder.')
   }
-  if (!folder.isDirectory()) return refused(`${path} is no folder.`, 'Set KOKO_HOME to a folder.')
+  if (!folder.isDirectory()) return refused(`${path} is not a folder.`, 'Set KOKO_HOME to a folder.')
   const names = await readdir(path).catch(() => undefined)
   if (names === undefined) return refused(`${path} cannot be read.`, `\`sudo chown -R "$(id -un)" ${quoted(path)}\``)
   const own = names.filter((name) => homeFiles.some((file) => file.name === name)).map((name) => join(path, name))
   return { check: good('home', path), paths: [path, ...own] }
 }
 
-/** POSIX permissions. Windows protects a user's folder by itself. */
+/** Checks POSIX permissions; on Windows, other users cannot read a user's folder. */
 async function checkOwner(paths: readonly string[], path: string): Promise<Check> {
   if (process.platform === 'win32') return good('owner', 'as Windows keeps it')
   const stats = await Promise.all(paths.map((each) => stat(each)))
@@ -112,7 +101,7 @@ async function checkWritable({ home }: Context): Promise<Check> {
   }
 }
 
-/** What writes a file again once the damaged one is removed. */
+/** How to write a file again after a damaged one is removed. */
 const rewrites: Record<string, string> = {
   [agentFile.name]: '`koko restore` with the agent id and the recovery key',
   [profileFile.name]: '`koko profile edit`',
@@ -120,43 +109,32 @@ const rewrites: Record<string, string> = {
   [publishedFile.name]: '`koko publish`',
 }
 
-async function checkFiles(context: Context) {
+async function checkFiles({ home }: Context) {
   const files: Check[] = []
   async function read<T extends object>(file: HomeFile<T>): Promise<T | undefined> {
-    const { check, value } = await checkFile(context, file)
-    files.push(check)
-    return value
+    const { name } = file
+    try {
+      const value = await home.read(file)
+      if (value !== undefined) files.push(good(name, 'is whole'))
+      else
+        files.push(name === agentFile.name ? bad(name, noAgent(home.path), firstSteps) : good(name, 'is not there yet'))
+      return value
+    } catch (error) {
+      const path = join(home.path, name)
+      const rewrite = rewrites[name]
+      const fix = `\`rm -r ${quoted(path)}\`${rewrite === undefined ? '. It holds nothing important.' : `, then ${rewrite}.`}`
+      const [problem, hint] =
+        error instanceof UserError ? [error.message, error.hint] : [`${path} cannot be read.`, 'koko doctor']
+      files.push(bad(name, problem, hint.includes('koko doctor') ? fix : hint))
+      return undefined
+    }
   }
   const agent = await read(agentFile)
   const profile = await read(profileFile)
   const handles = await read(handlesFile)
   const published = await read(publishedFile)
   await read(peersFile)
-  const daemon = await read(daemonFile)
-  return { files, agent, profile, handles, published, daemon }
-}
-
-async function checkFile<T extends object>(
-  { home }: Context,
-  file: HomeFile<T>,
-): Promise<{ check: Check; value: T | undefined }> {
-  const { name } = file
-  try {
-    const value = await home.read(file)
-    if (value !== undefined) return { check: good(name, 'is whole'), value }
-    const isNeeded = name === agentFile.name
-    const check = isNeeded ? bad(name, noAgent(home.path), firstSteps) : good(name, 'is not there yet')
-    return { check, value }
-  } catch (error) {
-    const path = join(home.path, name)
-    const then = rewrites[name]
-    const fix = `\`rm -r ${quoted(path)}\`${then === undefined ? '. It holds nothing important.' : `, then ${then}.`}`
-    const check =
-      error instanceof UserError
-        ? bad(name, error.message, error.hint.includes('koko doctor') ? fix : error.hint)
-        : bad(name, `${path} cannot be read.`, fix)
-    return { check, value: undefined }
-  }
+  return { files, agent, profile, handles, published, daemon: await read(daemonFile) }
 }
 
 function checkDaemon({ agent, daemon, daemonPid }: Kept): Check {
@@ -167,7 +145,7 @@ function checkDaemon({ agent, daemon, daemonPid }: Kept): Check {
   return good('daemon', daemonPid === undefined ? 'does not run' : `runs as process ${daemonPid}`)
 }
 
-/** The checks that need the network. Returns what the directory stores, where it answers. */
+/** The checks that need the network. Returns what the directory stores, if it answers. */
 async function checkDirectory(
   context: Context,
   agent: Agent,
@@ -184,26 +162,21 @@ async function checkDirectory(
   }
   checks.push(good('directory', agent.isEmulated ? `${agent.origin}, under emulators` : agent.origin))
   if (config.projectId !== agent.projectId) {
-    checks.push(
-      bad(
-        'project',
-        `${agent.origin} is another directory now (${config.projectId}, not ${agent.projectId}).`,
-        'Ask its host. For an agent there set KOKO_HOME to another folder and run `koko init`.',
-      ),
-    )
+    const problem = `${agent.origin} is another directory now (${config.projectId}, not ${agent.projectId}).`
+    const fix = 'Ask its host. For an agent there set KOKO_HOME to another folder and run `koko init`.'
+    checks.push(bad('project', problem, fix))
     return undefined
   }
   checks.push(good('project', config.projectId), checkTerms(agent, config))
-  const health = await readHealth(context, agent.origin)
-  checks.push(...(health.skewMs === null ? [] : [checkClock(health.skewMs)]), checkHealth(health.health))
+  const { health, skewMs } = await readHealth(context, agent.origin)
+  checks.push(...(skewMs === null ? [] : [checkClock(skewMs)]), checkHealth(health))
 
   const directory = directoryOf(context, agent)
   try {
     await directory.signIn()
     checks.push(good('secret', 'is accepted'))
     const stored = await readStored(directory)
-    const nowMs = context.nowMs() + (health.skewMs ?? 0)
-    checks.push(checkListing(kept, stored, nowMs))
+    checks.push(checkListing(kept, stored, context.nowMs() + (skewMs ?? 0)))
     return stored
   } catch (error) {
     if (context.signal.aborted) throw error
@@ -221,14 +194,8 @@ function checkTerms({ origin, termsVersion }: Agent, config: Config): Check {
   )
 }
 
-interface HealthSeen {
-  /** Null without a valid answer. */
-  health: Health | null
-  /** How far the directory's clock is ahead of this machine's; null where it is unknown. */
-  skewMs: number | null
-}
-
-async function readHealth(context: Context, origin: string): Promise<HealthSeen> {
+/** The directory's health, and how far its clock is ahead of this machine's; each null if it is unknown. */
+async function readHealth(context: Context, origin: string): Promise<{ health: Health | null; skewMs: number | null }> {
   const sentAtMs = context.nowMs()
   try {
     const url = `${origin}${endpoints.health.path}`
@@ -246,16 +213,11 @@ async function readHealth(context: Context, origin: string): Promise<HealthSeen>
   }
 }
 
-const maxSkewMs = 120_000
-
 export function checkClock(skewMs: number): Check {
-  if (Math.abs(skewMs) <= maxSkewMs) return good('clock', 'agrees with the directory')
-  const minutes = Math.round(Math.abs(skewMs) / 60_000)
-  return bad(
-    'clock',
-    `This machine's clock is ${minutes} minutes ${skewMs > 0 ? 'behind' : 'ahead of'} the directory's.`,
-    "Set it by the network: `sudo timedatectl set-ntp true` on Linux, or the system's date settings.",
-  )
+  if (Math.abs(skewMs) <= 120_000) return good('clock', 'agrees with the directory')
+  const distance = `${Math.round(Math.abs(skewMs) / 60_000)} minutes ${skewMs > 0 ? 'behind' : 'ahead of'}`
+  const fix = "Set it by the network: `sudo timedatectl set-ntp true` on Linux, or the system's date settings."
+  return bad('clock', `This machine's clock is ${distance} the directory's.`, fix)
 }
 
 function checkHealth(health: Health | null): Check {
@@ -273,44 +235,33 @@ function checkListing(
   stored: Stored,
   nowMs: number,
 ): Check {
-  const name = 'listing'
+  const fine = (detail: string) => good('listing', detail)
+  const wrong = (problem: string, fix = '`koko publish`') => bad('listing', problem, fix)
   const { listing } = stored
   if (listing === undefined) {
-    return bad(
-      name,
-      'What is listed cannot be read by this version of koko.',
-      'Install the newest koko, or `koko publish`.',
-    )
+    return wrong('This version of koko cannot read what is listed.', 'Install the newest koko, or `koko publish`.')
   }
   if (profile === undefined) {
-    if (listing === null) return good(name, 'nothing is listed, and there is no profile yet: `koko profile edit`')
-    return bad(
-      name,
-      'A listing exists, but its profile is not here.',
-      '`koko restore` fetches it, or `koko profile edit`.',
-    )
+    if (listing === null) return fine('nothing is listed, and there is no profile yet: `koko profile edit`')
+    return wrong('A listing exists, but its profile is not here.', '`koko restore` fetches it, or `koko profile edit`.')
   }
-  const plan = planPublish(
-    { profile: profile.profile, handles: handles ?? {} },
-    { listing, unlinked: unlinkedIn(stored) },
-    {},
-  )
+  const kept = { profile: profile.profile, handles: handles ?? {} }
+  const plan = planPublish(kept, { listing, unlinked: unlinkedIn(stored) }, {})
   if (!plan.isUnchanged) {
-    if (listing === null) return bad(name, 'Nothing is listed, although you agreed to publish.', '`koko publish`')
-    const fields = plan.changes.map(({ at }) => at).join(', ')
-    return bad(name, `What is listed differs from what is kept here: ${fields}.`, '`koko publish`')
+    if (listing === null) return wrong('Nothing is listed, although you agreed to publish.')
+    return wrong(`What is listed differs from what is kept here: ${plan.changes.map(({ at }) => at).join(', ')}.`)
   }
   if (!isSameListing(published?.listing ?? null, listing)) {
-    return bad(name, 'What this home remembers as listed is out of date.', '`koko publish`')
+    return wrong('What this home remembers as listed is out of date.')
   }
-  if (listing === null) return good(name, 'nothing is listed, as it should be')
-  if (!isOnline(listing, nowMs)) return bad(name, 'It is offline: nobody finds it.', '`koko run`')
+  if (listing === null) return fine('nothing is listed, as it should be')
+  if (!isOnline(listing, nowMs)) return wrong('It is offline: peers do not find it.', '`koko run`')
   const onlineUntilMs = listing.presence.lastSeenAtMs + rooms[listing.category].onlineWindowMs
   const until = isoTime(onlineUntilMs)
   if (daemonPid === undefined && onlineUntilMs - nowMs < dayMs) {
-    return bad(name, `It goes offline at ${until}, and no daemon keeps it online.`, '`koko run`')
+    return wrong(`It goes offline at ${until}, and no daemon keeps it online.`, '`koko run`')
   }
-  return good(name, `is as it is kept here, and online until ${until}`)
+  return fine(`is as it is kept here, and online until ${until}`)
 }
 
 function isSameListing(one: Listing | null, other: Listing | null): boolean {
@@ -324,11 +275,10 @@ function isSameListing(one: Listing | null, other: Listing | null): boolean {
 function checkHandles({ handles, profile, published }: Kept, stored: Stored | undefined): Check[] {
   if (handles === undefined) return []
   const unlinked = stored === undefined ? (published?.withheld ?? []) : unlinkedIn(stored)
-  const isUnlinked = (channel: Channel) => unlinked.some((each) => each.channel === channel)
   return Channel.options.flatMap((channel): Check[] => {
     const handle = handles[channel]
     if (handle === undefined) return []
-    if (isUnlinked(channel)) {
+    if (unlinked.some((each) => each.channel === channel)) {
       return [good(channel, 'is unlinked, and withheld until you allow it again: `koko settings`')]
     }
     if (handle.agreedAtMs !== null) return [good(channel, 'is agreed to')]
@@ -337,20 +287,17 @@ function checkHandles({ handles, profile, published }: Kept, stored: Stored | un
   })
 }
 
-/** A failure as a check. Throws a defect on. */
+/** A failure as a check; rethrows a defect. */
 function failed(name: string, error: unknown): Check {
   const expected = userErrorOf(error)
   if (expected !== null) {
-    // Advising to run `koko doctor` is no help in its own report.
+    // The report of `koko doctor` must not advise to run it.
     const isCircular = !(error instanceof UserError) && expected.hint.includes('koko doctor')
-    return bad(name, expected.message, isCircular ? 'Try again later; if it stays, ask its host.' : expected.hint)
+    return bad(name, expected.message, isCircular ? 'Try again later. If it fails again, ask its host.' : expected.hint)
   }
   if (!(error instanceof DirectoryError)) throw error
-  return bad(
-    name,
-    'The directory gave an answer that koko does not understand.',
-    'Install the newest koko, or ask its host.',
-  )
+  const problem = 'The directory gave an answer that koko does not understand.'
+  return bad(name, problem, 'Install the newest koko, or ask its host.')
 }
 
 function quoted(path: string): string {
