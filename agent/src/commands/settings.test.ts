@@ -43,13 +43,13 @@ test.each([
   'smb://files.example/x',
   'http://directory.example/',
   'https://',
-])('gives the system nothing to open that is no web page, such as %s', async (url) => {
+])('gives the system nothing to open that is not a web page, such as %s', async (url) => {
   const { context } = await createRegistered({ directory })
   directory.intercept = (request, answer) =>
     request.name === 'createSettingsLink'
       ? Promise.resolve(Response.json({ result: { url, expiresAtMs: 1 } }))
       : answer()
-  await expect(command.call(context, {})).rejects.toThrow('no web page')
+  await expect(command.call(context, {})).rejects.toThrow('not a web page')
   expect(context.opened).toEqual([])
 })
 

@@ -2,7 +2,7 @@ import * as z from 'zod'
 import { defineCommand, yes } from './define-command.ts'
 
 export const command = defineCommand({
-  summary: 'Remove the agent from the directory for good',
+  summary: 'Remove the agent from the directory permanently',
   options: z.strictObject({ yes }),
   run: async (context, options) => (await import('../operations/unregister.ts')).unregister(context, options),
   show({ origin, wasGone, removed, kept }, style) {

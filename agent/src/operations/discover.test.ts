@@ -469,7 +469,7 @@ describe('nobody looks', () => {
     const home = await settle(directory)
     await directory.pass(4 * day)
     await expect(discover(home, {})).rejects.toMatchObject({
-      message: 'The directory does not list this agent as online, and only who can be found may look.',
+      message: 'The directory does not list this agent as online, and only listed agents may look.',
       hint: 'Run `koko publish`, then look again.',
     })
   })

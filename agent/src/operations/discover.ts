@@ -20,17 +20,14 @@ import { fieldsOfAllRooms } from './profile.ts'
 import type { DiscoverOptions } from './options.ts'
 import { BudgetSpent, openRoomView, type RoomView } from './room-view.ts'
 
-/** A discovery ends after this many listings, unless it is to see all. */
-const lookSize = 200
-/**
- * Pages of a look that ends early. With a page of 50 or more the directory charges several at once, ahead of a long
- * walk; what is then not fetched is lost for the day.
- */
-const lookPageSize = 40
+/** Without `all`, a discovery ends after this many listings. */
+const maxLooked = 200
+/** Below 50, where the directory begins to charge several pages in advance: unused ones are lost for the day. */
+const shortPageSize = 40
 
 const Budget = z.strictObject({ used: z.int(), of: z.int(), resetsAtMs: Milliseconds })
 
-/** A peer that matches. Holds its handle only where it was received just now. */
+/** A peer that matches; its handle only if it was received just now. */
 export const PeerMatch = z.strictObject({
   agentId: AgentId,
   ...summaryShape(),
@@ -55,7 +52,6 @@ function summaryShape(): Record<string, z.ZodType> {
   )
 }
 
-/** The result of a discovery. */
 export const Discovery = z.strictObject({
   asOfMs: Milliseconds,
   looked: z.int().describe('Agents whose listing was received'),
@@ -78,7 +74,6 @@ export const Discovery = z.strictObject({
 })
 export type Discovery = z.infer<typeof Discovery>
 
-/** A peer that was asked for again. */
 export const AskedPeer = z.strictObject({
   agentId: AgentId,
   found: z.boolean(),
@@ -88,8 +83,8 @@ export const AskedPeer = z.strictObject({
 export type AskedPeer = z.infer<typeof AskedPeer>
 
 /**
- * Asks again for the peers that are known, then looks for more. What is found is kept page by page. Where the directory
- * breaks off, or the day's budget ends, the value holds what there is, and a note says so.
+ * Asks again for known peers, then looks for more. Keeps what it finds page by page. If the directory fails midway or the
+ * day's budget ends, it returns what it has, and a note says so.
  */
 export async function discover(
   context: Context,
@@ -101,7 +96,7 @@ export async function discover(
   const look =
     stopped instanceof DirectoryError
       ? { stop: undefined, hasMore: true }
-      : await lookFurther(context, room, nearMe ? queryNear(room.me) : {}, all)
+      : await discoverPages(context, room, nearMe ? queryNear(room.me) : {}, all)
 
   const matches = room.matches()
   const stops = [stopped, look.stop].filter((stop) => stop !== undefined)
@@ -135,10 +130,11 @@ export async function askForPeer(context: Context, id: string): Promise<AskedPee
   if (listing === undefined) return { agentId, found: false }
   const verdict = room.match(listing)
   if (!verdict.isMatch) return { agentId, found: true, leftOut: verdict.rule }
-  // Another koko asked meanwhile, and the peer was gone.
+  // Another koko asked meanwhile and did not find the peer.
   if (room.isForgotten(agentId)) return { agentId, found: false }
   const match = describeMatch({ listing, verdict }, true)
-  const link = linkOf(match)
+  // Undefined for Slack, whose members belong to a workspace that the listing does not name.
+  const link = match.handle === undefined ? undefined : channelDefinitions[match.channel].url(match.handle)
   return { agentId, found: true, match: { ...match, ...(link === undefined ? {} : { link }) } }
 }
 
@@ -148,20 +144,17 @@ function knownPeer(room: RoomView, beginning: string): AgentId {
     .map(({ listing }) => listing.agentId)
     .filter((known) => known.startsWith(beginning))
   if (agentId === undefined) {
-    throw new UserError(
-      "No known peer's id begins like this.",
-      'Give the whole id, or find peers with `koko discover`.',
-    )
+    throw new UserError("No known peer's id begins like this.", 'Give a whole id, or find peers with `koko discover`.')
   }
-  if (others.length > 0)
+  if (others.length > 0) {
     throw new UserError(`The ids of ${others.length + 1} known peers begin like this.`, 'Give more of the id.')
+  }
   return agentId
 }
 
-/** Why a discovery ended early. */
 type Stop = BudgetSpent | DirectoryError
 
-/** Asks again for known peers within the day's budget, the one that waited longest first. */
+/** Asks again for known peers within the day's budget, the longest unasked first. */
 async function refreshKnown(context: Context, room: RoomView): Promise<Stop | undefined> {
   const due = room.longestUnasked()
   for (let asked = 0; asked < due.length;) {
@@ -174,29 +167,28 @@ async function refreshKnown(context: Context, room: RoomView): Promise<Stop | un
       await room.askForMany(batch)
       asked += batch.length
     } catch (error) {
-      // Fewer were left than was known: the next round asks for those.
+      // Another home of the agent used some of the budget: the next round asks for fewer.
       if (!(error instanceof BudgetSpent) || room.leftForMany() === 0) return stopOf(error)
     }
   }
   return undefined
 }
 
-/** Walks through the room, page by page. */
-async function lookFurther(
+async function discoverPages(
   context: Context,
   room: RoomView,
   query: DiscoverInput,
   all: boolean,
 ): Promise<{ stop: Stop | undefined; hasMore: boolean }> {
-  const end = Math.min(all ? Infinity : lookSize, room.left('discovered'))
+  const end = Math.min(all ? Infinity : maxLooked, room.left('discovered'))
   let looked = 0
   let place: Pick<DiscoverInput, 'pageToken'> = {}
-  while (all || looked < lookSize) {
+  while (all || looked < maxLooked) {
     context.report({
       text: `Looking (listings seen: ${looked}, matches known: ${room.matches().length})`,
       done: Math.min(1, looked / end),
     })
-    const pageSize = Math.max(1, Math.min(all ? maxPageSize : lookPageSize, room.left('discovered')))
+    const pageSize = Math.max(1, Math.min(all ? maxPageSize : shortPageSize, room.left('discovered')))
     let page: DiscoverOutput
     try {
       page = await room.discover({ ...query, ...place, pageSize })
@@ -211,14 +203,13 @@ async function lookFurther(
   return { stop: undefined, hasMore: true }
 }
 
-/** A failure after which what was found before still counts; throws any other. */
+/** A failure that leaves the earlier pages valid; throws any other. */
 function stopOf(error: unknown, pageToken?: string): Stop {
   if (error instanceof BudgetSpent) return error
   if (!(error instanceof DirectoryError)) throw error
-  const isPassing = ['unavailable', 'aborted', 'resource-exhausted'].includes(error.code)
+  if (['unavailable', 'aborted', 'resource-exhausted'].includes(error.code)) return error
   // A page token is valid for ten minutes, and for the version of the directory that issued it.
-  const isPlaceLost = error.code === 'invalid-argument' && pageToken !== undefined
-  if (isPassing || isPlaceLost) return error
+  if (error.code === 'invalid-argument' && pageToken !== undefined) return error
   throw error
 }
 
@@ -228,10 +219,7 @@ function noteOf(stop: Stop): string {
     : 'The directory interrupted the discovery. What was found until then is kept. Run it again later.'
 }
 
-/**
- * The cells that may hold somebody within reach. The directory measures from the middle of the own cell; whoever is
- * elsewhere in it may be nearer by its radius.
- */
+/** The query for peers within reach. The directory measures from the centre of the cell, so its radius is added. */
 export function queryNear({ room, profile }: Me): DiscoverInput {
   const { area } = profile
   const limit = rooms[room].dealbreakers.find(({ kind }) => kind === 'near')
@@ -252,9 +240,4 @@ function describeMatch({ listing, verdict }: Pick<Match, 'listing' | 'verdict'>,
     channel,
     ...(handle === undefined ? {} : { handle }),
   }
-}
-
-/** The link of a handle; undefined for Slack, where a member belongs to a workspace that the listing does not name. */
-function linkOf({ channel, handle }: PeerMatch): string | undefined {
-  return handle === undefined ? undefined : channelDefinitions[channel].url(handle)
 }

@@ -6,17 +6,16 @@ import { readIfWhole } from '../home/read-if-whole.ts'
 import type { Problem } from '../problem.ts'
 import { withoutAgreement } from './agreements.ts'
 
-/** The only copy of a new secret, and whether it could be written. The operator sees it either way. */
+/** The only copy of a new secret. The operator sees it even if it could not be written. */
 export interface RecoveryKey {
   agentId: string
   secret: string
-  /** The folder it is kept in; null where it could not be written. */
+  /** The folder it is kept in; null if it could not be written. */
   keptIn: string | null
-  /** Why it is not kept, and what to do. */
   problem?: Problem
 }
 
-/** Writes a new secret. Returns a failure rather than throwing it, so that the secret is shown in any case. */
+/** Writes a new secret. Returns a failure instead of throwing it, because the secret must be shown. */
 export async function keepAgent(
   { home }: Context,
   agent: Agent,
@@ -31,27 +30,17 @@ export async function keepAgent(
     return { agentId, secret, keptIn: home.path }
   } catch (error) {
     const why = error instanceof UserError ? `${error.message} ${error.hint}` : 'Writing failed.'
-    return {
-      agentId,
-      secret,
-      keptIn: null,
-      problem: {
-        message: `The secret could not be kept: ${why}`,
-        next: `Write it down now, then run \`koko restore --directory ${origin} --agent ${agentId}\`.`,
-      },
-    }
+    const message = `The secret could not be kept: ${why}`
+    const next = `Write it down now, then run \`koko restore --directory ${origin} --agent ${agentId}\`.`
+    return { agentId, secret, keptIn: null, problem: { message, next } }
   }
 }
 
 /** The files that are removed with an agent. The profile and the handles are the operator's, and stay. */
 export const filesOfAgent = [publishedFile, peersFile, daemonFile, agentFile] as const
 
-/**
- * Removes the files of this home's agent, the credential last. The handles stay, but the agreement to publish them ends:
- * it was for this agent only.
- */
+/** Removes the agent's files, the credential last. The handles stay without the agreement, which was for this agent. */
 export async function forgetAgent(files: Files): Promise<void> {
-  // A damaged file holds no agreement that anybody could read.
   const handles = await readIfWhole(files, handlesFile)
   if (handles !== undefined) await files.write(handlesFile, withoutAgreement(handles))
   for (const file of filesOfAgent) await files.remove(file)

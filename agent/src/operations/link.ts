@@ -8,19 +8,18 @@ import { normaliseHandle } from './normalise-handle.ts'
 
 export interface Linked {
   channel: Channel
-  /** As it is kept, in its canonical form. */
+  /** In its canonical form. */
   handle: string
-  /** It differs from the one kept before, or is the first. */
   isChanged: boolean
-  /** The operator agreed before to publish this very handle. */
+  /** The operator agreed earlier to publish this very handle. */
   isAgreed: boolean
-  /** The channel is unlinked, as far as is known here. */
+  /** As far as is known here. */
   isUnlinked: boolean
   isEmulated: boolean
   givesAway: string
 }
 
-/** Keeps a handle for the next publish, after showing it in its canonical form. Sends nothing. */
+/** Shows a handle in its canonical form, and keeps it for the next publish. Sends nothing. */
 export async function link(
   context: Context,
   { channel, typed, yes }: { channel: Channel; typed: string; yes: boolean },
@@ -28,7 +27,7 @@ export async function link(
   const { home } = context
   const handle = await handleOf(context, channel, typed)
   const before = (await home.read(handlesFile))?.[channel]
-  const isEmulated = (await home.read(agentFile))?.isEmulated ?? false
+  const { isEmulated = false } = (await home.read(agentFile)) ?? {}
   const isChanged = before?.handle !== handle
   if (isChanged && !yes) await askFor(context, { channel, handle, typed, isEmulated, replaces: before !== undefined })
 
@@ -56,14 +55,13 @@ async function handleOf({ ask }: Context, channel: Channel, typed: string): Prom
   const normalised = normaliseHandle(channel, typed)
   if ('handle' in normalised) return normalised.handle
   const { because, hint, suggestion } = normalised
+  const problem = `A handle of ${channelNames[channel]} ${because}.`
   if (suggestion !== undefined && ask !== undefined) {
-    ask.say(`A handle of ${channelNames[channel]} ${because}.`)
+    ask.say(problem)
     if (await ask.confirm({ message: `Did you mean ${suggestion}?`, initial: true })) return suggestion
   }
-  throw new UserError(
-    `A handle of ${channelNames[channel]} ${because}.`,
-    hint ?? 'What you typed nearly passes: write it in that form. In a terminal koko suggests the closest handle.',
-  )
+  const near = 'What you typed nearly passes: write it in that form. In a terminal koko suggests the closest handle.'
+  throw new UserError(problem, hint ?? near)
 }
 
 async function askFor(
@@ -82,7 +80,7 @@ async function askFor(
   if (isEmulated) ask.say(emulatorWarning())
   if (channel === 'whatsapp') ask.say(whatsapp)
   ask.say(`${name} ${handle} will be kept here${replaces ? ', in place of the handle kept so far' : ''}.`)
-  // A handle that is kept as typed needs no question. A phone number does: it reveals more than WhatsApp.
+  // A handle that is kept as typed needs no question, except a phone number, which reveals more than WhatsApp.
   if (channel !== 'whatsapp' && handle === typed && !replaces) return
   if (await ask.confirm({ message: `Keep ${handle} for ${name}?`, initial: channel !== 'whatsapp' })) return
   throw new UserError('Nothing was kept.', 'Run it again when you are ready.')

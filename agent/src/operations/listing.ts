@@ -7,7 +7,7 @@ import { readIfWhole } from '../home/read-if-whole.ts'
 
 /** What the directory stores of an agent. */
 export interface Stored {
-  /** Null where nothing is listed; undefined where this version of koko cannot read it. */
+  /** Undefined if this version of koko cannot read it. */
   listing: Listing | null | undefined
   unlinks: Unlinks
 }
@@ -17,7 +17,6 @@ export async function readStored({ agent, client }: Directory): Promise<Stored> 
   return storedIn(documents, agent)
 }
 
-/** The same, from the documents of an export. */
 export function storedIn(
   documents: Readonly<Record<string, unknown>>,
   { agentId, room }: { agentId: AgentId; room: RoomName },
@@ -30,7 +29,6 @@ export function storedIn(
   }
 }
 
-/** The channels that the directory withholds. */
 export function unlinkedIn({ unlinks }: Pick<Stored, 'unlinks'>): Published['withheld'] {
   return Channel.options.flatMap((channel) => {
     const unlink = unlinks[channel]
@@ -39,8 +37,8 @@ export function unlinkedIn({ unlinks }: Pick<Stored, 'unlinks'>): Published['wit
 }
 
 /**
- * Sends a change of the listing. From then until the answer is kept, the home does not know what is listed, also after a
- * crash. Where the directory refuses, the former state holds.
+ * Sends a change of the listing. Until the answer is kept, the home does not know what is listed, even after a crash; if
+ * the directory refuses, what it knew before is still right.
  */
 export async function changeListing<T>(
   { home }: { home: Home },
@@ -63,7 +61,7 @@ export async function changeListing<T>(
   return answer
 }
 
-/** True where nothing was sent, or the directory said that it did nothing; false where the outcome is unknown. */
+/** True if the directory changed nothing; false if the outcome is unknown. */
 function isRefusal(error: unknown): boolean {
   if (error instanceof UserError) return true
   const code = codeOf(error)

@@ -1,18 +1,17 @@
 import { Channel, handles } from '@koko/contract'
 
-/** A handle in its canonical form, or the rule of the contract that it breaks and what may have been meant. */
 export type NormalisedHandle =
   | { handle: string }
   | {
-      /** What would pass, such as `must begin with a letter`; without the handle. */
+      /** The rule that it breaks, such as `must begin with a letter`; without the handle. */
       because: string
-      /** What to do about it, as a sentence without the handle. */
+      /** A sentence without the handle. */
       hint: string | undefined
-      /** A handle that passes and is close to what was typed; for the operator's eyes only. */
+      /** A close handle that passes; shown to the operator only. */
       suggestion: string | undefined
     }
 
-/** Takes off what people and programs put around a handle, and checks it with the schema of the contract. */
+/** Removes what people and programs put around a handle, and checks the rest with the schema of the contract. */
 export function normaliseHandle(channel: Channel, typed: string): NormalisedHandle {
   const handle = unwrap[channel](asTyped(typed))
   const checked = handles[channel].safeParse(handle)
@@ -25,12 +24,12 @@ export function normaliseHandle(channel: Channel, typed: string): NormalisedHand
   }
 }
 
-/** Without what cannot be seen, and with the usual letter or digit for each that only looks wider. */
+/** Without invisible characters, and with ASCII letters and digits for their variants. */
 function asTyped(typed: string): string {
   return typed
     .normalize('NFKC')
     .replace(/\p{Cf}/gu, '')
-    .replace(/\p{Nd}/gu, (digit) => asciiDigit(digit))
+    .replace(/\p{Nd}/gu, asciiDigit)
     .trim()
 }
 
@@ -50,7 +49,7 @@ const unwrap: Record<Channel, (typed: string) => string> = {
       /^(?:https?:\/\/)?(?:wa\.me\/|api\.whatsapp\.com\/send\/?\?(?:.*&)?phone=)(?:\+|%2B)?([^/?&#]+)/i.exec(typed)
     if (linked?.[1] !== undefined) return `+${undivided(linked[1])}`
     const number = typed.replace(/^(?:tel|sms|whatsapp):/i, '').trim()
-    // Brackets around a 0 say that it is dialled at home only.
+    // A 0 in brackets is dialled only within the country.
     const isInternational = /^(?:\+|00)/.test(number)
     return undivided(isInternational ? number.replace(/\(0\)/, '') : number).replace(/^00/, '+')
   },
@@ -71,7 +70,7 @@ const unwrap: Record<Channel, (typed: string) => string> = {
       /^(?:https?:\/\/)?[a-z0-9.-]+\.slack\.com\/(?:.*\/)?(?:team|user_profile)\/(\w+)/i.exec(typed) ??
       /^slack:\/\/user\/?\?(?:.*&)?id=(\w+)/i.exec(typed)
     const id = mention?.[1] ?? link?.[1] ?? typed
-    // A word in small letters is a name, and would pass in capitals.
+    // A word without a digit is a name, and would pass in capitals.
     return /\d/.test(id) ? id.replace(/[a-z]/g, (letter) => letter.toUpperCase()) : id
   },
 }
@@ -95,7 +94,7 @@ const near: Record<Channel, (handle: string) => string[]> = {
 
 const wanted: Record<Channel, string> = {
   whatsapp: 'Write the number with its country code, as it is dialled from abroad.',
-  telegram: 'The username stands in Telegram under Settings; who has none can choose one there.',
+  telegram: 'Find or choose your username in Telegram under Settings.',
   discord:
     'A username is no id: turn on Developer Mode in Discord under Settings, Advanced, then choose Copy User ID from the menu of your name.',
   slack: 'A name is no id: in Slack open your profile, then its menu, and choose Copy member ID.',
@@ -118,7 +117,7 @@ function channelOf(typed: string): Channel | undefined {
     discord: /^(?:\d|<@!?\d|(?:https?:\/\/)?[\w.]*discord(?:app)?\.com\/)/i,
     slack: /^(?:[UW](?=[A-Z]*\d)|<@[UW]|(?:https?:\/\/)?[\w.-]+\.slack\.com\/|slack:)/,
   }
-  return Channel.options.find((channel) => {
-    return forms[channel].test(typed) && handles[channel].safeParse(unwrap[channel](typed)).success
-  })
+  return Channel.options.find(
+    (channel) => forms[channel].test(typed) && handles[channel].safeParse(unwrap[channel](typed)).success,
+  )
 }

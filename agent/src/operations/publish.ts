@@ -1,12 +1,4 @@
-import {
-  Channel,
-  DirectoryError,
-  publishInput,
-  type Channels,
-  type Listing,
-  type Profile,
-  type RoomName,
-} from '@koko/contract'
+import { Channel, DirectoryError, publishInput, type Listing, type Profile, type RoomName } from '@koko/contract'
 import type { Context } from '../context.ts'
 import { openDirectory } from '../directory/session.ts'
 import { UserError } from '../errors.ts'
@@ -20,9 +12,9 @@ import { readProfile, roomOf } from './profile.ts'
 
 /** What a publish would do, from what is kept at home alone. Holds handles. */
 export interface PublishPreview extends Omit<Plan, 'input'> {
-  /** The body of the request if every new handle is agreed to; null where nothing would be sent. */
+  /** The body of the request if every new handle is agreed to; null if nothing would be sent. */
   bytes: string | null
-  /** When the home last learned what is listed; null where it does not know. */
+  /** When the home last learned what is listed. */
   asOfMs: number | null
   isEmulated: boolean
 }
@@ -31,7 +23,7 @@ export type Publication =
   | {
       state: 'published'
       publishedAtMs: number
-      /** As it is stored; null where every channel is withheld. */
+      /** As it is stored; null if every channel is withheld. */
       listing: Listing | null
       withheld: Withheld[]
       changes: Change[]
@@ -40,9 +32,8 @@ export type Publication =
   /** Nothing was sent: no handle was agreed to, or channels would have left the listing without an unlink. */
   | { state: 'not agreed' | 'would take away'; channels: Channel[] }
 
-/** How the operator agrees. */
 export interface PublishConsent {
-  /** Agrees to handles that were never published, or not since an unlink. `plan` is what would then be sent. */
+  /** Agrees to handles that were never published, or not since an unlink; `plan` is what would be sent then. */
   agree: (newHandles: Channel[], plan: Plan) => Promise<boolean>
   /** Agrees that channels leave the listing without an unlink: their handle is not kept here, or not agreed to. */
   takeAway?: (channels: Channel[]) => Promise<boolean>
@@ -52,17 +43,13 @@ export interface PublishConsent {
 export async function previewPublish({ home }: Context): Promise<PublishPreview> {
   const room = await roomOf(home)
   const kept = await readKept(home, room)
-  const agent = await home.read(agentFile)
+  const { isEmulated = false } = (await home.read(agentFile)) ?? {}
   const published = await readIfWhole(home, publishedFile)
   const known = { listing: published?.listing, unlinked: published?.withheld ?? [] }
   const { input, ...plan } = planPublish(kept, known, handleTexts(kept.handles))
   if (input !== null) assertPasses(room, input)
-  return {
-    bytes: input === null ? null : bytesOf(input),
-    ...plan,
-    asOfMs: published?.publishedAtMs ?? null,
-    isEmulated: agent?.isEmulated ?? false,
-  }
+  const bytes = input === null ? null : bytesOf(input)
+  return { bytes, ...plan, asOfMs: published?.publishedAtMs ?? null, isEmulated }
 }
 
 /** Replaces the listing by the profile and the handles that are agreed to. An agreement counts once it is published. */
@@ -77,7 +64,7 @@ export async function publish(
   const stored = await readStored(directory)
   const known = { listing: stored.listing, unlinked: unlinkedIn(stored) }
 
-  // Asking comes before the lock: nobody should wait for it while a human thinks.
+  // The operator is asked before the lock is taken, so that other processes need not wait for the answer.
   const { newHandles } = planPublish(asked, known, {})
   const offered = planPublish(asked, known, handleTexts(asked.handles))
   const isAgreed = newHandles.length > 0 && (await agree(newHandles, offered))
@@ -102,13 +89,18 @@ export async function publish(
       context,
       () => directory.client.call('publishProfile', { channels, profile }),
       async ({ published: listing, withheld }, _before, files) => {
-        // An unregister does not wait for this lock. The operator agreed for that agent only.
-        const agent = await files.read(agentFile)
-        if (agent?.agentId !== directory.agent.agentId) return
+        // An unregister does not wait for this lock, and the operator agreed for one agent only.
+        if ((await files.read(agentFile))?.agentId !== directory.agent.agentId) return
         const unlinked = [...withheld, ...known.unlinked.filter(({ channel }) => !isSent(channel))]
         await files.write(publishedFile, { publishedAtMs, listing, withheld: unlinked })
-        const handles = (await files.read(handlesFile)) ?? {}
-        await files.write(handlesFile, agreed(handles, agreedNow, listing?.channels ?? {}, publishedAtMs))
+        const handles = { ...(await files.read(handlesFile)) }
+        for (const channel of Channel.options) {
+          const kept = handles[channel]
+          const isNew = kept?.agreedAtMs === null && agreedNow[channel] === kept.handle
+          const isPublished = listing?.channels[channel] === kept?.handle
+          if (isNew && isPublished) handles[channel] = { ...kept, agreedAtMs: publishedAtMs }
+        }
+        await files.write(handlesFile, handles)
       },
     ).catch((error: unknown) => {
       throw refusedHandle(error) ?? error
@@ -136,40 +128,21 @@ async function readKept(home: Pick<Context['home'], 'read'>, room: RoomName) {
   return { profile: kept.profile, handles }
 }
 
-/** The handles, with the agreement to those that were agreed to just now, are published and are still the ones kept. */
-function agreed(
-  handles: Handles,
-  agreedNow: Partial<Record<Channel, string>>,
-  published: Partial<Record<Channel, string | undefined>>,
-  nowMs: number,
-): Handles {
-  const next: Handles = { ...handles }
-  for (const channel of Channel.options) {
-    const kept = handles[channel]
-    const isNew = kept?.agreedAtMs === null && agreedNow[channel] === kept.handle
-    if (isNew && published[channel] === kept.handle) next[channel] = { ...kept, agreedAtMs: nowMs }
-  }
-  return next
-}
-
 /** The rules for phone numbers change, so a handle that passed once can fail now. */
 function assertPasses(room: RoomName, input: PublishInput): void {
-  const result = publishInput(room).safeParse(input)
-  if (result.success) return
-  const [issue] = result.error.issues
-  const at = issue?.path.map(String) ?? []
-  const next = at[0] === 'channels' ? `Run \`koko link ${at[1] ?? '<channel>'} <handle>\`.` : 'Run `koko profile edit`.'
+  const issue = publishInput(room).safeParse(input).error?.issues[0]
+  if (issue === undefined) return
+  const at = issue.path.map(String)
   throw new UserError(
-    `What is kept here cannot be published: ${at.join('.')} ${issue?.message ?? 'is not valid'}.`,
-    next,
+    `What is kept here cannot be published: ${at.join('.')} ${issue.message}.`,
+    at[0] === 'channels' ? `Run \`koko link ${at[1] ?? '<channel>'} <handle>\`.` : 'Run `koko profile edit`.',
   )
 }
 
 function refusedHandle(error: unknown): UserError | undefined {
   if (!(error instanceof DirectoryError) || error.code !== 'invalid-argument') return undefined
-  const refused = Channel.options.filter((channel) => {
-    return Array.isArray(error.details) && error.details.some(({ path }) => path === `channels.${channel}`)
-  })
+  const paths = Array.isArray(error.details) ? error.details.map(({ path }) => path) : []
+  const refused = Channel.options.filter((channel) => paths.includes(`channels.${channel}`))
   const [channel] = refused
   if (channel === undefined) return undefined
   return new UserError(
@@ -179,11 +152,7 @@ function refusedHandle(error: unknown): UserError | undefined {
   )
 }
 
-/** What `publishProfile` takes. */
-interface PublishInput {
-  channels: Channels
-  profile: Profile
-}
+type PublishInput = Pick<Listing, 'channels' | 'profile'>
 
 /** A field of the listing that a publish changes, such as `channels.telegram` or `profile.age`. */
 export interface Change {
@@ -193,7 +162,7 @@ export interface Change {
   after?: unknown
 }
 
-/** A handle that is kept here and not shown to peers, and why. */
+/** A handle that is kept here and not sent or not shown to peers. */
 export type Withheld =
   { channel: Channel; because: 'unlinked'; unlinkedAtMs: number } | { channel: Channel; because: 'not agreed' }
 
@@ -210,16 +179,16 @@ export interface Plan {
   isUnchanged: boolean
 }
 
-/** What is known of the directory's side; a listing that is undefined is not known. */
+/** What is known of the directory's side; an undefined listing is unknown. */
 export interface Known {
-  listing: Pick<Listing, 'channels' | 'profile'> | null | undefined
+  listing: PublishInput | null | undefined
   unlinked: Published['withheld']
 }
 
 /**
- * What a publish sends, and what it does to the listing, which it replaces whole. A handle is sent if the operator agreed
- * to that very handle, before or just now. One that was unlinked is sent all the same: it is withheld until it is allowed
- * again, and then returns. If the unlink ended the agreement, the operator is asked again once the channel is allowed.
+ * A publish replaces the whole listing. It sends the handles that the operator agreed to, also unlinked ones: the
+ * directory withholds these until the operator allows them. If an unlink ended the agreement, the operator is asked again
+ * once the channel is allowed.
  */
 export function planPublish(
   { profile, handles }: { profile: Profile; handles: Handles },
@@ -240,17 +209,15 @@ export function planPublish(
     if (unlink !== undefined) withheld.push({ channel, because: 'unlinked', unlinkedAtMs: unlink.unlinkedAtMs })
     else if (!isAgreed) withheld.push({ channel, because: 'not agreed' })
   }
-  const isUnlinked = (channel: Channel) => unlinked.some((each) => each.channel === channel)
-  const shown = Channel.options.filter((channel) => sent[channel] !== undefined && !isUnlinked(channel))
-  const after = shown.length === 0 ? null : { channels: pick(sent, shown), profile }
-  const changes = changesBetween(listing ?? null, after)
+  const allowed = Channel.options.filter((channel) => !unlinked.some((each) => each.channel === channel))
+  const shown = allowed.filter((channel) => sent[channel] !== undefined)
+  const channels = Object.fromEntries(shown.map((channel) => [channel, sent[channel]]))
+  const changes = changesBetween(listing ?? null, shown.length === 0 ? null : { channels, profile })
   return {
     input: Object.keys(sent).length === 0 ? null : { channels: sent, profile },
     newHandles,
     withheld,
-    takesAway: Channel.options.filter(
-      (channel) => listing?.channels[channel] !== undefined && sent[channel] === undefined && !isUnlinked(channel),
-    ),
+    takesAway: allowed.filter((each) => listing?.channels[each] !== undefined && sent[each] === undefined),
     changes,
     isUnchanged: listing !== undefined && changes.length === 0,
   }
@@ -261,7 +228,7 @@ export function bytesOf(input: PublishInput): string {
   return JSON.stringify({ data: input })
 }
 
-function changesBetween(before: (Known['listing'] & object) | null, after: PublishInput | null): Change[] {
+function changesBetween(before: PublishInput | null, after: PublishInput | null): Change[] {
   const [old, next] = [fieldsOf(before), fieldsOf(after)]
   return [...new Set([...next.keys(), ...old.keys()])].flatMap((at): Change[] => {
     if (!old.has(at)) return [{ at, kind: 'added', after: next.get(at) }]
@@ -275,14 +242,9 @@ function changesBetween(before: (Known['listing'] & object) | null, after: Publi
 function fieldsOf(listing: PublishInput | null): Map<string, unknown> {
   if (listing === null) return new Map()
   const { channels, profile } = listing
+  const shown = Channel.options.filter((channel) => channels[channel] !== undefined)
   return new Map<string, unknown>([
-    ...Channel.options.flatMap((channel): [string, unknown][] =>
-      channels[channel] === undefined ? [] : [[`channels.${channel}`, channels[channel]]],
-    ),
-    ...Object.entries(profile).map(([name, value]): [string, unknown] => [`profile.${name}`, value]),
+    ...shown.map((channel) => [`channels.${channel}`, channels[channel]] as const),
+    ...Object.entries(profile).map(([name, value]) => [`profile.${name}`, value] as const),
   ])
-}
-
-function pick<T>(of: Partial<Record<Channel, T>>, channels: readonly Channel[]): Partial<Record<Channel, T>> {
-  return Object.fromEntries(channels.map((channel) => [channel, of[channel]]))
 }

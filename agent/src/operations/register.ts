@@ -14,15 +14,15 @@ import { forgetAgent, keepAgent, type RecoveryKey } from './keep-agent.ts'
 export type Registration = Pick<Agent, 'origin' | 'isEmulated' | 'room' | 'registeredAtMs' | 'termsVersion'> &
   (({ alreadyRegistered: false } & RecoveryKey) | { alreadyRegistered: true; agentId: string; keptIn: string })
 
-interface RegisterOptions extends Consents {
+interface RegisterOptions {
   directory?: string | undefined
   room?: RoomName | undefined
-  /** Register again where the agent of this home is gone from the directory. */
+  acceptTerms: boolean
+  acceptDisclaimer: boolean
+  adult: boolean
+  /** Register again if the agent of this home is gone from the directory. */
   again: boolean
 }
-
-const emulatedPublicity =
-  'Every program on this machine, and every page in its browser, can read what is published there.'
 
 /** Registers an agent, unless one lives here. */
 export async function register(context: Context, options: RegisterOptions): Promise<Registration> {
@@ -34,7 +34,10 @@ export async function register(context: Context, options: RegisterOptions): Prom
   }
   const origin = await chooseOrigin(context, options.directory, former?.origin)
   const config = await configAt(context, origin)
-  if (config.emulators !== undefined) context.ask?.say(`${emulatorWarning(origin)} ${emulatedPublicity}`)
+  if (config.emulators !== undefined) {
+    const readers = 'Every program on this machine, and every page in its browser, can read what is published there.'
+    context.ask?.say(`${emulatorWarning(origin)} ${readers}`)
+  }
   const room = chooseRoom(origin, config, options.room)
   await home.assertWritable()
   await askConsents(context, origin, config, options)
@@ -43,20 +46,28 @@ export async function register(context: Context, options: RegisterOptions): Prom
   const solution = await solve(context, challenge)
   return home.locked('listing', listingWaitMs, async () => {
     const current = await home.read(agentFile)
-    if (current !== undefined && current.agentId !== former?.agentId)
+    if (current !== undefined && current.agentId !== former?.agentId) {
       return alreadyRegistered(context, current, options)
+    }
     context.report({ text: 'Registering' })
-    const agent = await requestRegistration(context, { origin, config, room }, { challenge, solution })
-    const key = await keepAgent(context, agent, forgetAgent)
-    return { alreadyRegistered: false, ...summaryOf(agent), ...key }
+    const { agentId, registeredAtMs, secret } = await anyoneAt(context, origin)
+      .call('registerAgent', {
+        category: room,
+        consents: { terms: true, disclaimer: true, adult: true },
+        proof: { challenge, solution },
+      })
+      .catch((cause: unknown) => {
+        if (!(cause instanceof DirectoryError) || cause.code !== 'failed-precondition') throw cause
+        throw new UserError(cause.message, 'Run `koko init` again.', { cause })
+      })
+    const { projectId, termsVersion } = config
+    const summary = { origin, isEmulated: config.emulators !== undefined, room, registeredAtMs, termsVersion }
+    const key = await keepAgent(context, { ...summary, projectId, agentId, secret }, forgetAgent)
+    return { alreadyRegistered: false, ...summary, ...key }
   })
 }
 
-function summaryOf({ origin, isEmulated, room, registeredAtMs, termsVersion }: Agent) {
-  return { origin, isEmulated, room, registeredAtMs, termsVersion }
-}
-
-/** Registers nothing. Asks for consent to terms that changed, where there is a terminal. */
+/** Registers nothing. Asks for consent to terms that changed, if there is a terminal. */
 async function alreadyRegistered(context: Context, agent: Agent, options: RegisterOptions): Promise<Registration> {
   const { home } = context
   if (options.directory !== undefined && requireOrigin(options.directory) !== agent.origin) {
@@ -65,15 +76,17 @@ async function alreadyRegistered(context: Context, agent: Agent, options: Regist
       'For an agent in another directory set KOKO_HOME to another folder.',
     )
   }
+  const { agentId, origin, isEmulated, room, registeredAtMs } = agent
   const termsVersion = await renewConsent(context, agent, options)
-  return { alreadyRegistered: true, agentId: agent.agentId, keptIn: home.path, ...summaryOf(agent), termsVersion }
+  const summary = { agentId, origin, isEmulated, room, registeredAtMs, termsVersion }
+  return { alreadyRegistered: true, keptIn: home.path, ...summary }
 }
 
 /** The version of the terms that the operator consents to, after asking about a newer one. */
 async function renewConsent(context: Context, agent: Agent, options: RegisterOptions): Promise<string | null> {
   if (agent.termsVersion === null) return null
   const config = await configAt(context, agent.origin).catch((error: unknown) => {
-    // A directory that is down is no reason for a second run to fail.
+    // A second run must work even if the directory is down.
     if (error instanceof UserError || codeOf(error) !== undefined) return undefined
     throw error
   })
@@ -110,14 +123,8 @@ function chooseRoom(origin: string, { rooms }: Config, wanted: RoomName | undefi
   throw new UserError(`${origin} has no such room.`, `Its rooms: ${[...names].join(', ')}.`)
 }
 
-interface Consents {
-  acceptTerms: boolean
-  acceptDisclaimer: boolean
-  adult: boolean
-}
-
-/** Shows and asks for the consents that no option gave. Throws `UserError` where one is refused. */
-async function askConsents(context: Context, origin: string, config: Config, given: Consents): Promise<void> {
+/** Shows and asks for the consents that no option gave. Throws `UserError` if one is refused. */
+async function askConsents(context: Context, origin: string, config: Config, given: RegisterOptions): Promise<void> {
   const questions = [
     [given.acceptTerms, '--accept-terms', `Do you accept the terms of use, ${origin}/terms?`],
     [given.acceptDisclaimer, '--accept-disclaimer', `Do you accept the disclaimer, ${origin}/disclaimer?`],
@@ -148,28 +155,28 @@ async function askConsents(context: Context, origin: string, config: Config, giv
   }
 }
 
-/** The proof of work of this project's directories takes at most this many attempts, and half of them on average. */
-const mostAttempts = 512
+/** This project's directories set this maximum; half of it is the average. */
+const maxAttempts = 512
 /** A challenge expires after ten minutes. */
-const longestMs = 570_000
+const timeoutMs = 570_000
 
 /** Limits for one attempt, which cannot be stopped: some seconds on one core. */
-const mostCost = 10_000_000
-const mostKeyLength = 1_024
+const maxCost = 10_000_000
+const maxKeyLength = 1_024
 
 /** Solves a challenge in the thread pool, so that Ctrl-C takes effect between two attempts. */
-async function solve({ signal, report }: Pick<Context, 'signal' | 'report'>, challenge: Challenge): Promise<Solution> {
+async function solve({ signal, report }: Context, challenge: Challenge): Promise<Solution> {
   const { cost, keyLength } = challenge.parameters
-  if (cost > mostCost || keyLength > mostKeyLength) {
-    throw new UserError('The directory asks for more work than koko accepts.', 'Tell its host.')
+  if (cost > maxCost || keyLength > maxKeyLength) {
+    throw new UserError('The directory asks for more work than koko accepts.', 'Ask its host.')
   }
   let attempts = 0
   const solution = await solveChallenge({
     challenge,
-    timeout: longestMs,
+    timeout: timeoutMs,
     deriveKey(...work) {
       signal.throwIfAborted()
-      report({ text: 'Solving the proof of work', done: Math.min(1, attempts / mostAttempts) })
+      report({ text: 'Solving the proof of work', done: Math.min(1, attempts / maxAttempts) })
       attempts += 1
       return deriveKey(...work)
     },
@@ -178,30 +185,4 @@ async function solve({ signal, report }: Pick<Context, 'signal' | 'report'>, cha
     throw new UserError('The proof of work took too long.', 'Run it again, on a faster machine if there is one.')
   }
   return solution
-}
-
-/** Registers an agent. The secret in the answer is its only copy. */
-async function requestRegistration(
-  context: Context,
-  place: { origin: string; config: Config; room: RoomName },
-  proof: { challenge: Challenge; solution: Solution },
-): Promise<Agent> {
-  const { origin, config, room } = place
-  const consents = { terms: true, disclaimer: true, adult: true }
-  const { agentId, registeredAtMs, secret } = await anyoneAt(context, origin)
-    .call('registerAgent', { category: room, consents, proof })
-    .catch((cause: unknown) => {
-      if (!(cause instanceof DirectoryError) || cause.code !== 'failed-precondition') throw cause
-      throw new UserError(cause.message, 'Run `koko init` again.', { cause })
-    })
-  return {
-    origin,
-    projectId: config.projectId,
-    isEmulated: config.emulators !== undefined,
-    room,
-    agentId,
-    registeredAtMs,
-    secret,
-    termsVersion: config.termsVersion,
-  }
 }

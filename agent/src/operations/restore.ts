@@ -24,10 +24,10 @@ import { storedIn, unlinkedIn } from './listing.ts'
 import { noDealbreakers } from './profile.ts'
 
 export interface Restored extends Pick<Agent, 'origin' | 'isEmulated' | 'room' | 'agentId' | 'registeredAtMs'> {
-  /** Null where what is listed cannot be read by this version of koko. */
+  /** Null if this version of koko cannot read what is listed. */
   isListed: boolean | null
   keptIn: string
-  /** The files that were written; what is not among them was there, or is not stored in the directory. */
+  /** The files that were written. */
   written: string[]
 }
 
@@ -62,7 +62,7 @@ export async function restore(
   const { category: room, registeredAtMs } = plan.badge
   const isEmulated = config.emulators !== undefined
   const termsVersion = former?.agentId === agentId ? former.termsVersion : null
-  const agent = { ...credential, isEmulated, room, registeredAtMs, termsVersion }
+  const summary = { origin, isEmulated, room, agentId, registeredAtMs }
   return home.locked('listing', listingWaitMs, async () => {
     const written = await home.change(async (files) => {
       const current = await files.read(agentFile)
@@ -72,22 +72,14 @@ export async function restore(
         }
         await forgetAgent(files)
       }
-      return write(files, agent, plan)
+      return write(files, { ...credential, ...summary, termsVersion }, plan)
     })
-    return {
-      origin,
-      isEmulated,
-      room,
-      agentId,
-      registeredAtMs,
-      isListed: plan.listed === undefined ? null : plan.listed !== null,
-      keptIn: home.path,
-      written,
-    }
+    const isListed = plan.listed === undefined ? null : plan.listed !== null
+    return { ...summary, isListed, keptIn: home.path, written }
   })
 }
 
-/** Writes the agent, and what the home lacks of its listing. The credential comes last: it makes the home complete. */
+/** Writes the agent, and what the home lacks of its listing; the credential last, because it makes the home complete. */
 async function write(files: Files, agent: Agent, { listed }: Restoration): Promise<string[]> {
   const written: string[] = []
   async function fill<T extends object>(file: HomeFile<T>, value: T) {
@@ -97,7 +89,9 @@ async function write(files: Files, agent: Agent, { listed }: Restoration): Promi
   }
   const handles = await readIfWhole(files, handlesFile)
   if (handles !== undefined) {
-    const current = withoutOtherAgreements(handles, listed?.handles ?? {})
+    // Other agreements may be older than a change from another home, and would publish an old handle again.
+    const others = Channel.options.filter((channel) => handles[channel]?.handle !== listed?.handles[channel]?.handle)
+    const current = withoutAgreement(handles, others)
     if (!isDeepStrictEqual(current, handles)) {
       await files.write(handlesFile, current)
       written.push(handlesFile.name)
@@ -113,24 +107,10 @@ async function write(files: Files, agent: Agent, { listed }: Restoration): Promi
     await files.remove(publishedFile)
   }
   await files.write(agentFile, agent)
-  written.push(agentFile.name)
-  return written
+  return [...written, agentFile.name]
 }
 
-/**
- * Keeps the agreement for listed handles only. Any other agreement is older than a change from another home, and would
- * publish an old handle again.
- */
-function withoutOtherAgreements(handles: Handles, listed: Handles): Handles {
-  const others = Channel.options.filter((channel) => handles[channel]?.handle !== listed[channel]?.handle)
-  return withoutAgreement(handles, others)
-}
-
-async function chooseAgentId(
-  { ask }: Context,
-  option: AgentId | undefined,
-  initial: AgentId | undefined,
-): Promise<AgentId> {
+async function chooseAgentId({ ask }: Context, option?: AgentId, initial?: AgentId): Promise<AgentId> {
   if (option !== undefined) return option
   if (ask === undefined) {
     if (initial !== undefined) return initial
@@ -145,57 +125,46 @@ async function chooseAgentId(
 }
 
 async function assertMayReplace(context: Context, former: Agent): Promise<void> {
-  const what = `Agent ${former.agentId} of ${former.origin} lives in ${context.home.path}`
+  const what = `Agent ${former.agentId} of ${former.origin} lives in ${context.home.path}.`
   if (context.ask === undefined) {
-    throw new UserError(`${what}.`, 'Set KOKO_HOME to another folder, or run this in a terminal to replace it.')
+    throw new UserError(what, 'Set KOKO_HOME to another folder, or run this in a terminal to replace it.')
   }
-  await confirm(context, {
-    yes: false,
-    message: `${what}. Replace it? Without its recovery key you lose control of it, and what it published stays published.`,
-  })
+  const risk = 'Without its recovery key you lose control of it, and what it published stays published.'
+  await confirm(context, { yes: false, message: `${what} Replace it? ${risk}` })
 }
 
 async function readSecret({ ask, readInput, report, signal }: Context): Promise<string> {
   const { secret } = Agent.shape
   const problemOf = (answer: string) => secret.safeParse(answer.trim()).error?.issues[0]?.message
   if (ask !== undefined) {
-    const typed = await ask.secret({
-      message: 'Its recovery key?',
-      validate(answer) {
-        const problem = problemOf(answer)
-        return problem === undefined ? undefined : `It ${problem}.`
-      },
-    })
-    return typed.trim()
+    const validate = (answer: string) => {
+      const problem = problemOf(answer)
+      return problem === undefined ? undefined : `It ${problem}.`
+    }
+    return (await ask.secret({ message: 'Its recovery key?', validate })).trim()
   }
   report({ text: 'Reading the recovery key from the standard input' })
   // A pipe may never end, so Ctrl-C must still work.
   const read = (await untilAborted(signal, readInput())).trim()
   const problem = problemOf(read)
   if (problem === undefined) return read
-  throw new UserError(
-    `The secret ${problem}.`,
-    'Give it on the standard input, such as `koko restore … < secret-file`.',
-  )
+  throw new UserError(`The secret ${problem}.`, 'Give it on the standard input: `koko restore … < secret-file`.')
 }
 
-/** What a home can restore of an agent, from the documents that the directory exports. */
 interface Restoration {
   badge: Badge
-  /** Null where nothing is listed; undefined where this version of koko cannot read the listing. */
+  /** Null if nothing is listed; undefined if this version of koko cannot read the listing. */
   listed: { profile: Profile; handles: Handles; published: Published } | null | undefined
 }
 
-/**
- * Reads an export: the badge, and the listing where there is one. The operator agreed to what is listed when it was
- * published. Throws `internal` without a valid badge.
- */
+/** What a home can restore from an export. The operator agreed to what is listed when it was published. */
 function planRestoration(agentId: AgentId, documents: Readonly<Record<string, unknown>>): Restoration {
   const badge = Badge.safeParse(documents[`agents/${agentId}`])
   if (badge.data?.agentId !== agentId) {
     throw new DirectoryError('internal', 'The directory gave an export without a badge.', { cause: badge.error })
   }
-  const stored = storedIn(documents, { agentId, room: badge.data.category })
+  const room = badge.data.category
+  const stored = storedIn(documents, { agentId, room })
   const { listing } = stored
   if (listing === null || listing === undefined) return { badge: badge.data, listed: listing }
   const { publishedAtMs } = listing.presence
@@ -204,12 +173,7 @@ function planRestoration(agentId: AgentId, documents: Readonly<Record<string, un
     const handle = listing.channels[channel]
     if (handle !== undefined) handles[channel] = { handle, agreedAtMs: publishedAtMs }
   }
-  return {
-    badge: badge.data,
-    listed: {
-      profile: { room: listing.category, profile: listing.profile, dealbreakers: noDealbreakers(listing.category) },
-      handles,
-      published: { publishedAtMs, listing, withheld: unlinkedIn(stored) },
-    },
-  }
+  const profile = { room: listing.category, profile: listing.profile, dealbreakers: noDealbreakers(listing.category) }
+  const published = { publishedAtMs, listing, withheld: unlinkedIn(stored) }
+  return { badge: badge.data, listed: { profile, handles, published } }
 }

@@ -10,7 +10,7 @@ import {
 } from '@koko/contract'
 import { retryAfterSecondsOf, UserError } from '../errors.ts'
 import type { Context } from '../context.ts'
-import { createMatcher, type Me, type Rule, type Verdict } from '../matching/engine.ts'
+import { createMatcher, type Me, type Rule } from '../matching/engine.ts'
 import { openDirectory } from '../directory/session.ts'
 import { peersFile, publishedFile, type Agent } from '../home/files.ts'
 import {
@@ -24,73 +24,53 @@ import {
   type Count,
 } from '../matching/peers.ts'
 import { readProfile } from './profile.ts'
-import type { Match } from '../matching/ranking.ts'
 
 /** One in this many of the day's ids is reserved for asking for a single peer. */
-const keptForOne = 20
+const reservedShare = 20
 
 /** The directory's clock is trusted up to this distance from this machine's. */
-const mostAheadMs = 100 * 365 * dayMs
+const maxAheadMs = 100 * 365 * dayMs
 
-/** A room as its agent sees it: asks within the day's budgets, counts their use, and keeps what it learns of peers. */
-export interface RoomView {
-  me: Me
-  match: (listing: Listing) => Verdict
-  /** Asks for one peer. Throws `BudgetSpent` where nothing is left. */
-  askForOne: (agentId: AgentId) => Promise<Listing | undefined>
-  /** Asks for peers. Throws `BudgetSpent` where less is left, without what is kept for asking for one. */
-  askForMany: (agentIds: readonly AgentId[]) => Promise<void>
-  /** Asks for a page. Throws `BudgetSpent` where nothing is left. */
-  discover: (input: DiscoverInput) => Promise<DiscoverOutput>
-  /** What is left of a day's budget. */
-  left: (count: Count) => number
-  /** Of what is left, how many peers may be asked for at once, so that one can still be asked for later. */
-  leftForMany: () => number
-  budget: (count: Count) => { used: number; of: number; resetsAtMs: number }
-  /** Known peers, the best first; of some the listing was received here, and of others only kept from before. */
-  matches: () => (Match & { isReceived: boolean })[]
-  /** Known peers, the one that waited longest first. */
-  longestUnasked: () => AgentId[]
-  isForgotten: (agentId: AgentId) => boolean
-  /** Agents whose listing was received here, and why those that are no match are none. */
-  received: ReadonlyMap<AgentId, { rule: Rule | null }>
-  /** The directory's time, as far as it is known. */
-  nowMs: () => number
-}
+export type RoomView = Awaited<ReturnType<typeof openRoomView>>
 
 /** Today's budget is used. */
 export class BudgetSpent extends UserError {}
 
-/** Throws `UserError` where the agent has no profile or is not listed: only who can be found may look. */
-export async function openRoomView(context: Context): Promise<RoomView> {
+/**
+ * A room as its agent sees it: asks within the day's budgets, counts their use, and keeps what it learns of peers. Asking
+ * throws `BudgetSpent` if less is left. Throws `UserError` if the agent has no profile or is not listed, because only
+ * listed agents may look.
+ */
+export async function openRoomView(context: Context) {
   const { agent, client, config } = await openDirectory(context)
   const me = await readMe(context, agent)
   const budgets = new Map((await config()).rooms.map((room) => [room.name, room.budgets])).get(agent.room)
   if (budgets === undefined) throw new UserError(`${agent.origin} has no room ${agent.room} any more.`, 'Ask its host.')
   const { batchGet, discover, discoverNewcomer, newcomerMs } = budgets
-  const keptBack = Math.floor(batchGet / keptForOne)
+  const reserved = Math.floor(batchGet / reservedShare)
   // As many as can be asked for again in a day.
-  const most = batchGet - keptBack
+  const maxPeers = batchGet - reserved
 
   const received = new Map<AgentId, { asOfMs: number; rule: Rule | null }>()
   let aheadMs = 0
-  let isTold = false
+  let isDirectoryTime = false
+  /** The directory's time, as far as it is known. */
   const nowMs = () => context.nowMs() + aheadMs
-  const plan = (before: typeof noPeers, answer: Answer) => planPeers(before, answer, me, most, context.nowMs())
+  const plan = (before: typeof noPeers, answer: Answer) => planPeers(before, answer, me, maxPeers, context.nowMs())
   let current = plan((await context.home.read(peersFile)) ?? noPeers, { listings: [], asked: [], asOfMs: 0 })
 
-  const today = () => budgetOn(current.peers.budget, utcDay(nowMs()), isTold)
+  const today = () => budgetOn(current.peers.budget, utcDay(nowMs()), isDirectoryTime)
   const totalOf = (count: Count) =>
     count === 'refreshed' ? batchGet : nowMs() - agent.registeredAtMs < newcomerMs ? discoverNewcomer : discover
   const left = (count: Count) => Math.max(0, totalOf(count) - today()[count])
-  const leftForMany = () => Math.max(0, left('refreshed') - keptBack)
+  const leftForMany = () => Math.max(0, left('refreshed') - reserved)
 
-  /** Writes what an answer says, and what it took of the budget, over what others have written meanwhile. */
+  /** Adds an answer, and its cost, to what other processes have written meanwhile. */
   async function keep(answer: Answer, count: Count, used: (before: number) => number): Promise<void> {
     current = await context.home.change(async (files) => {
       const before = (await files.read(peersFile)) ?? noPeers
       const next = plan(before, answer)
-      const budget = budgetOn(before.budget, utcDay(nowMs()), isTold)
+      const budget = budgetOn(before.budget, utcDay(nowMs()), isDirectoryTime)
       next.peers.budget = { ...budget, [count]: used(budget[count]) }
       await files.write(peersFile, next.peers)
       return next
@@ -109,17 +89,17 @@ export async function openRoomView(context: Context): Promise<RoomView> {
     } catch (error) {
       context.signal.throwIfAborted()
       if (!(error instanceof DirectoryError)) throw error
-      // Told where a budget is used, and not where the directory, or what stands before it, has too much to do.
+      // Given for a used budget, and not by an overloaded directory or proxy.
       const retryAfterSeconds = error.code === 'resource-exhausted' ? retryAfterSecondsOf(error) : undefined
       if (retryAfterSeconds !== undefined) {
-        // Another home of the agent has used it, or an answer was lost: fewer are left than were asked for.
+        // Another home of the agent has used it, or an answer was lost: less is left than was asked for.
         const nothing = { listings: [], asked: [], asOfMs: 0 }
         await keep(nothing, count, (before) => Math.max(before, totalOf(count) - wanted + 1))
         throw spent(count, retryAfterSeconds * 1_000)
       }
       if (error.code !== 'failed-precondition') throw error
       throw new UserError(
-        'The directory does not list this agent as online, and only who can be found may look.',
+        'The directory does not list this agent as online, and only listed agents may look.',
         'Run `koko publish`, then look again.',
         { cause: error },
       )
@@ -131,7 +111,6 @@ export async function openRoomView(context: Context): Promise<RoomView> {
     const request = () =>
       client.request('batchGet', { params: { room: agent.room }, input: { agentIds: [...agentIds] } })
     const answer = await ask('refreshed', agentIds.length, request)
-    // Who was not asked for is no answer.
     const agents = answer.agents.filter(({ agentId }) => agentIds.includes(agentId))
     await keep({ listings: agents, asked: agentIds, asOfMs }, 'refreshed', (before) => before + agentIds.length)
     return agents
@@ -148,40 +127,42 @@ export async function openRoomView(context: Context): Promise<RoomView> {
   return {
     me,
     match: createMatcher(me),
-    async askForOne(agentId) {
+    async askForOne(agentId: AgentId): Promise<Listing | undefined> {
       if (left('refreshed') === 0) throw spent('refreshed')
       const listings = await askFor([agentId])
       return listings.find((listing) => listing.agentId === agentId)
     },
-    async askForMany(agentIds) {
+    async askForMany(agentIds: readonly AgentId[]): Promise<void> {
       if (leftForMany() < agentIds.length) throw spent('refreshed')
       await askFor(agentIds)
     },
-    async discover(input) {
+    async discover(input: DiscoverInput): Promise<DiscoverOutput> {
       if (left('discovered') === 0) throw spent('discovered')
       const askedAtMs = context.nowMs()
       const page = await ask('discovered', 1, () => client.request('discover', { params: { room: agent.room }, input }))
-      // A clock is off by hours, or by years where it was never set; a date has an end.
-      aheadMs = Math.min(Math.max(page.asOfMs - context.nowMs(), -mostAheadMs), mostAheadMs)
-      isTold = true
+      // A clock that was never set is off by years; a date beyond the maximum is invalid.
+      aheadMs = Math.min(Math.max(page.asOfMs - context.nowMs(), -maxAheadMs), maxAheadMs)
+      isDirectoryTime = true
       const answer = { listings: page.agents, asked: [], asOfMs: askedAtMs - discoveryDelayMs }
       await keep(answer, 'discovered', (before) => before + page.agents.length)
       return page
     },
     left,
     leftForMany,
-    budget: (count) => ({
+    budget: (count: Count) => ({
       used: Math.min(today()[count], totalOf(count)),
       of: totalOf(count),
       resetsAtMs: today().dayMs + dayMs,
     }),
+    /** Known peers, the best first; `isReceived` if this view received the listing. */
     matches: () =>
       current.matches.map(({ refreshedAtMs, ...match }) => ({
         ...match,
         isReceived: received.get(match.listing.agentId)?.asOfMs === refreshedAtMs,
       })),
     longestUnasked: () => longestUnasked(current.peers, context.nowMs()),
-    isForgotten: (agentId) => current.peers.forgotten.some((peer) => peer.agentId === agentId),
+    isForgotten: (agentId: AgentId) => current.peers.forgotten.some((peer) => peer.agentId === agentId),
+    /** Agents whose listing was received here, and the rule that leaves them out. */
     received,
     nowMs,
   }
@@ -192,7 +173,7 @@ async function readMe({ home }: Context, { agentId, room }: Agent): Promise<Me> 
   if (profile === undefined) throw new UserError('There is no profile here yet.', 'Run `koko profile edit`.')
   const listing = published?.listing
   if (listing?.agentId !== agentId) {
-    throw new UserError('Nothing is published, and only who can be found may look.', 'Run `koko publish`.')
+    throw new UserError('Nothing is published, and only listed agents may look.', 'Run `koko publish`.')
   }
   return { ...profile, agentId, channels: Channel.options.filter((channel) => listing.channels[channel] !== undefined) }
 }

@@ -7,12 +7,12 @@ import { listingWaitMs } from '../home/home.ts'
 import { confirm } from './confirm.ts'
 import { keepAgent, type RecoveryKey } from './keep-agent.ts'
 
-/** Replaces the secret. The new one is written before it is shown, and shown even where it cannot be written. */
+/** Replaces the secret. The new one is written before it is shown, and shown even if it cannot be written. */
 export async function rotate(context: Context, { yes }: { yes: boolean }): Promise<RecoveryKey> {
   await openDirectory(context)
   await confirm(context, {
     yes,
-    message: 'Replace the secret? The recovery key that you have now, and every session, end at once.',
+    message: 'Replace the secret? The recovery key that you have now, and every session, end immediately.',
   })
   return context.home.locked('listing', listingWaitMs, async () => {
     await context.home.assertWritable()
@@ -23,19 +23,15 @@ export async function rotate(context: Context, { yes }: { yes: boolean }): Promi
     context.signal.throwIfAborted()
     context.report({ text: 'Replacing the secret' })
     const { secret } = await directory.client.call('rotateSecret', {}).catch(async (error: unknown) => {
-      throw mayHaveReplaced(error) ? await adviceAfterLoss(patient, directory.agent, error) : error
+      const mayBeReplaced = codeOf(error) === 'unavailable' || codeOf(error) === 'internal'
+      throw mayBeReplaced ? await errorAfterLoss(patient, directory.agent, error) : error
     })
     return keepAgent(context, { ...directory.agent, secret })
   })
 }
 
-/** Whether the directory may have replaced the secret in spite of this error. */
-function mayHaveReplaced(error: unknown): boolean {
-  return codeOf(error) === 'unavailable' || codeOf(error) === 'internal'
-}
-
-/** Finds out which secret is valid after the answer was lost, by trying the old one. */
-async function adviceAfterLoss(context: Context, agent: Agent, cause: unknown): Promise<UserError> {
+/** After the answer was lost, tries the old secret to find out which one is valid. */
+async function errorAfterLoss(context: Context, agent: Agent, cause: unknown): Promise<UserError> {
   try {
     await directoryOf(context, agent).signIn()
   } catch (error) {
@@ -53,11 +49,6 @@ async function adviceAfterLoss(context: Context, agent: Agent, cause: unknown): 
       { cause },
     )
   }
-  return new UserError(
-    'The directory did not answer, and the old secret is still valid.',
-    'Run `koko rotate` again later.',
-    {
-      cause,
-    },
-  )
+  const problem = 'The directory did not answer, and the old secret is still valid.'
+  return new UserError(problem, 'Run `koko rotate` again later.', { cause })
 }

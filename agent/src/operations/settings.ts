@@ -4,10 +4,9 @@ import { openDirectory } from '../directory/session.ts'
 import { UserError } from '../errors.ts'
 
 export interface SettingsLink {
-  /** Works once, for ten minutes, and voids the link before. Whoever holds it acts as the operator. */
+  /** Works once, for ten minutes, and voids the link before. Its holder acts as the operator. */
   url: string
   expiresAtMs: number
-  /** Whether a browser was asked to show it. */
   opened: boolean
 }
 
@@ -16,9 +15,9 @@ export async function openSettings(context: Context, { open }: { open: boolean }
   const { client } = await openDirectory(context)
   const { url: given, expiresAtMs } = await client.call('createSettingsLink', {})
   const url = pageOf(given)
-  // The system opens the address, and starts whatever program its scheme names.
+  // The system starts whatever program the scheme of an address names.
   if (url === undefined) {
-    throw new UserError('The directory gave a settings link that is no web page.', 'Tell its host. It was not opened.')
+    throw new UserError('The settings link of the directory is not a web page, and was not opened.', 'Ask its host.')
   }
   return { url, expiresAtMs, opened: open && (await context.openPage(url)) }
 }

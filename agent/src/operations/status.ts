@@ -20,13 +20,12 @@ import { budgetOn, noPeers, utcDay } from '../matching/peers.ts'
 import { handleTexts } from './agreements.ts'
 import { planPublish } from './publish.ts'
 
-/** Of today, UTC. */
 const Used = z.strictObject({ used: z.int(), of: z.int() })
 
 const ChannelState = z.enum(['published', 'unlinked', 'waits for your yes', 'not published'])
 export type ChannelState = z.infer<typeof ChannelState>
 
-/** How an agent stands, from what is kept at home alone. Holds neither a handle nor the secret. */
+/** The state of an agent, from what is kept at home alone. Holds neither a handle nor the secret. */
 export const Standing = z.strictObject({
   agent: z.strictObject({ agentId: AgentId, room: RoomName, registeredAtMs: Milliseconds }),
   directory: Agent.pick({ origin: true, isEmulated: true }),
@@ -49,7 +48,7 @@ export type Standing = z.infer<typeof Standing>
 export const Status = z.union([Standing, z.strictObject({ agent: z.null(), problems: Standing.shape.problems })])
 export type Status = z.infer<typeof Status>
 
-/** Asks nobody, and writes nothing. */
+/** Sends nothing, and writes nothing. */
 export async function status({ home, nowMs }: Context): Promise<Status> {
   const problems: string[] = []
 
@@ -93,15 +92,14 @@ export async function status({ home, nowMs }: Context): Promise<Status> {
   }
 }
 
-/** The directory keeps the UTC day on which it heard of an agent; both of what it answered are from such a day. */
 function onlineUntil(room: RoomName, published: Published | undefined, daemon: Daemon | undefined): number | null {
   if (published?.listing === null) return null
   const seenAtMs = published?.listing.presence.lastSeenAtMs
-  const ends = [
-    ...(seenAtMs === undefined ? [] : [seenAtMs + rooms[room].onlineWindowMs]),
-    ...(typeof daemon?.onlineUntilMs === 'number' ? [daemon.onlineUntilMs] : []),
-  ]
-  return ends.length === 0 ? null : Math.max(...ends)
+  const afterPublish = seenAtMs === undefined ? null : seenAtMs + rooms[room].onlineWindowMs
+  const afterHeartbeat = daemon?.onlineUntilMs ?? null
+  return afterPublish === null || afterHeartbeat === null
+    ? (afterPublish ?? afterHeartbeat)
+    : Math.max(afterPublish, afterHeartbeat)
 }
 
 function channelStates(handles: Handles, published: Published | undefined): Standing['channels'] {
@@ -125,9 +123,9 @@ function unpublished(profile: Profile, handles: Handles, published: Published | 
 function budgetToday({ room, registeredAtMs }: Agent, { budget }: Peers, nowMs: number): Standing['budget'] {
   const { discoverNewcomer, discover, batchGet, newcomerMs } = rooms[room].budgets
   const today = budgetOn(budget, utcDay(nowMs), false)
-  const most = nowMs - registeredAtMs < newcomerMs ? discoverNewcomer : discover
+  const maxDiscovered = nowMs - registeredAtMs < newcomerMs ? discoverNewcomer : discover
   return {
-    discover: { used: Math.min(today.discovered, most), of: most },
+    discover: { used: Math.min(today.discovered, maxDiscovered), of: maxDiscovered },
     batchGet: { used: Math.min(today.refreshed, batchGet), of: batchGet },
   }
 }

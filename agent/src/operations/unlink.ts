@@ -13,8 +13,8 @@ import { changeListing, readStored } from './listing.ts'
 
 export interface Unlinked extends Acknowledged {
   /**
-   * `gone`: nobody is shown it and no shard holds it. `under way`: it is out of the listing, and what is left was not
-   * waited for, or takes longer. `allowed again`: on the settings page, meanwhile.
+   * `gone`: no answer and no shard holds it. `under way`: it is out of the listing, and the rest is not done yet.
+   * `allowed again`: on the settings page, meanwhile.
    */
   state: 'gone' | 'under way' | 'allowed again'
   goneAtMs: number | null
@@ -22,21 +22,20 @@ export interface Unlinked extends Acknowledged {
   problem?: Problem
 }
 
-/** The first check comes soon, the others less often. */
 const firstPauseMs = 3_000
 const pauseMs = 5_000
-/** The republish runs each minute. An unlink that takes longer than this is not worth waiting for. */
-const longestWaitMs = 5 * 60_000
+/** The republish runs each minute, so most unlinks take less. */
+const timeoutMs = 5 * 60_000
 
-/** Unlinks a channel, even one that was never published, and waits until it is gone. Asks nothing. */
+/** Unlinks a channel, even one that was never published, and waits until it is gone. */
 export async function unlink(
   context: Context,
   { channel, wait }: { channel: Channel; wait: boolean },
 ): Promise<Unlinked> {
   const directory = await openDirectory(context)
   context.report({ text: `Unlinking ${channelNames[channel]}` })
-  const taken = await lockedIfPossible(context, () => sendUnlink(context, directory, channel))
-  return wait ? waitUntilGone(context, directory, taken) : taken
+  const sent = await lockedIfPossible(context, () => sendUnlink(context, directory, channel))
+  return wait ? waitUntilGone(context, directory, sent) : sent
 }
 
 /** Sends the unlink even where the home cannot be read or written: the handle must not stay with others. */
@@ -62,10 +61,10 @@ async function sendUnlink(context: Context, { client }: Directory, channel: Chan
     if (!(error instanceof UserError)) throw error
     problem = error
   }
-  const isSent = acknowledged.length > 0
-  const answer = acknowledged[0] ?? (await send())
-  if (!isSent) {
-    // The home no longer knows what is published, if its disk can be written.
+  let [answer] = acknowledged
+  if (answer === undefined) {
+    answer = await send()
+    // What the home remembers as published is out of date.
     await home.change((files) => files.remove(publishedFile)).catch(ignoreUserError)
   }
   return {
@@ -76,23 +75,24 @@ async function sendUnlink(context: Context, { client }: Directory, channel: Chan
   }
 }
 
-async function waitUntilGone(context: Context, directory: Directory, taken: Unlinked): Promise<Unlinked> {
+async function waitUntilGone(context: Context, directory: Directory, sent: Unlinked): Promise<Unlinked> {
+  const name = channelNames[sent.channel]
   const startMs = context.nowMs()
   let pausedMs = 0
   try {
     for (;;) {
-      // The clock also counts a suspend, and can be set back. Pauses cannot.
+      // The clock counts a suspend too, and can be set back; pauses cannot.
       const elapsedMs = Math.max(pausedMs, context.nowMs() - startMs)
-      const stored = await readStored(directory).catch(passingFailure)
-      const unlink = stored === undefined ? { goneAtMs: null } : stored.unlinks[taken.channel]
-      if (unlink === undefined) return { ...taken, state: 'allowed again' }
-      const { goneAtMs, isOutOfAnswers } = progressOf(taken, unlink, elapsedMs)
-      if (goneAtMs !== null && isOutOfAnswers) return { ...taken, state: 'gone', goneAtMs }
-      if (elapsedMs >= longestWaitMs) return taken
+      const stored = await readStored(directory).catch(ignorePassingFailure)
+      const unlink = stored === undefined ? { goneAtMs: null } : stored.unlinks[sent.channel]
+      if (unlink === undefined) return { ...sent, state: 'allowed again' }
+      const { goneAtMs, isOutOfAnswers } = progressOf(sent, unlink, elapsedMs)
+      if (goneAtMs !== null && isOutOfAnswers) return { ...sent, state: 'gone', goneAtMs }
+      if (elapsedMs >= timeoutMs) return sent
       context.report({
         text: isOutOfAnswers
-          ? `${channelNames[taken.channel]}: out of every answer; waiting until no discovery shard holds it`
-          : `${channelNames[taken.channel]}: out of the listing; out of every answer in some seconds`,
+          ? `${name}: out of every answer; waiting until no discovery shard holds it`
+          : `${name}: out of the listing; out of every answer in some seconds`,
       })
       const ms = pausedMs === 0 ? firstPauseMs : pauseMs
       await context.pause(ms)
@@ -100,13 +100,13 @@ async function waitUntilGone(context: Context, directory: Directory, taken: Unli
     }
   } catch (error) {
     // The directory has acknowledged the unlink, whatever happens afterwards.
-    if (context.signal.aborted || codeOf(error) === 'unauthenticated') return taken
+    if (context.signal.aborted || codeOf(error) === 'unauthenticated') return sent
     throw error
   }
 }
 
-/** Undefined where a later attempt may succeed. */
-function passingFailure(error: unknown): undefined {
+/** Rethrows a failure that no later attempt can avoid. */
+function ignorePassingFailure(error: unknown): undefined {
   if (!(error instanceof DirectoryError) || error.code === 'unauthenticated') throw error
 }
 
@@ -118,20 +118,13 @@ interface Acknowledged {
   goneByMs: number
 }
 
-/** How far an unlink has come. The handle is out of the listing as soon as the directory acknowledges it. */
-interface UnlinkProgress {
-  isOutOfAnswers: boolean
-  /** When the last discovery shard dropped the handle; null until then. */
-  goneAtMs: number | null
-}
-
-/** How far an unlink has come, from what the directory stores and the time since it acknowledged. */
+/** The progress of an unlink, from what the directory stores and the time since it acknowledged. */
 export function progressOf(
   { unlinkedAtMs, goneByMs }: Acknowledged,
   { goneAtMs }: Pick<z.infer<typeof Unlink>, 'goneAtMs'>,
   elapsedMs: number,
-): UnlinkProgress {
-  // Compares two times of the directory's clock, or measures a span on this one. The two clocks are never compared.
+): { isOutOfAnswers: boolean; goneAtMs: number | null } {
+  // Never compares a time of the directory's clock with one of this machine's.
   const isLongGone = goneAtMs !== null && goneAtMs >= goneByMs
   return { isOutOfAnswers: isLongGone || elapsedMs >= goneByMs - unlinkedAtMs, goneAtMs }
 }
@@ -141,7 +134,7 @@ export function withoutChannel(
   { publishedAtMs, listing, withheld }: Published,
   { channel, unlinkedAtMs }: Acknowledged,
 ): Published {
-  const { [channel]: _taken, ...channels } = listing?.channels ?? {}
+  const { [channel]: _unlinked, ...channels } = listing?.channels ?? {}
   return {
     publishedAtMs,
     listing: listing === null || Object.keys(channels).length === 0 ? null : { ...listing, channels },

@@ -17,18 +17,25 @@ export interface Unregistered {
   kept: string[]
 }
 
-/** Removes the agent from the directory for good, and its files from this home if its disk can be written. */
+/** Permanently removes the agent from the directory, and its files from this home if its disk can be written. */
 export async function unregister(context: Context, { yes }: { yes: boolean }): Promise<Unregistered> {
   const { home } = context
   const { agent } = await openDirectory(context)
   await confirmTyped(context, {
     yes,
     word: 'delete',
-    message: `This removes the agent from ${agent.origin}, with its listing and its unlinks, for good.`,
+    message: `This removes the agent from ${agent.origin}, with its listing and its unlinks, permanently.`,
   })
   const isDeleted = await lockedIfPossible(context, async () => {
     await assertSame(context, agent)
-    if (!(await isRemoved(context))) return false
+    const { client } = await openDirectory(context)
+    context.report({ text: 'Unregistering' })
+    try {
+      await client.call('unregisterAgent', {})
+    } catch (error) {
+      if (codeOf(error) === 'unauthenticated') return false
+      throw error
+    }
     await forget(context, `The agent is gone from ${agent.origin}`)
     return true
   })
@@ -36,7 +43,7 @@ export async function unregister(context: Context, { yes }: { yes: boolean }): P
     await confirm(context, {
       yes,
       message:
-        'The directory does not accept this agent: it was removed, or its secret was replaced elsewhere. Where it was replaced, the agent lives on. Remove what is kept of it here?',
+        'The directory does not accept this agent: it was removed, or its secret was replaced elsewhere, and then it lives on. Remove what is kept of it here?',
     })
     await lockedIfPossible(context, async () => {
       await assertSame(context, agent)
@@ -50,19 +57,6 @@ export async function unregister(context: Context, { yes }: { yes: boolean }): P
     wasGone: !isDeleted,
     removed: filesOfAgent.map(({ name }) => name),
     kept: (await Promise.all(kept)).flat(),
-  }
-}
-
-/** False where the directory does not accept the agent. */
-async function isRemoved(context: Context): Promise<boolean> {
-  const { client } = await openDirectory(context)
-  context.report({ text: 'Unregistering' })
-  try {
-    await client.call('unregisterAgent', {})
-    return true
-  } catch (error) {
-    if (codeOf(error) === 'unauthenticated') return false
-    throw error
   }
 }
 
