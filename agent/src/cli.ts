@@ -13,7 +13,6 @@ import { openHome } from './home/home.ts'
 import { jsonText, styleOf } from './output.ts'
 import { createAsk, createReporter } from './terminal.ts'
 
-/** What a process gives to a command line. */
 export interface System {
   /** Without the program's own name. */
   arguments: readonly string[]
@@ -49,11 +48,11 @@ export const commands = new Map<string, () => Promise<Command>>([
   ['rotate', async () => (await import('./commands/rotate.ts')).command],
   ['unregister', async () => (await import('./commands/unregister.ts')).command],
   ['doctor', async () => (await import('./commands/doctor.ts')).command],
-  ['mcp', async () => (await import('./commands/mcp.ts')).createMcpCommand(serveMcpOnStdio)],
+  ['mcp', async () => (await import('./commands/mcp.ts')).createMcpCommand(serveMcp)],
 ])
 
 const runDaemon: RunDaemon = async (...given) => (await import('./daemon/daemon.ts')).runDaemon(...given)
-const serveMcpOnStdio = async (context: Context) => (await import('./mcp/server.ts')).serveMcpOnStdio(context)
+const serveMcp = async (context: Context) => (await import('./mcp/server.ts')).serveMcp(context)
 
 /** The names of the commands that a command line needs: one, none for the version, or all to list or suggest one. */
 function neededCommands(given: readonly string[]): string[] {

@@ -3,13 +3,21 @@ import { call, codeOf, profileIn, type Claims } from '../../testing/world.ts'
 import { register as registerAgent } from '../src/operations/register.ts'
 import type { Context } from '../src/context.ts'
 import { directoryOf, openDirectory } from '../src/directory/session.ts'
-import { agentFile, handlesFile, profileFile, publishedFile, type Agent, type Handles } from '../src/home/files.ts'
+import {
+  agentFile,
+  handlesFile,
+  profileFile,
+  publishedFile,
+  type Agent,
+  type Handles,
+  type Profile,
+} from '../src/home/files.ts'
 import { createTestContext, type TestContext, type TestContextOptions } from './context.ts'
 import type { TestDirectory } from '../../testing/directory.ts'
 
 export type HandleTexts = Partial<Record<Channel, string | undefined>>
 
-/** Registers the home's agent, with a profile and with handles that nobody agreed to yet. */
+/** Registers the home's agent, with a profile and with handles that are not agreed to yet. */
 export async function setUpAgent(
   context: Context,
   directory: TestDirectory,
@@ -17,9 +25,7 @@ export async function setUpAgent(
   profile: DatingProfile = profileIn('gcpv'),
 ): Promise<string> {
   const { agentId } = await register(context, directory)
-  await context.home.change((files) =>
-    files.write(profileFile, { room: 'dating', profile, dealbreakers: { onlyIntents: [] } }),
-  )
+  await context.home.change((files) => files.write(profileFile, ownProfile(profile)))
   await keepHandles(context, handles)
   return agentId
 }
@@ -30,7 +36,7 @@ export async function createRegistered(options: TestContextOptions): Promise<{ c
   return { context, agent: await register(context, options.directory) }
 }
 
-/** The same, published, with everything that a home keeps then. */
+/** A home in which a published agent lives. */
 export async function createListed(
   options: TestContextOptions,
   channels: Channels = { telegram: 'a_fictional_name' },
@@ -40,13 +46,10 @@ export async function createListed(
   const agreedAtMs = context.nowMs()
   const answer = await directoryOf(context, agent).client.call('publishProfile', { channels, profile })
   await context.home.change(async (files) => {
-    await files.write(profileFile, { room: 'dating', profile, dealbreakers: { onlyIntents: [] } })
+    await files.write(profileFile, ownProfile(profile))
     await files.write(handlesFile, handlesOf(channels, agreedAtMs))
-    await files.write(publishedFile, {
-      publishedAtMs: agreedAtMs,
-      listing: answer.published,
-      withheld: answer.withheld,
-    })
+    const { published: listing, withheld } = answer
+    await files.write(publishedFile, { publishedAtMs: agreedAtMs, listing, withheld })
   })
   return { context, agent }
 }
@@ -68,6 +71,10 @@ export async function openSettings(context: Context, { world }: TestDirectory): 
   const { url } = await client.call('createSettingsLink', {})
   const { token } = await call(world, 'redeemSettingsLink', undefined, { code: codeOf(url) })
   return world.signIns.exchange(token)
+}
+
+function ownProfile(profile: DatingProfile): Profile {
+  return { room: 'dating', profile, dealbreakers: { onlyIntents: [] } }
 }
 
 async function register(context: Context, { origin }: TestDirectory): Promise<Agent> {

@@ -7,22 +7,20 @@ import type { Ask, Context, Progress } from '../src/context.ts'
 import { openHome } from '../src/home/home.ts'
 import type { TestDirectory } from '../../testing/directory.ts'
 
-/** A part of the question that is expected next, and the answer to it. `leaves` is an operator who presses Ctrl-C. */
+/** A part of the question that is expected next, and the answer; `leaves` presses Ctrl-C. */
 export type Answer = readonly [asked: string, answer: string | boolean | readonly string[] | typeof leaves]
 export const leaves = Symbol('leaves')
 
 export interface TestContext extends Context {
-  /** Answers that were not needed yet. */
+  /** Unused answers. */
   answers: Answer[]
-  /** Every paragraph that was shown. */
   said: string[]
-  /** Every question that was asked. */
   asked: string[]
-  /** What was wrong with an answer, so that the question was asked again. */
+  /** The problems of answers that were refused. */
   refused: string[]
   progress: Progress[]
   opened: string[]
-  /** Every pause, in milliseconds. */
+  /** In milliseconds. */
   paused: number[]
   /** Aborts the signal, as Ctrl-C does. */
   stop: () => void
@@ -30,12 +28,11 @@ export interface TestContext extends Context {
 
 export interface TestContextOptions {
   directory: TestDirectory
-  /** The home's folder; a fresh one unless given. */
   home?: string
   /** What the operator answers, in order. Without it there is no terminal. */
   answers?: readonly Answer[]
   env?: Context['env']
-  /** What is piped in. */
+  /** The standard input. */
   input?: string
   canOpenPages?: boolean
 }
@@ -52,7 +49,7 @@ export async function freshFolder(): Promise<string> {
   return join(folder, 'home')
 }
 
-/** What a command is given, with a home of its own, the directory's clock and an operator who answers from a list. */
+/** A context with a home, the directory's clock and an operator who answers from a list. */
 export async function createTestContext({
   directory,
   home,
@@ -79,7 +76,7 @@ export async function createTestContext({
       abort.signal.throwIfAborted()
       context.paused.push(ms)
       await directory.pass(ms)
-      // Others get their turn, as they do while somebody waits.
+      // Lets other work run, as a real pause does.
       await new Promise((resolve) => setImmediate(resolve))
       abort.signal.throwIfAborted()
     },
@@ -106,7 +103,7 @@ function createAsk(context: TestContext): Ask {
     for (;;) {
       context.asked.push(message)
       const next = context.answers.shift()
-      if (next === undefined) throw new Error(`nobody expected to be asked: ${message}`)
+      if (next === undefined) throw new Error(`no question was expected: ${message}`)
       const [expected, answer] = next
       if (!message.includes(expected)) throw new Error(`expected to be asked "${expected}", and not: ${message}`)
       if (answer === leaves) throw new UserError('You left.', 'Run it again.')
@@ -116,13 +113,13 @@ function createAsk(context: TestContext): Ask {
       context.refused.push(refusal)
     }
   }
-  const isText = (answer: Answer[1]) => typeof answer === 'string'
-  const isYesOrNo = (answer: Answer[1]) => typeof answer === 'boolean'
+  const text: Ask['text'] = ({ message, validate }) =>
+    answerTo(message, (answer) => typeof answer === 'string', validate)
   return {
-    say: (text) => void context.said.push(text),
-    text: ({ message, validate }) => answerTo(message, isText, validate),
-    secret: ({ message, validate }) => answerTo(message, isText, validate),
-    confirm: ({ message }) => answerTo(message, isYesOrNo),
+    say: (paragraph) => void context.said.push(paragraph),
+    text,
+    secret: text,
+    confirm: ({ message }) => answerTo(message, (answer) => typeof answer === 'boolean'),
     choose: <T extends string>({ message, options }: Parameters<Ask['choose']>[0]) =>
       answerTo(message, (answer): answer is T => options.some(({ value }) => value === answer)),
     chooseSome: async <T extends string>({ message, options }: Parameters<Ask['chooseSome']>[0]) => [

@@ -17,29 +17,24 @@ export interface BadDisk extends AsyncDisposable {
   spoil: () => Promise<void>
 }
 
-/** A disk that became read-only after `prepare`; where nothing can be mounted, a folder that denies access. */
+const unchanged: BadDisk['command'] = ([...command]) => command
+
+/** A disk that became read-only after `prepare`; if nothing can be mounted, a folder that denies access. */
 export async function readOnlyDisk(prepare?: (path: string) => Promise<void>): Promise<BadDisk> {
   const mounted = await mountDisk()
   if (mounted === undefined) return spoilt(await closedFolder(), prepare)
   const { path, remount, release } = mounted
-  const command: BadDisk['command'] = ([...command]) => command
-  const disk = {
-    path,
-    command,
-    repair: () => remount('rw'),
-    spoil: () => remount('ro'),
-    [Symbol.asyncDispose]: release,
-  }
-  return spoilt(disk, prepare)
+  const [repair, spoil] = [() => remount('rw'), () => remount('ro')]
+  return spoilt({ path, command: unchanged, repair, spoil, [Symbol.asyncDispose]: release }, prepare)
 }
 
-/** A disk that was filled after `prepare`, but for so many bytes. */
+/** A disk that was filled after `prepare`, except for `freeBytes`. */
 export async function fullDisk(prepare?: (path: string) => Promise<void>, freeBytes = 0): Promise<BadDisk> {
   const { path, release } = (await mountDisk()) ?? (await smallDisk())
   const ballast = join(path, '..', 'ballast')
   const disk: BadDisk = {
     path,
-    command: ([...command]) => command,
+    command: unchanged,
     repair: () => rm(ballast),
     async spoil() {
       await fill(ballast)
@@ -69,10 +64,7 @@ interface Place {
   release: () => Promise<void>
 }
 
-/**
- * Mounts a disk of its own in the memory, visible to a process of its own, with which it goes away; others reach it
- * through that process. Undefined where nothing may be mounted, as in most containers.
- */
+/** Mounts a disk in memory, which others reach through the process that mounts it. Undefined in most containers. */
 async function mountDisk(): Promise<(Place & { remount: (mode: 'ro' | 'rw') => Promise<void> }) | undefined> {
   if (process.platform !== 'linux') return undefined
   const folder = await mkdtemp(join(tmpdir(), 'koko-disk-'))
@@ -107,7 +99,7 @@ async function mountDisk(): Promise<(Place & { remount: (mode: 'ro' | 'rw') => P
   return undefined
 }
 
-/** A folder of a small disk that is there anyhow: containers have one at /dev, and one at /dev/shm. */
+/** A folder on a small disk that exists anyway: containers have one at /dev, and one at /dev/shm. */
 async function smallDisk(): Promise<Place> {
   for (const disk of ['/dev', '/dev/shm', '/run']) {
     const stats = await statfs(disk).catch(() => undefined)
@@ -118,7 +110,7 @@ async function smallDisk(): Promise<Place> {
   throw new Error('Nothing may be mounted here, and no disk is small enough to be filled.')
 }
 
-/** A folder that can be closed to everybody who writes; to root only without its capabilities. */
+/** A folder without write permission; root ignores that unless it drops its capabilities. */
 async function closedFolder(): Promise<BadDisk> {
   const folder = await mkdtemp(join(tmpdir(), 'koko-disk-'))
   const path = join(folder, 'home')

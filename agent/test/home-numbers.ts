@@ -3,10 +3,7 @@ import { agentFile, daemonFile, handlesFile, peersFile, profileFile, publishedFi
 import type { Home } from '../src/home/home.ts'
 import { homeOf } from './home-values.ts'
 
-/**
- * The number that each file holds the value of, in the order in which they are written; 0 for one that was never
- * written. Throws where a file is damaged, or not wholly of one number.
- */
+/** For each file the number of the value that it holds, 0 for a missing one. Throws if a file mixes two values. */
 export async function numbersIn(home: Home): Promise<number[]> {
   const agent = await home.read(agentFile)
   const profile = await home.read(profileFile)

@@ -1,4 +1,4 @@
-// A process at work in a home: what the tests of the home start, and kill.
+// A process that works in a home, for tests to start and kill.
 import { once } from 'node:events'
 import { createInterface } from 'node:readline'
 import { UserError } from '../src/errors.ts'

@@ -4,7 +4,6 @@ import { sampleProfile } from '../../testing/samples.ts'
 import type { Agent, Daemon, Handles, Peers, Profile, Published } from '../src/home/files.ts'
 import type { Home, HomeFile } from '../src/home/home.ts'
 
-/** A file of the tests alone. */
 export const counterFile: HomeFile<{ count: number; filler?: string | undefined }> = {
   name: 'counter.json',
   schema: z.strictObject({ count: z.int('must be a whole number'), filler: z.string().optional() }),
@@ -20,7 +19,7 @@ export interface HomeValue {
   daemon: Daemon
 }
 
-/** All that a home holds; another value in every file for every number from 1 to 20,000. */
+/** A value for every file of a home, different for each number from 1 to 20,000. */
 export function homeOf(number: number): HomeValue {
   const listing = listingOf(number, 0)
   return {
@@ -41,7 +40,7 @@ export function homeOf(number: number): HomeValue {
     },
     handles: { whatsapp: { handle: '+12025550100', agreedAtMs: number } },
     published: { publishedAtMs: number, listing, withheld: [] },
-    // Enough of them that they take a while to be written.
+    // Enough that writing them takes a while.
     peers: {
       peers: Array.from({ length: 50 + (number % 50) }, (_, index) => ({
         listing: listingOf(number, index),
@@ -65,7 +64,7 @@ function listingOf(number: number, index: number): Listing {
   }
 }
 
-/** Of the files that are past version 1, how many migrations they have. */
+/** How many migrations a file has, if any. */
 const migrationCounts: Readonly<Record<string, number>> = { profile: 1 }
 
 /** Writes without the files' own schemas, which take longer to load than all the rest; reading uses them. */

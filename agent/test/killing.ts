@@ -5,23 +5,22 @@ import { createInterface } from 'node:readline'
 import { setTimeout } from 'node:timers/promises'
 
 export interface Killing<Lane> {
-  /** How many processes are killed. */
   times: number
   /** A lane has one process at a time, all lanes at once. */
   lanes: readonly Lane[]
   /** Decides the moments. */
   seed: string
-  /** A process is killed at most so many milliseconds after it is at work. */
+  /** The longest time that a process is at work. */
   withinMs: number
-  /** Starts a process, with its output and errors piped. */
+  /** Starts a process with piped output and errors. */
   start: (lane: Lane) => ChildProcess | Promise<ChildProcess>
   /** Whether a line of its output says that it is at work. */
   isAtWork: (line: string) => boolean
-  /** Looks at what it left behind; `lines` is all that it said. */
+  /** Checks what it left behind; `lines` is its whole output. */
   afterwards: (lane: Lane, lines: readonly string[]) => Promise<void>
 }
 
-/** Kills processes with SIGKILL, each at a moment of its own while it is at work. */
+/** Kills processes with SIGKILL, each at another moment of its work. */
 export async function killAgainAndAgain<Lane>(killing: Killing<Lane>): Promise<void> {
   let killed = 0
   await Promise.all(
@@ -36,7 +35,7 @@ export async function killAgainAndAgain<Lane>(killing: Killing<Lane>): Promise<v
   )
 }
 
-/** What the process said. Throws where it ended by itself. */
+/** The output of the process. Throws if it ended before the kill. */
 async function killOne(process: ChildProcess, isAtWork: (line: string) => boolean, afterMs: number): Promise<string[]> {
   const lines: string[] = []
   const ended = once(process, 'close')
@@ -53,11 +52,11 @@ async function killOne(process: ChildProcess, isAtWork: (line: string) => boolea
   await setTimeout(afterMs)
   process.kill('SIGKILL')
   await ended
-  if (process.signalCode !== 'SIGKILL') throw new Error(`It ended by itself:\n${lines.join('\n')}`)
+  if (process.signalCode !== 'SIGKILL') throw new Error(`It ended before the kill:\n${lines.join('\n')}`)
   return lines
 }
 
-/** A number from 0 to 1 that follows from a text alone. */
+/** A number from 0 to 1 that depends on the text alone. */
 function fraction(text: string): number {
   return createHash('sha256').update(text).digest().readUInt32BE() / 2 ** 32
 }

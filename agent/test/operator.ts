@@ -9,12 +9,12 @@ export interface Ran {
   stderr: string
 }
 
-/** Somebody with a home of their own and nothing but commands. */
+/** An operator with a home, who uses commands only. */
 export interface Operator extends AsyncDisposable {
   home: string
   /** Runs a command without a terminal. */
   run: (given: readonly string[], options?: { input?: string; env?: Record<string, string> }) => Promise<Ran>
-  /** Runs a command that has to succeed, and gives its value. */
+  /** Runs a command that must succeed, and returns its value. */
   value: (...given: string[]) => Promise<unknown>
 }
 
@@ -51,10 +51,8 @@ export async function createOperator(origin: string): Promise<Operator> {
   }
 }
 
-/** All that `koko init` asks. */
 export const consents = ['--accept-terms', '--accept-disclaimer', '--adult']
 
-/** All that `koko profile` asks. */
 export const profileOptions = [
   ...['--gender', 'woman', '--seeking', 'woman,man', '--age', '34', '--age-min', '28', '--age-max', '45'],
   ...['--area', 'gcpv', '--max-distance', '100', '--intent', 'long_term'],

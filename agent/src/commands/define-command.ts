@@ -90,19 +90,12 @@ export function defineCommand<Shape extends Record<string, z.ZodType>, Value>({
 
 function parameterOf([key, schema]: [string, z.ZodType]): Parameter {
   const name = kebabCase(key)
-  const description = descriptionOf(schema)
+  const { description = '' } = schema
   const placeholder = placeholders.get(schema)
   if (placeholder !== undefined) return { syntax: `--${name} <${placeholder}>`, description }
   const absent = schema.safeParse(undefined)
   if (argumentSchemas.has(schema)) return { syntax: absent.success ? `[${name}]` : `<${name}>`, description }
   return { syntax: absent.data === true ? `--no-${name}` : `--${name}`, description }
-}
-
-/** The description of a schema, or of the one inside a default. */
-function descriptionOf(schema: z.core.$ZodType): string {
-  const description = z.globalRegistry.get(schema)?.description
-  if (description !== undefined) return description
-  return schema instanceof z.ZodDefault ? descriptionOf(schema.unwrap()) : ''
 }
 
 /** Names the option and what would pass, and never what was given: it can be a handle. */

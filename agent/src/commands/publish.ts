@@ -6,11 +6,11 @@ import { channelNames, clockTime, emulatorWarning, givesAway, inWords } from '..
 import { PublishOptions } from '../operations/options.ts'
 import type { Change, PublishConsent, Publication, PublishPreview, Withheld } from '../operations/publish.ts'
 import { columns, type Style } from '../output.ts'
-import { defineCommand, yes } from './define-command.ts'
+import { defineCommand, flag, yes } from './define-command.ts'
 
 export const command = defineCommand({
   summary: 'Publish the profile and the handles',
-  options: z.strictObject({ dryRun: PublishOptions.shape.dryRun.default(false), yes }),
+  options: z.strictObject({ dryRun: flag(PublishOptions.shape.dryRun.description ?? ''), yes }),
   async run(context, { dryRun, yes }) {
     const { previewPublish, publish } = await import('../operations/publish.ts')
     if (dryRun) return previewPublish(context)

@@ -46,14 +46,15 @@ function createMcpServer(context: Context, confirmations: Confirmations): McpSer
   return server
 }
 
-/** Serves one client until it closes the transport or the context is aborted. */
-export async function serveMcp(context: Context, transport: Transport): Promise<void> {
+/** Serves one client, by default the one that started this process, until it closes the transport or the signal aborts. */
+export async function serveMcp(context: Context, transport: Transport = new StdioServerTransport()): Promise<void> {
   const confirmations = createConfirmations()
   const stop = new AbortController()
   await new Promise<void>((resolve) => {
     const handle = serveStdio(() => createMcpServer(context, confirmations), {
       transport,
-      onerror: (error) => log(context, `A message was not understood, or not delivered (${error.name}).`),
+      onerror: (error) =>
+        context.report({ text: `A message was not understood, or not delivered (${error.name}).`, isLasting: true }),
     })
     const { onclose } = transport
     transport.onclose = () => {
@@ -64,11 +65,6 @@ export async function serveMcp(context: Context, transport: Transport): Promise<
     if (context.signal.aborted) void handle.close()
   })
   stop.abort()
-}
-
-/** Serves the client that started this process. */
-export function serveMcpOnStdio(context: Context): Promise<void> {
-  return serveMcp(context, new StdioServerTransport())
 }
 
 /** The context of one call: it ends with the call, reports progress to the client, and asks no questions. */
@@ -111,11 +107,7 @@ function resultOf(output: Record<string, unknown>): CallToolResult {
 function failure(error: unknown, context: Context, signal: AbortSignal): CallToolResult {
   const expected = userErrorOf(error)
   // A cancelled call may fail in any way.
-  if (expected === null && !signal.aborted) log(context, formatDefect(error))
+  if (expected === null && !signal.aborted) context.report({ text: formatDefect(error), isLasting: true })
   const problem: Problem = expected?.problem ?? { message: 'koko failed unexpectedly.', next: 'See its log.' }
   return { content: [{ type: 'text', text: JSON.stringify(problem) }], isError: true }
-}
-
-function log(context: Context, text: string): void {
-  context.report({ text, isLasting: true })
 }

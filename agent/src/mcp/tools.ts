@@ -152,17 +152,6 @@ const peerTool = defineTool({
 
 const Run = z.string().optional().describe('Tell the operator to run this in a terminal')
 
-/** Ends an operation before anything is sent. */
-class Unconfirmed extends Error {
-  override readonly name = 'Unconfirmed'
-  readonly confirmation: Exclude<Confirmation, 'yes'>
-
-  constructor(confirmation: Exclude<Confirmation, 'yes'>) {
-    super('the operator has not said yes')
-    this.confirmation = confirmation
-  }
-}
-
 /** A tool's result without a yes, or the question itself. */
 function unconfirmed(confirmation: Exclude<Confirmation, 'yes'>, run: string) {
   if (confirmation === 'unasked') return { outcome: 'needs_confirmation' as const, run }
@@ -198,12 +187,14 @@ const publishTool = defineTool({
       const { changes, withheld, newHandles, takesAway } = await previewPublish(context)
       return { outcome: 'planned' as const, changes, withheld, newHandles, takesAway }
     }
+    const refusals: Exclude<Confirmation, 'yes'>[] = []
     try {
       const publication = await publish(context, {
         agree(newHandles, { input }) {
           const confirmation = confirm(publishQuestion(newHandles, input?.channels ?? {}))
-          if (confirmation !== 'yes') throw new Unconfirmed(confirmation)
-          return Promise.resolve(true)
+          if (confirmation === 'yes') return Promise.resolve(true)
+          refusals.push(confirmation)
+          throw new Error('The operator has not agreed.')
         },
       })
       switch (publication.state) {
@@ -218,8 +209,9 @@ const publishTool = defineTool({
           )
       }
     } catch (error) {
-      if (error instanceof Unconfirmed) return unconfirmed(error.confirmation, 'koko publish')
-      throw error
+      const [refusal] = refusals
+      if (refusal === undefined) throw error
+      return unconfirmed(refusal, 'koko publish')
     }
   },
 })
