@@ -13,18 +13,13 @@ import { openHome } from './home/home.ts'
 import { jsonText, styleOf } from './output.ts'
 import { createAsk, createReporter } from './terminal.ts'
 
-export interface System {
+/** What a process gives to a command line. The signal aborts when the process is asked to stop. */
+export interface System extends Pick<Context, 'env' | 'nowMs' | 'fetch' | 'openPage' | 'signal'> {
   /** Without the program's own name. */
   arguments: readonly string[]
-  env: Readonly<Record<string, string | undefined>>
   stdin: Readable & { isTTY?: boolean }
   stdout: Writable & { isTTY?: boolean; columns?: number }
   stderr: Writable & { isTTY?: boolean; columns?: number }
-  fetch: Context['fetch']
-  openPage: Context['openPage']
-  nowMs: () => number
-  /** Aborted when the process is asked to stop. */
-  signal: AbortSignal
 }
 
 /** 0: done. 1: not done, for a reason that the operator can do something about. 2: a defect of koko. */

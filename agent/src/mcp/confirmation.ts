@@ -9,67 +9,53 @@ import {
 import { randomUUID } from 'node:crypto'
 import * as z from 'zod'
 
-/** What only the operator may decide. The client shows it to the operator. */
+/** What only the operator may decide; the client shows it with `yes` and `no`. */
 export interface Question {
-  /** Exactly what is decided, whole: an answer counts for these very words. */
+  /** Everything that is decided: an answer counts only for exactly these words. */
   message: string
-  /** The label beside `yes` and `no`. */
   label: string
 }
 
-/** What the operator said; `unasked` where the client cannot ask; or the question, for the client to ask it. */
+/** The operator's answer; `unasked` if the client cannot ask; or the question for the client. */
 export type Confirmation = 'yes' | 'no' | 'unasked' | InputRequiredResult
-
-export type Confirmations = ReturnType<typeof createConfirmations>
 
 /** The oldest open question beyond these is dropped. */
 const maxOpen = 16
 
 /**
- * Confirmations that a human gives, by elicitation (https://modelcontextprotocol.io/specification/2026-07-28). An answer
- * is the client's word: it comes beside the arguments, which are all that the model writes, counts once, and counts only
- * for a question that this process asked in the same words.
+ * Asks a human by elicitation (https://modelcontextprotocol.io/specification/2026-07-28). The answer comes from the client,
+ * beside the arguments, which are all that the model writes. It counts once, and only for a question that this process
+ * asked in the same words.
  */
 export function createConfirmations() {
   const open = new Map<string, string>()
 
-  return {
-    ask(server: McpServer, context: ServerContext, question: Question): Confirmation {
-      const id: unknown = context.mcpReq.requestState()
-      if (typeof id === 'string') {
-        const asked = open.get(id)
-        open.delete(id)
-        if (asked === question.message) {
-          return acceptedContent(context.mcpReq.inputResponses, 'confirmation', Answer)?.answer ?? 'no'
-        }
+  return (server: McpServer, context: ServerContext, { message, label }: Question): Confirmation => {
+    const id: unknown = context.mcpReq.requestState()
+    if (typeof id === 'string') {
+      const asked = open.get(id)
+      open.delete(id)
+      if (asked === message) {
+        return acceptedContent(context.mcpReq.inputResponses, 'confirmation', Answer)?.answer ?? 'no'
       }
-      if (!canAsk(server, context)) return 'unasked'
-      const next = randomUUID()
-      open.set(next, question.message)
-      for (const oldest of [...open.keys()].slice(0, -maxOpen)) open.delete(oldest)
-      return inputRequired({
-        inputRequests: {
-          confirmation: inputRequired.elicit({
-            message: question.message,
-            requestedSchema: {
-              type: 'object',
-              properties: { answer: { type: 'string', title: question.label, enum: ['no', 'yes'] } },
-              required: ['answer'],
-            },
-          }),
-        },
-        requestState: next,
-      })
-    },
+    }
+    if (!canAsk(server, context)) return 'unasked'
+    const next = randomUUID()
+    open.set(next, message)
+    for (const oldest of [...open.keys()].slice(0, -maxOpen)) open.delete(oldest)
+    const properties = { answer: { type: 'string' as const, title: label, enum: ['no', 'yes'] } }
+    const requestedSchema = { type: 'object' as const, properties, required: ['answer'] }
+    const confirmation = inputRequired.elicit({ message, requestedSchema })
+    return inputRequired({ inputRequests: { confirmation }, requestState: next })
   }
 }
 
 const Answer = z.strictObject({ answer: z.enum(['yes', 'no']) })
 
-/** True where the client shows forms. One that declares elicitation and no mode shows forms. */
+/** Whether the client shows forms, as one does that declares elicitation without a mode. */
 function canAsk(server: McpServer, { mcpReq }: ServerContext): boolean {
   const envelope: Readonly<Record<string, unknown>> = { ...mcpReq.envelope }
-  // A client of 2025 declares its capabilities once, and there is no other way to them.
+  // A client of the 2025 protocol declares its capabilities only once, at its start.
   // eslint-disable-next-line @typescript-eslint/no-deprecated
   const declared = envelope[CLIENT_CAPABILITIES_META_KEY] ?? server.server.getClientCapabilities()
   const elicitation = Capabilities.safeParse(declared).data?.elicitation

@@ -9,7 +9,7 @@ import { serveStdio, StdioServerTransport } from '@modelcontextprotocol/server/s
 import manifest from '../../package.json' with { type: 'json' }
 import { formatDefect, userErrorOf } from '../errors.ts'
 import type { Context } from '../context.ts'
-import { createConfirmations, type Confirmations } from './confirmation.ts'
+import { createConfirmations } from './confirmation.ts'
 import { tools } from './tools.ts'
 import { plain } from '../output.ts'
 import type { Problem } from '../problem.ts'
@@ -22,7 +22,7 @@ and read by the operator only, with the koko command and on the settings page; s
 says "run", tell the operator to run that command in a terminal.`
 
 /** Serves the tools to one client. Open questions outlive the server, as the process can start several. */
-function createMcpServer(context: Context, confirmations: Confirmations): McpServer {
+function createMcpServer(context: Context, ask: ReturnType<typeof createConfirmations>): McpServer {
   const server = new McpServer(
     { name: 'koko', title: 'Koko', version: manifest.version },
     { instructions, capabilities: { tools: { listChanged: false } } },
@@ -33,9 +33,7 @@ function createMcpServer(context: Context, confirmations: Confirmations): McpSer
       { title, description, annotations, inputSchema: input, outputSchema: output },
       async (given, request) => {
         try {
-          const value = await call(contextOf(context, request), given, (question) =>
-            confirmations.ask(server, request, question),
-          )
+          const value = await call(contextOf(context, request), given, (question) => ask(server, request, question))
           return isInputRequiredResult(value) ? value : resultOf(output.parse(value))
         } catch (error) {
           return failure(error, context, request.mcpReq.signal)
@@ -48,10 +46,10 @@ function createMcpServer(context: Context, confirmations: Confirmations): McpSer
 
 /** Serves one client, by default the one that started this process, until it closes the transport or the signal aborts. */
 export async function serveMcp(context: Context, transport: Transport = new StdioServerTransport()): Promise<void> {
-  const confirmations = createConfirmations()
+  const ask = createConfirmations()
   const stop = new AbortController()
   await new Promise<void>((resolve) => {
-    const handle = serveStdio(() => createMcpServer(context, confirmations), {
+    const handle = serveStdio(() => createMcpServer(context, ask), {
       transport,
       onerror: (error) =>
         context.report({ text: `A message was not understood, or not delivered (${error.name}).`, isLasting: true }),

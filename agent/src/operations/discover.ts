@@ -40,7 +40,7 @@ export const PeerMatch = z.strictObject({
 })
 export type PeerMatch = z.infer<typeof PeerMatch>
 
-/** The fields by which the rooms describe a peer; one that not every room has is optional. */
+/** The fields by which the rooms describe a peer; optional if a room lacks it. */
 function summaryShape(): Record<string, z.ZodType> {
   const all = Object.values(rooms)
   const names = new Set(all.flatMap(({ summary }) => summary))

@@ -64,11 +64,9 @@ async function handleOf({ ask }: Context, channel: Channel, typed: string): Prom
   throw new UserError(problem, hint ?? near)
 }
 
-async function askFor(
-  { ask }: Context,
-  asked: { channel: Channel; handle: string; typed: string; isEmulated: boolean; replaces: boolean },
-): Promise<void> {
-  const { channel, handle, typed, isEmulated, replaces } = asked
+type Asked = Pick<Linked, 'channel' | 'handle' | 'isEmulated'> & { typed: string; replaces: boolean }
+
+async function askFor({ ask }: Context, { channel, handle, typed, isEmulated, replaces }: Asked): Promise<void> {
   const name = channelNames[channel]
   if (ask === undefined) {
     if (channel !== 'whatsapp') return

@@ -1,7 +1,6 @@
 import * as z from 'zod'
 
-// Options of operations that both the command line and MCP offer. Each face adds what only it needs. A file of its own,
-// so that a face can describe an operation without loading it.
+// Options that the command line and MCP share, apart from the operations: describing one must not load it.
 
 export const PublishOptions = z.strictObject({
   dryRun: z.boolean().describe('Show what would change, and send nothing'),

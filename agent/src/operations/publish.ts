@@ -141,8 +141,8 @@ function assertPasses(room: RoomName, input: PublishInput): void {
 
 function refusedHandle(error: unknown): UserError | undefined {
   if (!(error instanceof DirectoryError) || error.code !== 'invalid-argument') return undefined
-  const paths = Array.isArray(error.details) ? error.details.map(({ path }) => path) : []
-  const refused = Channel.options.filter((channel) => paths.includes(`channels.${channel}`))
+  const issues = Array.isArray(error.details) ? error.details : []
+  const refused = Channel.options.filter((channel) => issues.some(({ path }) => path === `channels.${channel}`))
   const [channel] = refused
   if (channel === undefined) return undefined
   return new UserError(

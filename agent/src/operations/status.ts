@@ -96,10 +96,8 @@ function onlineUntil(room: RoomName, published: Published | undefined, daemon: D
   if (published?.listing === null) return null
   const seenAtMs = published?.listing.presence.lastSeenAtMs
   const afterPublish = seenAtMs === undefined ? null : seenAtMs + rooms[room].onlineWindowMs
-  const afterHeartbeat = daemon?.onlineUntilMs ?? null
-  return afterPublish === null || afterHeartbeat === null
-    ? (afterPublish ?? afterHeartbeat)
-    : Math.max(afterPublish, afterHeartbeat)
+  const ends = [afterPublish, daemon?.onlineUntilMs ?? null].filter((end) => end !== null)
+  return ends.length === 0 ? null : Math.max(...ends)
 }
 
 function channelStates(handles: Handles, published: Published | undefined): Standing['channels'] {
