@@ -103,7 +103,7 @@ function createAsk(context: TestContext): Ask {
     for (;;) {
       context.asked.push(message)
       const next = context.answers.shift()
-      if (next === undefined) throw new Error(`no question was expected: ${message}`)
+      if (next === undefined) throw new Error(`nobody expected to be asked: ${message}`)
       const [expected, answer] = next
       if (!message.includes(expected)) throw new Error(`expected to be asked "${expected}", and not: ${message}`)
       if (answer === leaves) throw new UserError('You left.', 'Run it again.')
