@@ -1,5 +1,4 @@
-import type { Area} from '@koko/contract';
-import { areaLengths, geohashOf, type Field, type Point } from '@koko/contract'
+import { areaLengths, geohashOf, type Area, type AreaField, type Point } from '@koko/contract'
 import type { Ask } from '../context.ts'
 import { UserError } from '../errors.ts'
 import { findPlaces, placeName, positionOf, sizeInWords, usualCell, type Place } from '../matching/places.ts'
@@ -63,7 +62,7 @@ export function alternatives(names: readonly string[]): string {
   return new Intl.ListFormat('en-GB', { type: 'disjunction' }).format(names)
 }
 
-export async function askArea(ask: Ask, { question, schema }: Field, before: Area | undefined): Promise<Area> {
+export async function askArea(ask: Ask, { question, schema }: AreaField, before: Area | undefined): Promise<Area> {
   ask.say(
     'Peers see the cell that you are in, never your position. What you type is used to find the cell, and not kept.',
   )
