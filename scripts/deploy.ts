@@ -9,24 +9,24 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
 import firebase from '../firebase.json' with { type: 'json' }
 import { root } from './stack/addresses.ts'
-import { assertDeployable, describeAction, describePlan, planDeployment } from './deploy/deploy-plan.ts'
-import type { Action, DeployOptions, Step } from './deploy/deploy-plan.ts'
+import { describeAction, describePlan, planDeployment } from './deploy/deploy-plan.ts'
+import type { Action, DeployOptions, OwnWork, Step } from './deploy/deploy-plan.ts'
 import { Failure, reportFailure } from './failure.ts'
-import { exitCodeOf, Stopped, watchStopSignals } from './signals.ts'
+import { watchStopSignals } from './signals.ts'
 import { runSmoke } from './smoke.ts'
 
 const USAGE = `usage: npm run deploy -- --project <id>
-                     --dry-run              prints every step, and touches nothing
-                     --location <location>  of a new database; us-central1 unless given
-                     --web-origin <origin>  where the pages are, if on a domain of your own`
-/** A change takes a while to show everywhere; Google says up to two minutes for roles. */
-const SEEN_WITHIN_MS = 120_000
+                     --dry-run              prints every step and changes nothing
+                     --location <location>  of a new database (default: us-central1)
+                     --web-origin <origin>  of the pages, if they are on your own domain`
+/** A change of roles can take two minutes to show everywhere, says Google. */
+const CHECK_TIMEOUT_MS = 120_000
 const POLL_MS = 5_000
 
-/** Runs an action; `ok` is false if it failed, and `output` then says why. */
-export type Run = (action: Action) => Promise<{ ok: boolean; output: string }>
+/** Runs an action. If it fails, `output` says why. */
+type Run = (action: Action) => Promise<{ ok: boolean; output: string }>
 
-/** Runs the steps whose check does not pass yet, in order. Throws a Failure at a step that cannot be done. */
+/** Runs the steps whose check does not pass yet, in order. Throws a Failure at the first step that fails. */
 export async function runDeployment(
   steps: readonly Step[],
   run: Run,
@@ -56,9 +56,9 @@ export async function runDeployment(
       if (!ok) throw new Failure(`${title}: failed\n  ${describeAction(action)}\n${output}`)
     }
     for (let waitedMs = 0; check !== undefined && !(await isInOrder()); waitedMs += POLL_MS) {
-      if (waitedMs >= SEEN_WITHIN_MS) {
+      if (waitedMs >= CHECK_TIMEOUT_MS) {
         throw new Failure(
-          `${title}: was set, and is not so\n  ${describeAction(check.action)}\n  wants ${check.shows}${refusal}`,
+          `${title}: was set, but the check does not show it\n  ${describeAction(check.action)}\n  wants ${check.shows}${refusal}`,
         )
       }
       await wait(POLL_MS)
@@ -67,19 +67,19 @@ export async function runDeployment(
   }
 }
 
-/** Without a terminal, `firebase deploy` uses no parameter's default, so each must be in the file. */
-const parameterDefaults = { REGISTRATION_COST: '26000' }
+/** Without a terminal, `firebase deploy` ignores a parameter's default, so the file must have each. */
+const parameterDefaults = ['REGISTRATION_COST=26000']
 
 /** A dotenv file's text with these values set. Other lines, and defaults that are set already, stay. */
 export function withParameters(before: string, values: { WEB_API_KEY: string; WEB_ORIGIN: string }): string {
+  const nameOf = (line: string) => line.split('=', 1)[0] ?? ''
   const lines = before.split('\n').filter((line) => line !== '')
-  const holds = (name: string) => (line: string) => line.startsWith(`${name}=`)
-  const kept = lines.filter((line) => !Object.keys(values).some((name) => holds(name)(line)))
-  const missing = Object.entries(parameterDefaults).filter(([name]) => !lines.some(holds(name)))
-  return [...kept, ...[...missing, ...Object.entries(values)].map(([name, value]) => `${name}=${value}`), ''].join('\n')
+  const kept = lines.filter((line) => !Object.hasOwn(values, nameOf(line)))
+  const missing = parameterDefaults.filter((each) => !lines.some((line) => nameOf(line) === nameOf(each)))
+  return [...kept, ...missing, ...Object.entries(values).map((entry) => entry.join('=')), ''].join('\n')
 }
 
-/** The values in a firebase.json that are deployed and name this machine. */
+/** The addresses of this machine in the deployed part of a firebase.json. */
 export function localAddresses(config: object): string[] {
   const { emulators: _emulators, ...deployed } = config as { emulators?: unknown }
   return JSON.stringify(deployed).match(/localhost|127\.0\.0\.1|\[::1\]/g) ?? []
@@ -88,7 +88,7 @@ export function localAddresses(config: object): string[] {
 async function execute(action: Action, options: DeployOptions, signal: AbortSignal): Promise<string> {
   switch (action.kind) {
     case 'command': {
-      const input = action.input === undefined ? undefined : randomBytes(32).toString('base64url')
+      const input = action.input === undefined ? '' : randomBytes(32).toString('base64url')
       return runProgram(action.program, action.args, signal, input)
     }
     case 'request': {
@@ -108,51 +108,39 @@ async function execute(action: Action, options: DeployOptions, signal: AbortSign
       return answer
     }
     case 'own':
-      return ownWork(action.work, options, signal)
+      await doOwnWork(action.work, options, signal)
+      return ''
   }
 }
 
-async function ownWork(
-  work: Extract<Action, { kind: 'own' }>['work'],
-  { project, webOrigin }: DeployOptions,
-  signal: AbortSignal,
-): Promise<string> {
+async function doOwnWork(work: OwnWork, { project, webOrigin }: DeployOptions, signal: AbortSignal): Promise<void> {
   switch (work) {
     case 'check tools': {
-      const account = await runProgram(
-        'gcloud',
-        ['auth', 'list', '--filter=status:ACTIVE', '--format=value(account)'],
-        signal,
-      )
-      if (account.trim() === '') throw new Failure('nobody is signed in; run: gcloud auth login')
+      const listAccounts = ['auth', 'list', '--filter=status:ACTIVE', '--format=value(account)']
+      const account = await runProgram('gcloud', listAccounts, signal)
+      if (account.trim() === '') throw new Failure('gcloud has no active account; run: gcloud auth login')
       await runProgram('firebase', ['projects:list', '--json', '--non-interactive'], signal).catch((cause: unknown) => {
         throw new Failure('firebase has no session; run: npx firebase login', { cause })
       })
-      return ''
+      return
     }
     case 'write parameters': {
-      const apps = await runProgram('firebase', ['apps:list', 'WEB', '--json', '--project', project], signal)
-      const appId = /"appId":\s*"([^"]+)"/.exec(apps)?.[1] ?? ''
-      const config = await runProgram(
-        'firebase',
-        ['apps:sdkconfig', 'WEB', appId, '--json', '--project', project],
-        signal,
-      )
-      const apiKey = /"apiKey":\s*"([A-Za-z0-9_-]+)"/.exec(config)?.[1]
+      const ask = (...words: string[]) => runProgram('firebase', [...words, '--json', '--project', project], signal)
+      const appId = /"appId":\s*"([^"]+)"/.exec(await ask('apps:list', 'WEB'))?.[1] ?? ''
+      const apiKey = /"apiKey":\s*"([A-Za-z0-9_-]+)"/.exec(await ask('apps:sdkconfig', 'WEB', appId))?.[1]
       if (apiKey === undefined) throw new Failure('the web app has no API key')
       const path = join(root, 'functions', `.env.${project}`)
       const before = existsSync(path) ? await readFile(path, 'utf8') : ''
       await writeFile(path, withParameters(before, { WEB_API_KEY: apiKey, WEB_ORIGIN: webOrigin }))
-      return ''
+      return
     }
     case 'check firebase.json': {
       const found = localAddresses(firebase)
       if (found.length > 0) throw new Failure(`it names ${found.join(', ')}`)
-      return ''
+      return
     }
     case 'smoke run':
       await runSmoke(webOrigin, { signal, report: (line) => console.log(`  ${line}`) })
-      return ''
   }
 }
 
@@ -160,7 +148,7 @@ async function runProgram(
   program: 'gcloud' | 'firebase' | 'npm',
   arguments_: readonly string[],
   signal: AbortSignal,
-  input?: string,
+  input = '',
 ): Promise<string> {
   const child = spawn(program, arguments_, {
     cwd: root,
@@ -175,17 +163,12 @@ async function runProgram(
       PATH: [join(root, 'node_modules', '.bin'), process.env.PATH].filter(Boolean).join(delimiter),
     },
   })
-  child.stdin.end(input ?? '')
-  const started = once(child, 'spawn').catch((cause: unknown) => {
+  child.stdin.end(input)
+  await once(child, 'spawn').catch((cause: unknown) => {
     signal.throwIfAborted()
-    throw new Failure(
-      `${program} is missing${program === 'gcloud' ? ': https://cloud.google.com/sdk/docs/install' : ''}`,
-      {
-        cause,
-      },
-    )
+    const where = program === 'gcloud' ? ': https://cloud.google.com/sdk/docs/install' : ''
+    throw new Failure(`${program} is missing${where}`, { cause })
   })
-  await started
   const [[status], output, errors] = await Promise.all([
     once(child, 'close') as Promise<[number | null]>,
     text(child.stdout),
@@ -196,14 +179,6 @@ async function runProgram(
 }
 
 function readOptions(): DeployOptions & { isDryRun: boolean } {
-  const { project, location, webOrigin, isDryRun } = parseOptions()
-  if (project === undefined) throw new Failure(USAGE)
-  const options = { project, location, webOrigin: webOrigin ?? `https://${project}.web.app`, isDryRun }
-  assertDeployable(options)
-  return options
-}
-
-function parseOptions() {
   try {
     const { values } = parseArgs({
       options: {
@@ -213,8 +188,9 @@ function parseOptions() {
         'dry-run': { type: 'boolean', default: false },
       },
     })
-    const { project, location } = values
-    return { project, location, webOrigin: values['web-origin'], isDryRun: values['dry-run'] }
+    const { project, location, 'web-origin': webOrigin, 'dry-run': isDryRun } = values
+    if (project === undefined) throw new Failure(USAGE)
+    return { project, location, webOrigin: webOrigin ?? `https://${project}.web.app`, isDryRun }
   } catch (cause) {
     throw new Failure(USAGE, { cause })
   }
@@ -245,7 +221,6 @@ if (import.meta.main) {
       console.log(`${options.webOrigin} is up. docs/hosting.md says how to watch it.`)
     }
   } catch (error) {
-    const reason: unknown = signal.aborted ? signal.reason : error
-    process.exitCode = reason instanceof Stopped ? exitCodeOf(reason.signal) : reportFailure(reason)
+    process.exitCode = reportFailure(error, signal)
   }
 }

@@ -64,13 +64,13 @@ describe('a deployment plan', () => {
   test('asks before every change that may not be repeated', () => {
     const unasked = plan.filter(({ check }) => check === undefined).map(({ title }) => title)
     expect(unasked).toEqual([
-      'The tools are here, and signed in',
-      'The parameters are written down',
+      'The tools are installed and signed in',
+      'The parameters are saved',
       'Old images are deleted',
       'Functions and pages are built',
-      'Nothing of the emulators is in firebase.json',
+      'firebase.json has no emulator addresses',
       'Everything is deployed',
-      'It works',
+      'The deployment works',
     ])
     for (const { apply, byHand } of plan) expect(apply.length === 0).toBe(byHand !== undefined)
   })
@@ -131,7 +131,7 @@ describe('a deployment plan', () => {
     expect(stepOf(/Everything is deployed/).apply.map(describeAction)).toEqual([
       'npx firebase deploy --only functions,firestore,hosting --non-interactive --project koko-example-1',
     ])
-    expect(plan.at(-1)?.title).toBe('It works')
+    expect(plan.at(-1)?.title).toBe('The deployment works')
   })
 })
 
@@ -206,7 +206,7 @@ describe('a deployment', () => {
     const failing = await deploy([step, step], (action) => (action === applied ? 'failed' : 'no'))
     expect(failing.ran).toEqual(['asked', 'applied'])
     expect(failing.failure).toMatch(/A thing: failed\n {2}applied/)
-    expect((await deploy([step], () => 'no')).failure).toMatch(/was set, and is not so/)
+    expect((await deploy([step], () => 'no')).failure).toMatch(/was set, but the check does not show it/)
   })
 
   test('stops at a step that only the host can do, with the output of the check', async () => {
