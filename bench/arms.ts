@@ -1,8 +1,7 @@
-import * as esbuild from 'esbuild'
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { root } from '../scripts/stack/addresses.ts'
+import { bundle } from '../scripts/build-agent.ts'
 import { buildFunctions } from '../scripts/build.ts'
 import {
   createBuildFolder,
@@ -31,32 +30,20 @@ export async function buildArms(): Promise<Arms> {
     const [ours, baseline] = [join(folder, 'ours'), join(folder, 'baseline')]
     await Promise.all([mkdir(ours), mkdir(baseline)])
     const { files, dependencies } = await buildFunctions(ours)
-    const { metafile } = await esbuild.build({
-      absWorkingDir: root,
+    const baselineBundle = await bundle(baseline, {
       entryPoints: { index: 'bench/baseline.ts' },
-      outdir: baseline,
-      bundle: true,
-      splitting: true,
-      format: 'esm',
-      platform: 'node',
       target: 'node24',
       external: ['@google-cloud/functions-framework', ...Object.keys(dependencies)].flatMap((name) => [
         name,
         `${name}/*`,
       ]),
-      legalComments: 'none',
-      metafile: true,
-      logLevel: 'silent',
     })
     await writeFile(join(baseline, 'package.json'), JSON.stringify({ type: 'module', main: 'index.js' }))
-    const sum = (sizes: number[]) => sizes.reduce((total, bytes) => total + bytes, 0)
+    const sum = (sizes: Record<string, number>) => Object.values(sizes).reduce((total, bytes) => total + bytes, 0)
     return {
       ours,
       baseline,
-      bundleBytes: {
-        ours: sum(Object.values(files)),
-        baseline: sum(Object.values(metafile.outputs).map(({ bytes }) => bytes)),
-      },
+      bundleBytes: { ours: sum(files), baseline: sum(baselineBundle.files) },
       [Symbol.asyncDispose]: dispose,
     }
   } catch (error) {

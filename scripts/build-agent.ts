@@ -5,40 +5,61 @@ import { root } from './stack/addresses.ts'
 import { reportFailure } from './failure.ts'
 
 /** The oldest Node that koko runs on; `engines` of its package says the same. */
-const oldestNode = '20.12'
+const minNode = '20.12'
 
 /**
- * Builds koko into a folder: one small file that starts, and a file per command, so that no command loads another's code.
- * All packages are bundled, so that koko installs without dependencies. Returns the files and their sizes in bytes.
+ * Bundles an entry file into a folder and deletes stale files there. Modules imported on first use stay in separate files.
+ * Returns the files with their sizes in bytes, and the paths of the sources.
  */
-export async function buildAgent(folder: string): Promise<Record<string, number>> {
+export async function bundle(
+  folder: string,
+  options: esbuild.BuildOptions,
+): Promise<{ files: Record<string, number>; inputs: string[] }> {
   const { metafile } = await esbuild.build({
     absWorkingDir: root,
-    entryPoints: ['agent/src/koko.ts'],
     outdir: folder,
     bundle: true,
     splitting: true,
     chunkNames: '[name]-[hash]',
     format: 'esm',
     platform: 'node',
-    target: `node${oldestNode}`,
-    // CommonJS packages load Node's own modules with `require`.
-    banner: {
-      js: "import { createRequire as __createRequire } from 'node:module'\nconst require = __createRequire(import.meta.url)",
-    },
     legalComments: 'none',
-    minifySyntax: true,
-    minifyWhitespace: true,
-    metafile: true,
     logLevel: 'silent',
+    ...options,
+    metafile: true,
   })
   const files = Object.fromEntries(Object.entries(metafile.outputs).map(([path, { bytes }]) => [basename(path), bytes]))
   const stale = (await readdir(folder)).filter((name) => name.endsWith('.js') && !(name in files))
   await Promise.all(stale.map((name) => rm(join(folder, name))))
+  return { files, inputs: Object.keys(metafile.inputs) }
+}
+
+/**
+ * Builds koko into a folder: one small file that starts, and a file per command, so that no command loads another's code.
+ * All packages are bundled, so that koko installs without dependencies. Returns the files and their sizes in bytes.
+ */
+export async function buildAgent(folder: string): Promise<Record<string, number>> {
+  const { files, inputs } = await bundle(folder, {
+    entryPoints: ['agent/src/koko.ts'],
+    target: `node${minNode}`,
+    // CommonJS packages load Node's own modules with `require`.
+    banner: {
+      js: "import { createRequire as __createRequire } from 'node:module'\nconst require = __createRequire(import.meta.url)",
+    },
+    minifySyntax: true,
+    minifyWhitespace: true,
+  })
   await chmod(join(folder, 'koko.js'), 0o755)
   await copyFile(join(root, 'LICENSE'), join(folder, 'LICENSE'))
-  await writeFile(join(folder, 'LICENSES.txt'), await licensesOf(Object.keys(metafile.inputs)))
+  await writeFile(join(folder, 'LICENSES.txt'), await licensesOf(inputs))
   return files
+}
+
+/** Prints each file with its size. */
+export function printSizes(folder: string, files: Readonly<Record<string, number>>): void {
+  for (const [name, bytes] of Object.entries(files)) {
+    console.log(`${folder}/${name}`.padEnd(40), `${Math.ceil(bytes / 1024)} kB`.padStart(8))
+  }
 }
 
 /** The licenses of the bundled packages, which must accompany them. */
@@ -61,10 +82,7 @@ async function licensesOf(inputs: readonly string[]): Promise<string> {
 
 if (import.meta.main) {
   try {
-    const files = await buildAgent(join(root, 'agent', 'dist'))
-    for (const [name, bytes] of Object.entries(files)) {
-      console.log(`agent/dist/${name}`.padEnd(40), `${Math.ceil(bytes / 1024)} kB`.padStart(8))
-    }
+    printSizes('agent/dist', await buildAgent(join(root, 'agent', 'dist')))
   } catch (error) {
     process.exitCode = reportFailure(error)
   }
