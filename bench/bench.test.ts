@@ -1,9 +1,9 @@
 import { Listing } from '@koko/contract'
 import { expect, test } from '@jest/globals'
+import { priceOf } from '../scripts/costs.ts'
 import { drawChart } from './charts.ts'
 import { countsBetween, readsOf } from './counts.ts'
 import { verdict } from './figures.ts'
-import { pricePerMillion } from './prices.ts'
 import { createRandom, generateRoom } from './room.ts'
 import { planRoom } from './seed.ts'
 import { percentile } from './statistics.ts'
@@ -42,8 +42,8 @@ test('packs every agent of a room into the shards once', () => {
 })
 
 test('prices a million calls', () => {
-  expect(pricePerMillion({ reads: 3, writes: 1, deletes: 0 })).toBeCloseTo(1.8)
-  expect(pricePerMillion({ reads: 0, writes: 0, deletes: 10 })).toBeCloseTo(1)
+  expect(1_000_000 * priceOf({ reads: 3, writes: 1, deletes: 0 })).toBeCloseTo(1.8)
+  expect(1_000_000 * priceOf({ reads: 0, writes: 0, deletes: 10 })).toBeCloseTo(1)
 })
 
 test('says by how much a target is missed', () => {

@@ -1,16 +1,13 @@
-import firebaseEmulators from 'firebase-tools/lib/emulator/downloadableEmulatorInfo.json' with { type: 'json' }
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { createServer, type AddressInfo } from 'node:net'
-import { homedir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { Failure } from '../scripts/failure.ts'
-import { findFirestoreEmulator } from '../scripts/stack/firestore-emulator.ts'
+import { FIRESTORE_MAIN_CLASS, findFirestoreEmulator } from '../scripts/stack/firestore-emulator.ts'
 import { findJavaHome, MIN_JAVA_MAJOR } from '../scripts/stack/java.ts'
 import { endWithUs } from './started.ts'
 
-const mainClass = 'com.google.cloud.datastore.emulator.firestore.CloudFirestore'
 const startTimeoutMs = 60_000
 
 /** A Firestore emulator of its own, empty, on a free port of the loopback address. */
@@ -18,13 +15,15 @@ export async function startFirestoreEmulator(): Promise<AsyncDisposable & { host
   const javaHome = findJavaHome(process.env)
   if (javaHome === undefined)
     throw new Failure(`Java ${MIN_JAVA_MAJOR} or later is missing: npm start says how to get it`)
-  const jar = await findJar()
+  const emulator = await findFirestoreEmulator(process.env)
+  if (emulator.from === 'download')
+    throw new Failure('The Firestore emulator is not downloaded yet: run "npx firebase setup:emulators:firestore"')
   const port = await freePort()
   const host = `127.0.0.1:${port}`
   const child = spawn(
     join(javaHome, 'bin', 'java'),
     // Room for the largest room of the benchmarks.
-    ['-Xms1g', '-Xmx6g', '-cp', jar, mainClass, '--host', '127.0.0.1', '--port', String(port)],
+    ['-Xms1g', '-Xmx6g', '-cp', emulator.jar, FIRESTORE_MAIN_CLASS, '--host', '127.0.0.1', '--port', String(port)],
     { stdio: ['ignore', 'pipe', 'pipe'] },
   )
   endWithUs(child)
@@ -51,22 +50,6 @@ export async function startFirestoreEmulator(): Promise<AsyncDisposable & { host
       child.kill('SIGKILL')
       await exited
     },
-  }
-}
-
-async function findJar(): Promise<string> {
-  const found = await findFirestoreEmulator(process.env)
-  switch (found.from) {
-    case 'component':
-      return found.jar
-    case 'override':
-      return process.env.FIRESTORE_EMULATOR_BINARY_PATH ?? ''
-    case 'cache': {
-      const cache = process.env.FIREBASE_EMULATORS_PATH ?? join(homedir(), '.cache', 'firebase', 'emulators')
-      return join(cache, firebaseEmulators.firestore.downloadPathRelativeToCacheDir)
-    }
-    case 'download':
-      throw new Failure('The Firestore emulator is not downloaded yet: run "npx firebase setup:emulators:firestore"')
   }
 }
 

@@ -7,12 +7,11 @@ import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { promisify } from 'node:util'
 import { root } from '../scripts/stack/addresses.ts'
-import { dayOf, measure as measureOperations } from '../scripts/costs.ts'
+import { dayOf, measure as measureOperations, priceOf } from '../scripts/costs.ts'
 import { reportFailure } from '../scripts/failure.ts'
 import { exitCodeOf, Stopped, watchStopSignals } from '../scripts/signals.ts'
 import { measureMatching } from './agent.ts'
 import { collusionTable, simulateCollusion } from './collusion.ts'
-import { pricePerMillion } from './prices.ts'
 import { readsOf } from './counts.ts'
 import { startFirestoreEmulator } from './emulator.ts'
 import { textColumns, textTable, type Figure, type Result } from './figures.ts'
@@ -274,8 +273,8 @@ async function pageDocuments(scope: Scope, stage: Stage, start: Start): Promise<
       group,
       what: `${what}: Firestore, a million calls`,
       unit: 'US$',
-      ours: pricePerMillion(ours),
-      baseline: pricePerMillion(baseline),
+      ours: 1_000_000 * priceOf(ours),
+      baseline: 1_000_000 * priceOf(baseline),
     })
   }
   await using kept = await start.ours()

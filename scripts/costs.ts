@@ -64,6 +64,11 @@ export const platform = {
   coldShards: 2,
 }
 
+/** What Firestore charges for documents, in US dollars. */
+export function priceOf({ reads, writes, deletes }: Operations): number {
+  return reads * prices.read + writes * prices.write + deletes * prices.delete
+}
+
 export interface Operations {
   reads: number
   writes: number
@@ -86,7 +91,7 @@ function sum(...parts: readonly (readonly [times: number, operations: Operations
   )
 }
 
-/** Counts what Firestore bills: each document asked for, there or not, each query as one at least, each write, each delete. */
+/** Counts what Firestore bills: each requested document, even if missing, at least one for each query, each write, each delete. */
 function counting(store: Store): Store & { counted: Operations } {
   const counted: Operations = { ...none }
   const get = (reader: Pick<Store, 'get'>) => (paths: readonly string[]) => {
@@ -288,7 +293,7 @@ export function dayOf(agents: number, measured: Measured): Day {
   // A room smaller than a page is seen whole, twice.
   const served = Math.min(listings, (pages + agents) * agents)
   const costs: Day['costs'] = {
-    documents: operations.reads * prices.read + operations.writes * prices.write + operations.deletes * prices.delete,
+    documents: priceOf(operations),
     functions:
       calls * prices.request +
       seconds * (platform.cpus * prices.cpuSecond + platform.memoryGib * prices.memoryGibSecond),

@@ -1,16 +1,31 @@
 import { existsSync } from 'node:fs'
 import { mkdir, readFile, writeFile } from 'node:fs/promises'
+import { Channels } from '../contract/src/channels.ts'
+import { rooms } from '../contract/src/rooms/rooms.ts'
 import { citiesModule } from './generate/generate-cities.ts'
 import { coastModule } from './generate/generate-coast.ts'
-import { contractFiles } from './generate/generate-contract.ts'
+import { jsonSchema, openapi } from './generate/generate-openapi.ts'
+import { reference } from './generate/generate-reference.ts'
 import { firestoreRules } from './generate/generate-rules.ts'
 
 /** Every generated file, by its path from the repository's root. */
-const generated: Readonly<Record<string, () => string>> = {
+export const generated: Readonly<Record<string, () => string>> = {
   'agent/src/matching/cities.ts': citiesModule,
   'firestore.rules': firestoreRules,
   'web/src/settings/coast.ts': coastModule,
-  ...contractFiles,
+  'contract/generated/openapi.json': () => formatJson(openapi()),
+  'contract/generated/channels.schema.json': () => formatJson(jsonSchema('Channels', Channels)),
+  ...Object.fromEntries(
+    Object.entries(rooms).map(([name, { title, profile }]) => [
+      `contract/generated/profile.${name}.schema.json`,
+      () => formatJson(jsonSchema(`${title} profile`, profile)),
+    ]),
+  ),
+  'docs/reference.md': reference,
+}
+
+function formatJson(value: unknown): string {
+  return `${JSON.stringify(value, null, 2)}\n`
 }
 
 /** Regenerates the files under `root`, or with `check` only compares them. Returns the paths of those that differed. */

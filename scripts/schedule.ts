@@ -1,22 +1,23 @@
-import { CloudSchedulerClient } from '@google-cloud/scheduler'
-import type { protos } from '@google-cloud/scheduler'
+import { CloudSchedulerClient, type protos } from '@google-cloud/scheduler'
 import { setTimeout as delay } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
 import { project as localProject, ports } from './stack/addresses.ts'
 import { Failure, reportFailure } from './failure.ts'
 import { isTaken } from './stack/ports.ts'
-import { schedulerJobName } from './stack/scheduler.ts'
-import type { Job } from './stack/scheduler.ts'
+import { schedulerJobName, type Job } from './stack/scheduler.ts'
+
+const actions = ['status', 'pause', 'resume', 'run'] as const
+type Action = (typeof actions)[number]
 
 const USAGE = 'usage: npm run schedule -- status|pause|resume|run [--project <id>] [--json]'
-/** An attempt may take three minutes, and has to wait for the one before it. */
+/** An attempt may take three minutes, and waits for the one before it. */
 const RUN_TIMEOUT_MS = 400_000
-/** How far this machine's clock may be ahead of Google's. */
-const CLOCK_SKEW_MS = 5_000
+/** How much this machine's clock may be ahead of Google's. */
+const MAX_CLOCK_SKEW_MS = 5_000
 
 /**
  * Shows, pauses or resumes the republish's job, or runs it and waits for its end: in Cloud Scheduler if a project is given,
- * otherwise in the local stack's stand-in.
+ * otherwise in the stand-in of the local stack.
  */
 export async function runSchedule(action: Action, project: string | undefined): Promise<Job> {
   if (!project && !(await isTaken(ports.Scheduler))) {
@@ -47,7 +48,7 @@ async function act(client: CloudSchedulerClient, name: string, action: Action, i
     case 'resume':
       return before.state === 'PAUSED' ? toJob((await client.resumeJob({ name }))[0]) : before
     case 'run': {
-      const asked = Date.now() - (isDeployed ? CLOCK_SKEW_MS : 0)
+      const asked = Date.now() - (isDeployed ? MAX_CLOCK_SKEW_MS : 0)
       await client.runJob({ name })
       const late = Date.now() + RUN_TIMEOUT_MS
       while (Date.now() < late) {
@@ -60,12 +61,6 @@ async function act(client: CloudSchedulerClient, name: string, action: Action, i
       throw new Failure(`the run has not ended in ${RUN_TIMEOUT_MS / 60_000} minutes: see the function's log`)
     }
   }
-}
-
-type Action = 'status' | 'pause' | 'resume' | 'run'
-
-function isAction(word: string | undefined): word is Action {
-  return word === 'status' || word === 'pause' || word === 'resume' || word === 'run'
 }
 
 type ClientOptions = NonNullable<ConstructorParameters<typeof CloudSchedulerClient>[0]>
@@ -118,8 +113,8 @@ if (import.meta.main) {
       allowPositionals: true,
       options: { project: { type: 'string' }, json: { type: 'boolean', default: false } },
     })
-    const [action] = positionals
-    if (!isAction(action)) throw new Failure(USAGE)
+    const action = actions.find((each) => each === positionals[0])
+    if (action === undefined) throw new Failure(USAGE)
     const job = await runSchedule(action, values.project)
     console.log(values.json ? JSON.stringify(job) : describeJob(job))
     if (action === 'run' && job.status?.code !== 0) process.exitCode = 1

@@ -13,7 +13,7 @@ import { parseArgs } from 'node:util'
 import { registerWith } from '../testing/register.ts'
 import { hostingOrigin } from './stack/addresses.ts'
 import { Failure, reportFailure } from './failure.ts'
-import { exitCodeOf, Stopped, watchStopSignals } from './signals.ts'
+import { watchStopSignals } from './signals.ts'
 
 const USAGE = 'usage: npm run smoke -- [--origin https://<project>.web.app]'
 /** How soon a publish must be discoverable. */
@@ -36,7 +36,7 @@ const profile: DatingProfile = {
   intent: 'open',
 }
 
-export interface SmokeStep {
+interface SmokeStep {
   name: string
   ms: number
 }
@@ -95,7 +95,7 @@ export async function runSmoke(
       return agent
     }
     const hint =
-      'May the functions sign tokens (roles/iam.serviceAccountTokenCreator on themselves), and was Authentication begun in the console?'
+      'May the functions sign tokens (roles/iam.serviceAccountTokenCreator on themselves), and is Authentication set up in the console?'
     const [ada, bea] = await step('register', hint, async () => [await register(), await register()] as const)
 
     const name = `smoke_${randomBytes(4).toString('hex')}`
@@ -189,6 +189,6 @@ if (import.meta.main) {
     await runSmoke(values.origin, { signal, report: (line) => console.log(line) })
     console.log('passed; nothing is left')
   } catch (error) {
-    process.exitCode = error instanceof Stopped ? exitCodeOf(error.signal) : reportFailure(error)
+    process.exitCode = reportFailure(error, signal)
   }
 }

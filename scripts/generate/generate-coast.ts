@@ -2,8 +2,8 @@ import { readFileSync } from 'node:fs'
 import { feature } from 'topojson-client'
 import type { GeometryCollection, Topology } from 'topojson-specification'
 
-/** Rings with fewer points than this are islands too small to tell a region by. */
-const leastPoints = 6
+/** Smaller rings are islands too small to recognize a region by. */
+const minPoints = 6
 
 /**
  * The coasts of the world as one SVG path, a degree a unit, north up. Source: Natural Earth 1:110m land, in the public
@@ -17,7 +17,7 @@ export function coastModule(): string {
   const path = features
     .flatMap(({ geometry }) => (geometry.type === 'MultiPolygon' ? geometry.coordinates : []))
     .flat()
-    .filter((ring) => ring.length >= leastPoints)
+    .filter((ring) => ring.length >= minPoints)
     .map(
       (ring) => `M${ring.map(([longitude = 0, latitude = 0]) => `${round(longitude)} ${round(-latitude)}`).join(' ')}Z`,
     )

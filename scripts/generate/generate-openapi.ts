@@ -43,7 +43,7 @@ const EndpointError = z.strictObject({
 })
 const CallableError = z.strictObject({ error: z.strictObject(errorFields) })
 
-/** The schemas that have a name of their own in the generated files. */
+/** The schemas that have a name in the generated files. */
 const named: Readonly<Record<string, z.ZodType>> = {
   AgentId,
   Area,
@@ -97,12 +97,15 @@ export function endpointErrors({ method, caller }: Endpoint): Record<number, str
   }
 }
 
+/** The codes with which any callable can fail. */
+export const errorsOfAnyCall: readonly ErrorCode[] = ['invalid-argument', 'aborted', 'internal', 'unavailable']
+
 /** The codes that a callable's errors can have. */
 export function callableErrors(name: CallableName): ErrorCode[] {
   const { caller, errors = [] }: Callable = callables[name]
-  const possible: ErrorCode[] = ['invalid-argument', 'aborted', 'internal', 'unavailable', ...errors]
+  const possible = [...errorsOfAnyCall, ...errors]
   if (caller !== 'anyone') possible.push('unauthenticated', 'permission-denied')
-  return errorCodeNames.filter((code) => possible.includes(code))
+  return keysOf(errorMeanings).filter((code) => possible.includes(code))
 }
 
 /** The HTTP API and the callable functions as one OpenAPI 3.1 document, from the schemas that check them. */
@@ -135,7 +138,7 @@ export function openapi() {
           ]),
         ),
         ...Object.fromEntries(
-          callableNames.map((name) => [`/${name}`, { servers, post: callableOperation(name, callables[name]) }]),
+          keysOf(callables).map((name) => [`/${name}`, { servers, post: callableOperation(name, callables[name]) }]),
         ),
       },
       components: {
@@ -161,14 +164,15 @@ export function openapi() {
   )
 }
 
-/** The JSON Schema of an input on its own, with which a client checks before it sends. */
+/** The JSON Schema of one input, with which a client can check before it sends. */
 export function jsonSchema(title: string, schema: z.ZodType): z.core.JSONSchema.BaseSchema {
   const { $schema, ...rest } = z.toJSONSchema(schema, { io: 'input', override: tidy })
   return { ...($schema !== undefined && { $schema }), title, ...rest }
 }
 
-const errorCodeNames = Object.keys(errorMeanings) as ErrorCode[]
-const callableNames = Object.keys(callables) as CallableName[]
+export function keysOf<T extends object>(of: T): (keyof T & string)[] {
+  return Object.keys(of) as (keyof T & string)[]
+}
 
 const servers = [
   {
@@ -183,7 +187,7 @@ const servers = [
   },
 ]
 
-/** Leaves out what describes zod rather than the contract: what `catch` puts in, and the limits of a double. */
+/** Removes what describes zod and not the contract: the default of `catch`, and the limits of a double. */
 function tidy({ zodSchema, jsonSchema }: { zodSchema: z.core.$ZodTypes; jsonSchema: z.core.JSONSchema.BaseSchema }) {
   if (zodSchema._zod.def.type === 'catch') delete jsonSchema.default
   if (jsonSchema.minimum === Number.MIN_SAFE_INTEGER) delete jsonSchema.minimum
@@ -247,7 +251,7 @@ function callableOperation(
   }
 }
 
-/** An input that the caller's room decides is one of every room's. */
+/** An input that depends on the caller's room is the union of every room's. */
 function inputSchema(input: Callable['input']): z.ZodType {
   return typeof input === 'function' ? z.union(RoomName.options.map(input)) : input
 }
@@ -256,6 +260,6 @@ function json(schema: z.ZodType) {
   return { 'application/json': { schema } }
 }
 
-function pascalCase(name: string): string {
-  return name.replace(/(^|_)([a-z])/g, (_, _before: string, letter: string) => letter.toUpperCase())
+export function pascalCase(name: string): string {
+  return name.replace(/(?:^|_)([a-z])/g, (_, letter: string) => letter.toUpperCase())
 }

@@ -1,10 +1,10 @@
 import * as z from 'zod'
 import { callables, endpoints, region, type Endpoint } from '../../contract/src/api.ts'
 import { Channel, channelDefinitions } from '../../contract/src/channels.ts'
-import { errorCodes, type ErrorCode } from '../../contract/src/errors.ts'
+import { errorCodes } from '../../contract/src/errors.ts'
 import { formatDuration, maxBodyBytes } from '../../contract/src/limits.ts'
 import { RoomName, rooms } from '../../contract/src/rooms/rooms.ts'
-import { callableErrors, endpointErrors, errorMeanings } from './generate-openapi.ts'
+import { callableErrors, endpointErrors, errorMeanings, errorsOfAnyCall, keysOf } from './generate-openapi.ts'
 
 /** `docs/reference.md`: the contract in tables, for people. */
 export function reference(): string {
@@ -39,18 +39,18 @@ The [Firebase callable protocol](https://firebase.google.com/docs/functions/call
 
 ${table(
   ['function', 'who', 'does', 'errors, besides those of any call'],
-  names(callables).map((name) => [
+  keysOf(callables).map((name) => [
     code(name),
     callables[name].caller,
     callables[name].summary,
     callableErrors(name)
-      .filter((error) => !ofAnyCall.includes(error))
+      .filter((error) => !errorsOfAnyCall.includes(error))
       .map(code)
       .join(' '),
   ]),
 )}
 
-Any call can fail with ${ofAnyCall.map(code).join(', ')}.
+Any call can fail with ${errorsOfAnyCall.map(code).join(', ')}.
 
 ## Channels
 
@@ -85,7 +85,7 @@ ${budgets.batchGet} ids.
 
 ${table(
   ['code', 'status', 'HTTP', 'means'],
-  names(errorCodes).map((name) => [
+  keysOf(errorCodes).map((name) => [
     code(name),
     code(errorCodes[name].status),
     name === 'failed-precondition' ? '403; from a callable 400' : String(errorCodes[name].http),
@@ -97,12 +97,6 @@ With \`invalid-argument\`, \`details\` is \`[{path, message}]\`: the path is dot
 key is reported at its parent's path with the keys that would pass. Neither holds what was sent. With
 \`resource-exhausted\` it is \`{retryAfterSeconds}\`, which the HTTP API also sends as \`Retry-After\`.
 `
-}
-
-const ofAnyCall: readonly ErrorCode[] = ['invalid-argument', 'aborted', 'internal', 'unavailable']
-
-function names<T extends object>(of: T): (keyof T & string)[] {
-  return Object.keys(of) as (keyof T & string)[]
 }
 
 type Json = z.core.JSONSchema.BaseSchema

@@ -2,18 +2,19 @@ import * as z from 'zod'
 import { StoredChannels } from '../../contract/src/channels.ts'
 import { Badge, listings, Presence, Unlink, Unlinks } from '../../contract/src/listing.ts'
 import { rooms } from '../../contract/src/rooms/rooms.ts'
+import { pascalCase } from './generate-openapi.ts'
 
 type JsonSchema = z.core.JSONSchema.BaseSchema
 
-/** The largest line of the generated file before a condition is broken over several. */
+/** A longer condition of the generated file is broken over several lines. */
 const maxColumns = 100
 
 /**
  * `firestore.rules`, derived from the contract.
  *
- * Each object of a document becomes one function that holds for exactly that shape: no other keys, and each field read
- * by a check of its type, so that a missing one is an error, which refuses. Bounds and patterns are the functions' to
- * keep; what matters here is that no field is read that the contract does not name.
+ * Each object of a document becomes one function that accepts exactly that shape: no other keys, and each field of its
+ * type. A missing field is an error, which refuses. The functions check bounds and patterns; the rules only prevent reads
+ * of fields that the contract does not name.
  */
 export function firestoreRules(): string {
   const rows = Object.keys(rooms).map((room) => ({ room, shape: `${pascalCase(room)}Listing` }))
@@ -71,7 +72,7 @@ function allowGet(isExactly: string): string {
   return `allow get: if isOwner(agentId) && (resource == null || ${isExactly});`
 }
 
-/** Every object that a readable document holds, by the name of its function. An object that is not here is refused. */
+/** Every object that a readable document holds, by the name of its function. An object that is not listed here is refused. */
 function documentShapes(): Record<string, JsonSchema> {
   const named = z.registry<{ id: string }>()
   named.add(Badge, { id: 'Badge' })
@@ -99,7 +100,7 @@ function shapeFunction([name, schema]: [string, JsonSchema]): string {
 `
 }
 
-/** The condition that `value` is of the schema's type, as far as rules can say it. */
+/** The condition that `value` has the schema's type, as far as rules can express it. */
 function hasType(value: string, schema: z.core.JSONSchema._JSONSchema): string {
   if (typeof schema === 'boolean') throw new Error(`${value} has no type`)
   if (schema.$ref !== undefined) return `is${schema.$ref}(${value})`
@@ -118,7 +119,7 @@ function hasType(value: string, schema: z.core.JSONSchema._JSONSchema): string {
 /** Rules have no loop: a list is checked only where its items are of an enum. */
 function isListOf(value: string, items: JsonSchema['items']): string {
   if (typeof items !== 'object' || Array.isArray(items) || items.enum === undefined) {
-    throw new Error(`Rules can check a list of an enum only, and ${value} is none`)
+    throw new Error(`Rules can check a list of an enum only, and ${value} is not one`)
   }
   return hasOnly(value, items.enum)
 }
@@ -132,8 +133,4 @@ function hasOnly(list: string, values: readonly unknown[]): string {
 function literal(value: unknown): string {
   if (typeof value !== 'string' || !/^[\w ]+$/.test(value)) throw new Error(`No literal for ${JSON.stringify(value)}`)
   return `'${value}'`
-}
-
-function pascalCase(name: string): string {
-  return name.replace(/(?:^|[-_])(\w)/g, (_, letter: string) => letter.toUpperCase())
 }

@@ -4,12 +4,12 @@ import firebase from '../../firebase.json' with { type: 'json' }
 import { authOrigin, firestoreOrigin, root } from './addresses.ts'
 
 /**
- * Beside firebase.json, because firebase-tools takes a configuration's folder for the project's; git ignores it. Each
- * run has its own: one that stops must not take away what the next has begun with.
+ * Beside firebase.json, because firebase-tools uses a configuration's folder as the project's; git ignores it. Each run has
+ * its own file, so that a run that stops does not delete the file of the next.
  */
 const path = join(root, `firebase.emulators.${process.pid}.json`)
 
-/** Writes the emulators' copy of firebase.json, whose pages may also reach the emulators. Answers its path. */
+/** Writes a copy of firebase.json whose pages may also reach the emulators. Returns its path. */
 export async function writeEmulatorConfig(): Promise<string> {
   const headers = firebase.hosting.headers.map(({ source, headers }) => ({
     source,

@@ -1,10 +1,10 @@
-// Loaded into firebase-tools' process before its own code. The Java emulators are started detached, so they outlive a
-// firebase-tools that is killed, crashes, or is interrupted between starting one and writing it down. Here every child
-// is known from its first moment, and none survives the process that started it, nor the stack that wanted it.
+// Loaded into firebase-tools' process before its own code. firebase-tools starts the Java emulators detached, so they
+// survive it if it is killed, crashes, or is interrupted. This records every child from the start, and ends all of them
+// with firebase-tools or with the stack.
 import type { ChildProcess } from 'node:child_process'
 import { subscribe } from 'node:diagnostics_channel'
 
-/** A JVM takes well under a second to leave when asked. */
+/** A JVM needs well under a second to stop. */
 const GRACE_MS = 2_000
 
 const children = new Set<ChildProcess>()

@@ -6,31 +6,34 @@ import { delimiter, dirname, join } from 'node:path'
 import { Failure } from '../failure.ts'
 
 const { remoteUrl, downloadPathRelativeToCacheDir } = emulators.firestore
-/** How long the download server may take to answer before it counts as out of reach. */
-const PROBE_MS = 3_000
+/** A download server that takes longer to answer counts as out of reach. */
+const PROBE_TIMEOUT_MS = 3_000
 
-/** Where firebase-tools gets its Firestore emulator from; `jar` is the Google Cloud CLI's. */
-export type FirestoreEmulator = { from: 'cache' | 'download' | 'override' } | { from: 'component'; jar: string }
+/** The Google Cloud CLI's jar names no main class itself. */
+export const FIRESTORE_MAIN_CLASS = 'com.google.cloud.datastore.emulator.firestore.CloudFirestore'
+
+export type FirestoreEmulator = { from: 'download' } | { from: 'cache' | 'override' | 'component'; jar: string }
 
 /**
- * firebase-tools' own copy, downloaded already or still to be; where its download is out of reach, the component of an
- * installed Google Cloud CLI. Starts nothing and writes nothing.
+ * The copy that firebase-tools has downloaded or can download; if the download is out of reach, the component of an
+ * installed Google Cloud CLI.
  */
 export async function findFirestoreEmulator(env: NodeJS.ProcessEnv): Promise<FirestoreEmulator> {
   const override = env.FIRESTORE_EMULATOR_BINARY_PATH
   if (override) {
-    if (existsSync(override)) return { from: 'override' }
+    if (existsSync(override)) return { from: 'override', jar: override }
     throw new Failure(`No file at FIRESTORE_EMULATOR_BINARY_PATH (${override}): unset FIRESTORE_EMULATOR_BINARY_PATH`)
   }
   const cache = env.FIREBASE_EMULATORS_PATH ?? join(homedir(), '.cache', 'firebase', 'emulators')
-  if (existsSync(join(cache, downloadPathRelativeToCacheDir))) return { from: 'cache' }
+  const cached = join(cache, downloadPathRelativeToCacheDir)
+  if (existsSync(cached)) return { from: 'cache', jar: cached }
   if (await isReachable(remoteUrl)) return { from: 'download' }
   const sdkRoot = findGoogleCloudCli(env)
   const jar = sdkRoot && join(sdkRoot, 'platform', 'cloud-firestore-emulator', 'cloud-firestore-emulator.jar')
   if (!jar || !existsSync(jar)) {
     throw new Failure(
-      'The Firestore emulator is missing: run "npx firebase setup:emulators:firestore" where the internet can be ' +
-        'reached, or "gcloud components install cloud-firestore-emulator"',
+      'The Firestore emulator is missing: run "npx firebase setup:emulators:firestore" with an internet ' +
+        'connection, or "gcloud components install cloud-firestore-emulator"',
     )
   }
   const version = componentVersion(sdkRoot)
@@ -50,7 +53,7 @@ export function isRecentEnough(version: string): boolean {
 
 async function isReachable(url: string): Promise<boolean> {
   try {
-    return (await fetch(url, { method: 'HEAD', signal: AbortSignal.timeout(PROBE_MS) })).ok
+    return (await fetch(url, { method: 'HEAD', signal: AbortSignal.timeout(PROBE_TIMEOUT_MS) })).ok
   } catch {
     return false
   }
@@ -69,7 +72,7 @@ function findGoogleCloudCli(env: NodeJS.ProcessEnv): string | undefined {
   return asked.stdout.trim() || undefined
 }
 
-// Some packagings of the CLI carry no record of their components; the emulator itself then has to complain.
+// Some packages of the CLI have no record of their components. The emulator then reports an old version itself.
 function componentVersion(sdkRoot: string): string | undefined {
   const record = join(sdkRoot, '.install', 'cloud-firestore-emulator.snapshot.json')
   if (!existsSync(record)) return undefined

@@ -1,16 +1,19 @@
 import { connect, createServer } from 'node:net'
 
-/** Whether something on this machine listens where a loopback server of ours would. */
+/** Whether a process on this machine listens on a loopback port. */
 export async function isTaken(port: number): Promise<boolean> {
-  // macOS lets two programs bind one port at different addresses, so asking to bind is not enough there.
+  // macOS lets two programs bind one port at different addresses, so a successful bind does not prove that it is free.
   return (await answers(port)) || !(await canListen(port))
 }
 
 function answers(port: number): Promise<boolean> {
   return new Promise((resolve) => {
     const socket = connect({ host: '127.0.0.1', port })
-    socket.once('connect', () => resolve(true)).once('error', () => resolve(false))
-    socket.once('connect', () => socket.destroy())
+    socket.once('error', () => resolve(false))
+    socket.once('connect', () => {
+      socket.destroy()
+      resolve(true)
+    })
   })
 }
 

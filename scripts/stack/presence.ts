@@ -2,12 +2,11 @@ import { createClient, signInWithToken, type Client } from '@koko/contract'
 import { firestoreOrigin, hostingOrigin, project } from './addresses.ts'
 import { Failure } from '../failure.ts'
 
-/** More at once make the Functions emulator start a process for each. */
-const AT_ONCE = 2
+/** The Functions emulator starts a process for each concurrent call. */
+const MAX_CONCURRENT = 2
 
 /**
- * The sample room was recorded on some other day. Every agent listed in it says by the public API that it is here today.
- * Answers how many.
+ * The sample room was recorded on another day. Sends a heartbeat for every agent listed in it. Returns how many there are.
  */
 export async function bringPresenceUpToDate(signal: AbortSignal): Promise<number> {
   const waiting = await listedAgents(signal)
@@ -17,11 +16,11 @@ export async function bringPresenceUpToDate(signal: AbortSignal): Promise<number
       await (await clientOf(agentId, signal)).call('heartbeat', {})
     }
   }
-  await Promise.all(Array.from({ length: AT_ONCE }, work))
+  await Promise.all(Array.from({ length: MAX_CONCURRENT }, work))
   return count
 }
 
-/** The emulator takes `Bearer owner` for an administrator. */
+/** The emulator treats `Bearer owner` as an administrator. */
 async function listedAgents(signal: AbortSignal): Promise<string[]> {
   const documents = `${firestoreOrigin}/v1/projects/${project}/databases/(default)/documents`
   const response = await fetch(`${documents}:runQuery`, {
@@ -43,14 +42,14 @@ async function listedAgents(signal: AbortSignal): Promise<string[]> {
     .map((path) => path.split('/').at(-1) ?? '')
 }
 
-/** A client in the name of any agent; an administrator of the emulators needs no secret. */
+/** A client that acts as the agent. Signing in to the emulators needs no secret. */
 async function clientOf(agentId: string, signal: AbortSignal): Promise<Client> {
   const config = await createClient({ origin: hostingOrigin, signal }).config()
   const { idToken } = await signInWithToken(config, customToken(agentId), { signal })
   return createClient({ origin: hostingOrigin, idToken, signal })
 }
 
-/** A settings link of some agent of the sample room; undefined where it has none. */
+/** A settings link of an agent of the sample room, or undefined if the room is empty. */
 export async function sampleSettingsLink(signal: AbortSignal): Promise<string | undefined> {
   const [agentId] = (await listedAgents(signal)).sort()
   if (agentId === undefined) return undefined

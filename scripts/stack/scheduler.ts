@@ -9,7 +9,7 @@ const FUNCTION = 'republishDiscovery'
 const INTERVAL_MS = 60_000
 /** Cloud Scheduler's own default for an HTTP target. */
 const ATTEMPT_DEADLINE_MS = 180_000
-/** google.rpc.Code.INTERNAL, what Cloud Scheduler shows for a target that answers 500. */
+/** google.rpc.Code.INTERNAL, which Cloud Scheduler shows for a target that answers 500. */
 const INTERNAL = 13
 
 /** The name that `firebase deploy` gives the job of a scheduled function. */
@@ -17,7 +17,7 @@ export function schedulerJobName(projectId: string): string {
   return `projects/${projectId}/locations/${region}/jobs/firebase-schedule-${FUNCTION}-${region}`
 }
 
-/** Cloud Scheduler's Job, as its REST API writes one: no status is none yet, code 0 is success. */
+/** Cloud Scheduler's Job, as in its REST API. It has no status before the first attempt; code 0 is success. */
 export interface Job {
   name: string
   state: 'ENABLED' | 'PAUSED'
@@ -30,23 +30,23 @@ export interface Job {
 
 export interface Clock {
   now: () => number
-  /** Calls back once, `ms` from now, unless the answer is called before. */
+  /** Calls `call` once, `ms` from now, unless the returned function cancels it first. */
   after: (ms: number, call: () => void) => () => void
 }
 
 export interface Scheduler {
   job: () => Job
-  /** Done when no attempt is under way any more, and no tick starts another until `resume`. */
+  /** Resolves when the attempt under way has ended. No tick starts another until `resume`. */
   pause: () => Promise<Job>
   resume: () => Job
-  /** Starts an attempt, paused or not, after the one under way; resolves when it is over. */
+  /** Starts an attempt, even when paused, after the one under way. Resolves when it has ended. */
   run: () => Promise<Job>
   stop: () => void
 }
 
 /**
- * One job that is due every minute after its creation. A tick that comes while an attempt is under way is skipped, as
- * are the ones a sleeping machine missed.
+ * One job that is due every minute after its creation. It skips a tick while an attempt is under way, and the ticks that a
+ * sleeping machine missed.
  */
 export function createScheduler(name: string, attempt: (scheduledFor: Date) => Promise<void>, clock: Clock): Scheduler {
   const createdAt = clock.now()
@@ -124,8 +124,8 @@ async function republish(scheduledFor: Date, signal: AbortSignal): Promise<void>
 }
 
 /**
- * The local stand-in for Cloud Scheduler: keeps the republish's minute, and answers the part of Cloud Scheduler's REST
- * API that asks for the job, pauses, resumes and runs it. Resolves after a first run that succeeded.
+ * The local stand-in for Cloud Scheduler: runs the republish every minute, and serves the part of Cloud Scheduler's REST API
+ * that gets, pauses, resumes and runs the job. Resolves after a first run that succeeded.
  */
 export async function keepSchedule(signal: AbortSignal): Promise<AsyncDisposable & { origin: string }> {
   const stopping = new AbortController()
@@ -153,7 +153,7 @@ export async function keepSchedule(signal: AbortSignal): Promise<AsyncDisposable
       response.writeHead(status, { 'Content-Type': 'application/json' }).end(JSON.stringify(body))
     const { pathname } = new URL(request.url ?? '/', 'http://localhost')
     const action = actions[`${request.method ?? ''} ${pathname}`]
-    // A page in a browser names its origin; the schedule is none of its business.
+    // Only a browser page sends an origin, and no page may control the schedule.
     if (!action || request.headers.origin) return answer(404, { error: { code: 404, status: 'NOT_FOUND' } })
     void Promise.resolve(action()).then((job) => answer(200, job))
   })

@@ -1,5 +1,4 @@
-import { spawn } from 'node:child_process'
-import type { ChildProcess } from 'node:child_process'
+import { spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync } from 'node:fs'
 import { copyFile, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
@@ -12,17 +11,14 @@ import { functionsOrigin, ports, project, root, stackFolder } from './addresses.
 import { build } from '../build.ts'
 import { writeEmulatorConfig } from './emulator-config.ts'
 import { Failure } from '../failure.ts'
-import { findFirestoreEmulator } from './firestore-emulator.ts'
-import type { FirestoreEmulator } from './firestore-emulator.ts'
+import { FIRESTORE_MAIN_CLASS, findFirestoreEmulator, type FirestoreEmulator } from './firestore-emulator.ts'
 import { MIN_JAVA_MAJOR, findJavaHome } from './java.ts'
 import { createLauncherJar } from './launcher-jar.ts'
 import { isTaken } from './ports.ts'
 
-/** The Google Cloud CLI's jar names no main class of its own. */
-const FIRESTORE_MAIN_CLASS = 'com.google.cloud.datastore.emulator.firestore.CloudFirestore'
-/** Ten seconds are usual; a first download of the Firestore emulator has to fit in as well. */
+/** Ten seconds are usual, but a first run also downloads the Firestore emulator. */
 const START_TIMEOUT_MS = 300_000
-/** The guard inside firebase-tools gives the processes there two seconds. */
+/** emulator-guard.ts gives its processes two seconds. */
 const STOP_TIMEOUT_MS = 4_000
 /** Between the end of a process and the moment its ports are free. */
 const RELEASE_TIMEOUT_MS = 4_000
@@ -34,16 +30,16 @@ const ownerPath = join(stackFolder, 'pid')
 const sharedSecrets = join(root, 'functions', 'dist', '.secret.local')
 
 export interface Stack extends AsyncDisposable {
-  /** What firebase-tools, the emulators and the functions say, debug output included. */
+  /** The output of firebase-tools, the emulators and the functions, with debug lines. */
   logPath: string
-  /** Resolves with the reason when the emulators end without being asked to. */
+  /** Resolves with the reason if the emulators end before `dispose`. */
   ended: Promise<string>
 }
 
 /**
- * Builds functions and web pages and starts the Firebase emulator suite with them, the emulator export at `importFrom`
- * in it. A taken port or a missing program is a Failure before anything is touched; when `signal` aborts, however far the
- * start has come, nothing is left behind.
+ * Builds functions and web pages, and starts the Firebase emulator suite with them and with the emulator export at
+ * `importFrom`. A taken port or a missing program is a Failure before anything changes. If `signal` aborts, nothing is left
+ * behind.
  */
 export async function startStack(options: { importFrom?: string; signal: AbortSignal }): Promise<Stack> {
   const { importFrom, signal } = options
@@ -54,7 +50,7 @@ export async function startStack(options: { importFrom?: string; signal: AbortSi
   await rm(stackFolder, { recursive: true, force: true })
   await mkdir(stackFolder, { recursive: true })
   await writeFile(ownerPath, String(process.pid))
-  // The functions' sockets are made in here, and a socket's path must stay below about a hundred characters.
+  // The functions create their sockets here, and a socket's path must stay below about 100 characters.
   const scratch = await mkdtemp(join(tmpdir(), 'koko-'))
   const secrets = join(root, 'functions', '.secret.local')
   if (existsSync(secrets)) await copyFile(secrets, sharedSecrets)
@@ -64,7 +60,7 @@ export async function startStack(options: { importFrom?: string; signal: AbortSi
     cwd: stackFolder,
     env: await firebaseEnvironment(javaHome, firestore, scratch),
     stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
-    // Ctrl-C goes to all of a terminal's foreground group; what runs in here is stopped in order instead.
+    // Outside the terminal's foreground group, so that Ctrl-C does not reach the emulators before `stop` ends them in order.
     detached: true,
   })
   const descendants = new Set<number>()
@@ -80,13 +76,13 @@ export async function startStack(options: { importFrom?: string; signal: AbortSi
     if (isStopping) return
     isStopping = true
     await endProcesses(child, exited, descendants)
-    // The ports are free: another stack may have begun.
+    // The ports are free, so another stack may have started.
     const isOurs = (await readFile(ownerPath, 'utf8').catch(() => '')) === String(process.pid)
     const rest = [scratch, configPath, ...(isOurs ? [stackFolder, sharedSecrets] : [])]
     await Promise.all(rest.map((path) => rm(path, { recursive: true, force: true, maxRetries: 3 })))
   }
   const ended = new Promise<string>((resolve) => {
-    void exited.then(() => !isStopping && resolve(`the emulators stopped by themselves:\n${output.tail()}`))
+    void exited.then(() => !isStopping && resolve(`the emulators stopped unexpectedly:\n${output.tail()}`))
   })
 
   try {
@@ -155,14 +151,14 @@ async function firebaseEnvironment(
     JAVA_HOME: javaHome,
     PATH: [join(javaHome, 'bin'), process.env.PATH].filter(Boolean).join(delimiter),
     TMPDIR: scratch,
-    // An empty home, so that no sign-in and no Google credentials of the user are within reach of the functions.
+    // An empty home, so that the functions cannot reach the user's sign-ins and Google credentials.
     HOME: scratch,
     XDG_CONFIG_HOME: scratch,
     FIREBASE_EMULATORS_PATH: process.env.FIREBASE_EMULATORS_PATH ?? join(homedir(), '.cache', 'firebase', 'emulators'),
     FIREBASE_DEBUG_PATH: logPath,
-    // Otherwise the functions are asked for their definitions on a port that is open to the network.
+    // Otherwise firebase-tools asks the functions for their definitions on a port that is open to the network.
     FIREBASE_FUNCTIONS_DISCOVERY_OUTPUT_PATH: 'true',
-    // No look-ups on the network: a cloud machine's credentials, news, updates, the newest version of a package.
+    // No network look-ups for a cloud machine's credentials, news, updates or new versions.
     METADATA_SERVER_DETECTION: 'none',
     CI: 'true',
     NO_UPDATE_NOTIFIER: '1',
@@ -201,7 +197,7 @@ function aborted(signal: AbortSignal): Promise<never> {
   })
 }
 
-// firebase-tools reports a functions bundle that cannot be loaded, and calls the emulators ready all the same.
+// firebase-tools calls the emulators ready even if it cannot load the functions.
 async function areFunctionsLoaded(): Promise<boolean> {
   const response = await fetch(`${functionsOrigin}/backends`)
   const { backends } = (await response.json()) as { backends: { functionTriggers: unknown[] }[] }
@@ -209,7 +205,7 @@ async function areFunctionsLoaded(): Promise<boolean> {
 }
 
 async function endProcesses(child: ChildProcess, exited: Promise<unknown>, descendants: Set<number>): Promise<void> {
-  // The guard in there ends what firebase-tools has started, and then firebase-tools.
+  // emulator-guard.ts then ends the children of firebase-tools, and firebase-tools.
   if (child.connected) child.disconnect()
   await Promise.race([exited, delay(STOP_TIMEOUT_MS, undefined, { ref: false })])
   child.kill('SIGKILL')
