@@ -2,7 +2,7 @@ import { execFile } from 'node:child_process'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import * as z from 'zod'
-import type { Figure } from './figures.ts'
+import { figuresOf, type Figure } from './figures.ts'
 import { percentile } from './statistics.ts'
 
 const mebibyte = 2 ** 20
@@ -32,42 +32,21 @@ export async function measureMatching(times: number): Promise<Figure[]> {
   }
   const median = (arm: keyof typeof samples, of: (matching: Matching) => number) =>
     percentile(samples[arm].map(of), 0.5)
-  const group = 'Matching at home'
-  const note = `median of ${times}; baseline: JSON.parse of the same listings, no rules`
-  const perSecond = ({ listings, ms }: Matching) => (listings / ms) * 1_000
+  const figure = figuresOf('Matching at home')
+  const both = (of: (matching: Matching) => number) => [median('match', of), median('parse', of)] as const
+  const grown = ({ grownBytes }: Matching) => grownBytes / mebibyte
   return [
-    {
-      group,
-      what: '100,000 listings matched and ranked',
-      unit: 'ms',
-      ours: median('match', ({ ms }) => ms),
-      baseline: median('parse', ({ ms }) => ms),
+    figure('100,000 listings matched and ranked', 'ms', ...both(({ ms }) => ms), {
       target: { atMost: 1_000 },
-      note,
-    },
-    {
-      group,
-      what: 'the same, in a second',
-      unit: 'listings/s',
-      ours: median('match', perSecond),
-      baseline: median('parse', perSecond),
-    },
-    {
-      group,
-      what: '100,000 listings, memory that the process grew by',
-      unit: 'MiB',
-      ours: median('match', ({ grownBytes }) => grownBytes / mebibyte),
-      baseline: median('parse', ({ grownBytes }) => grownBytes / mebibyte),
+      note: `median of ${times}; baseline: JSON.parse of the same listings, no rules`,
+    }),
+    figure('the same, in a second', 'listings/s', ...both(({ listings, ms }) => (listings / ms) * 1_000)),
+    figure('100,000 listings, memory that the process grew by', 'MiB', ...both(grown), {
       note: 'a page at a time; at its peak',
-    },
-    {
-      group,
-      what: '1,000,000 listings, the same',
-      unit: 'MiB',
-      ours: many.match.grownBytes / mebibyte,
-      baseline: many.parse.grownBytes / mebibyte,
+    }),
+    figure('1,000,000 listings, the same', 'MiB', grown(many.match), grown(many.parse), {
       note: `node ${smallHeap.join(' ')}`,
-    },
+    }),
   ]
 }
 

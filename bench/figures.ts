@@ -10,6 +10,17 @@ export interface Figure {
   note?: string
 }
 
+/** Creates the figures of a group. */
+export function figuresOf(group: string) {
+  return (
+    what: string,
+    unit: string,
+    ours: number,
+    baseline: number | null,
+    rest: Pick<Figure, 'target' | 'note'> = {},
+  ): Figure => ({ group, what, unit, ours, baseline, ...rest })
+}
+
 /** A run, as it is kept in `bench/results/`. */
 export interface Result {
   date: string
@@ -19,7 +30,7 @@ export interface Result {
   tables: Record<string, string[][]>
 }
 
-export type Target = { atMost: number } | { atLeast: number }
+type Target = { atMost: number } | { atLeast: number }
 
 /** Whether a figure reaches its target, and if not, by how much it misses. */
 export function verdict({ ours, target }: Pick<Figure, 'ours' | 'target'>): string {

@@ -7,12 +7,12 @@ import { promisify } from 'node:util'
 import { agentFile, handlesFile, peersFile, profileFile, publishedFile } from '../agent/src/home/files.ts'
 import { openHome } from '../agent/src/home/home.ts'
 import { buildAgent } from '../scripts/build-agent.ts'
-import type { Figure } from './figures.ts'
+import { figuresOf, type Figure } from './figures.ts'
 import { generateRoom } from './room.ts'
 import { percentile } from './statistics.ts'
 
 const run = promisify(execFile)
-/** Peers at home: what a look of a day leaves. */
+/** What an agent keeps after a day of discovery. */
 const peersAtHome = 200
 
 /** How long koko takes to start and end, and its memory, beside a Node that does nothing. */
@@ -44,24 +44,13 @@ export async function measureKoko(times: number): Promise<Figure[]> {
     }
     const baseline = percentile(samples.nothing, 0.5)
     const note = `median of ${times}; baseline: node -e 0`
+    const figure = figuresOf('koko')
+    const status = `status, ${peersAtHome} peers at home`
+    const peaks = [await memory(commands.status), await memory(commands.nothing)] as const
     return [
-      { group: 'koko', what: '--version', unit: 'ms', ours: percentile(samples.version, 0.5), baseline, note },
-      {
-        group: 'koko',
-        what: `status, ${peersAtHome} peers at home`,
-        unit: 'ms',
-        ours: percentile(samples.status, 0.5),
-        baseline,
-        note,
-      },
-      {
-        group: 'koko',
-        what: `status, ${peersAtHome} peers at home, memory at its peak`,
-        unit: 'MiB',
-        ours: await memory(commands.status),
-        baseline: await memory(commands.nothing),
-        note: 'baseline: node -e 0',
-      },
+      figure('--version', 'ms', percentile(samples.version, 0.5), baseline, { note }),
+      figure(status, 'ms', percentile(samples.status, 0.5), baseline, { note }),
+      figure(`${status}, memory at its peak`, 'MiB', ...peaks, { note: 'baseline: node -e 0' }),
     ]
   } finally {
     await rm(folder, { recursive: true, force: true })
@@ -74,7 +63,7 @@ const atExit = `data:text/javascript,${encodeURIComponent(
    process.on('exit', () => process.stderr.write('peak ' + peakBytes()))`,
 )}`
 
-/** A home as it is after some days. */
+/** A home after some days of use. */
 async function makeHome(path: string): Promise<void> {
   const nowMs = Date.now()
   const dayMs = nowMs - (nowMs % 86_400_000)

@@ -9,12 +9,12 @@ import { promisify } from 'node:util'
 import { root } from '../scripts/stack/addresses.ts'
 import { dayOf, measure as measureOperations, priceOf } from '../scripts/costs.ts'
 import { reportFailure } from '../scripts/failure.ts'
-import { exitCodeOf, Stopped, watchStopSignals } from '../scripts/signals.ts'
+import { watchStopSignals } from '../scripts/signals.ts'
 import { measureMatching } from './agent.ts'
 import { collusionTable, simulateCollusion } from './collusion.ts'
 import { readsOf } from './counts.ts'
 import { startFirestoreEmulator } from './emulator.ts'
-import { textColumns, textTable, type Figure, type Result } from './figures.ts'
+import { figuresOf, textColumns, textTable, type Figure, type Result } from './figures.ts'
 import { startKeyServer } from './keys.ts'
 import { measureKoko } from './koko.ts'
 import { openConnections } from './load.ts'
@@ -27,16 +27,17 @@ import {
   timeWalks,
   visitRoom,
   type Documents,
+  type Republish,
   type Stage,
 } from './measure.ts'
-import { generateRoom } from './room.ts'
+import { generateRoom, type Agent } from './room.ts'
 import { seedRoom, writeAll } from './seed.ts'
 import { buildArms, containerHeap, startArm, type RunningArm } from './arms.ts'
 import { endWithUs } from './started.ts'
 import { percentile } from './statistics.ts'
 import { seaAreas, targetsOf, timeUnlinks } from './unlinks.ts'
 
-/** The size of a run: a quick look in two minutes, or everything. */
+/** The size of a run: two minutes, or everything. */
 const scopes = {
   quick: {
     sizes: [1_000, 10_000],
@@ -53,7 +54,7 @@ const scopes = {
     waitForGoneMs: 9_000,
     validationMs: 250,
     simulated: 2_000,
-    besides: 0,
+    samples: 0,
   },
   full: {
     sizes: [1_000, 10_000, 100_000],
@@ -70,7 +71,7 @@ const scopes = {
     waitForGoneMs: 90_000,
     validationMs: 2_000,
     simulated: 100_000,
-    besides: 5,
+    samples: 5,
   },
 }
 type Scope = (typeof scopes)['quick']
@@ -95,15 +96,13 @@ async function run(scope: Scope): Promise<Figure[]> {
   process.env.FIRESTORE_EMULATOR_HOST = emulator.host
   process.env.METADATA_SERVER_DETECTION = 'none'
 
-  figures.push({
-    group: 'Process',
-    what: 'bundle, all files',
-    unit: 'kB',
-    ours: arms.bundleBytes.ours / 1_000,
-    baseline: arms.bundleBytes.baseline / 1_000,
-    note: 'ours holds all functions, the baseline discovery alone',
-  })
-  figures.push(validationSpeed(scope))
+  const processFigure = figuresOf('Process')
+  const { bundleBytes } = arms
+  const note = 'ours holds all functions, the baseline only discovery'
+  figures.push(
+    processFigure('bundle, all files', 'kB', bundleBytes.ours / 1_000, bundleBytes.baseline / 1_000, { note }),
+    validationSpeed(scope),
+  )
 
   for (const size of scope.sizes) {
     const projectId = `demo-bench-${size}`
@@ -117,53 +116,39 @@ async function run(scope: Scope): Promise<Figure[]> {
       keys,
       callers: createCallers(firestore, projectId, keys, agents.slice(0, callersWanted)),
     }
-    const deploy = (folder: string, target: string) => ({
-      folder,
-      target,
-      projectId,
-      firestore: emulator.host,
-      google: keys.origin,
-    })
-    const start = {
-      ours: () => startArm(deploy(arms.ours, 'api')),
-      baseline: () => startArm(deploy(arms.baseline, 'api')),
-    }
+    const deploy = (arm: 'ours' | 'baseline', target: string, options?: { isCounted: boolean }) =>
+      startArm({ folder: arms[arm], target, projectId, firestore: emulator.host, google: keys.origin }, options)
+    const start: Start = { ours: () => deploy('ours', 'api'), baseline: () => deploy('baseline', 'api') }
     figures.push(...(await pageDocuments(scope, stage, start)))
     figures.push(...(await speeds(scope, stage, start)))
     {
-      await using republish = await startArm(deploy(arms.ours, 'republishDiscovery'))
+      await using republish = await deploy('ours', 'republishDiscovery')
       figures.push(...(await republishes(scope, stage, republish, agents)))
     }
     if (size === unlinkRoom) {
-      await using republish = await startArm(deploy(arms.ours, 'republishDiscovery'))
-      await using unlink = await startArm(deploy(arms.ours, 'unlinkChannel'))
+      await using republish = await deploy('ours', 'republishDiscovery')
+      await using unlink = await deploy('ours', 'unlinkChannel')
       await using one = await start.ours()
       await using other = await start.ours()
       await using baseline = await start.baseline()
       figures.push(...(await unlinking(scope, stage, agents, { republish, unlink, ours: [one, other], baseline })))
     }
-    // In the smallest room, where the emulator's scan is the least of the baseline's start.
+    // In the smallest room, where the emulator's scan adds least to the baseline's start.
     if (size === scope.sizes[0]) {
       progress('process starts')
       await stage.callers.refill()
       const plain = { isCounted: false }
       const times = { ours: [] as number[], baseline: [] as number[] }
       for (let time = 0; time < scope.starts; time += 1) {
-        times.ours.push(await timeStart(() => startArm(deploy(arms.ours, 'api'), plain), stage))
-        times.baseline.push(await timeStart(() => startArm(deploy(arms.baseline, 'api'), plain), stage))
+        for (const arm of ['ours', 'baseline'] as const) {
+          times[arm].push(await timeStart(() => deploy(arm, 'api', plain), stage))
+        }
       }
       const [ours, baseline] = [percentile(times.ours, 0.5), percentile(times.baseline, 0.5)]
       const note = `room of ${thousands(size)}, median of ${scope.starts}`
       figures.push(
-        { group: 'Process', what: 'start to first answered discovery', unit: 'ms', ours, baseline, note },
-        {
-          group: 'Process',
-          what: 'the same, against the baseline',
-          unit: 'times',
-          ours: ours / baseline,
-          baseline: 1,
-          target: { atMost: 1.3 },
-        },
+        processFigure('start to first answered discovery', 'ms', ours, baseline, { note }),
+        processFigure('the same, against the baseline', 'times', ours / baseline, 1, { target: { atMost: 1.3 } }),
       )
     }
     await firestore.terminate()
@@ -174,23 +159,16 @@ async function run(scope: Scope): Promise<Figure[]> {
     progress('collusion')
     tables.collusion = collusionTable(await simulateCollusion(scope.simulated, nowMs), scope.simulated)
   }
-  if (scope.besides > 0) {
+  if (scope.samples > 0) {
     progress('memory at a million')
     figures.push(...(await millionMemory()))
-  }
-  for (const [what, measureThis] of Object.entries(besides)) {
-    if (scope.besides === 0) continue
-    progress(what)
-    figures.push(...(await measureThis(scope.besides)))
+    progress('matching at home')
+    figures.push(...(await measureMatching(scope.samples)))
     await save(figures)
+    progress('the koko command')
+    figures.push(...(await measureKoko(scope.samples)))
   }
   return figures
-}
-
-/** What is measured without the directory, after all else: each samples so often, and answers its figures. */
-const besides: Readonly<Record<string, (times: number) => Promise<Figure[]>>> = {
-  'matching at home': measureMatching,
-  'the koko command': measureKoko,
 }
 
 const tables: Record<string, string[][]> = {}
@@ -203,7 +181,7 @@ async function costs(scope: Scope): Promise<Figure[]> {
   if (pages === undefined) return []
   const none = { reads: 0, writes: 0, deletes: 0 }
   return [1_000, 100_000, 1_000_000].flatMap((agents): Figure[] => {
-    const group = 'Costs of a day, list prices of November 2026 in us-central1'
+    const figure = figuresOf('Costs of a day, list prices of November 2026 in us-central1')
     const what = `${thousands(agents)} agents`
     const ours = dayOf(agents, { ...counted, firstPage: pages.ours.first, laterPage: pages.ours.later })
     const live = dayOf(agents, {
@@ -216,21 +194,8 @@ async function costs(scope: Scope): Promise<Figure[]> {
       change: none,
     })
     return [
-      {
-        group,
-        what: `${what}: Firestore documents`,
-        unit: 'US$',
-        ours: ours.costs.documents,
-        baseline: live.costs.documents,
-      },
-      {
-        group,
-        what: `${what}: all in`,
-        unit: 'US$',
-        ours: ours.total,
-        baseline: live.total,
-        ...(agents === 1_000_000 ? { target: { atMost: 25 } } : {}),
-      },
+      figure(`${what}: Firestore documents`, 'US$', ours.costs.documents, live.costs.documents),
+      figure(`${what}: all in`, 'US$', ours.total, live.total, agents === 1_000_000 ? { target: { atMost: 25 } } : {}),
     ]
   })
 }
@@ -241,46 +206,34 @@ async function millionMemory(): Promise<Figure[]> {
   const { stdout } = await running
   const { rssBytes, peakBytes } = JSON.parse(stdout) as { rssBytes: number; peakBytes: number }
   const note = 'a view of which more is read than it keeps, beside the generator of its shards; no server'
+  const figure = figuresOf('Memory')
   return [
-    { group: 'Memory', what: 'room of 1,000,000, after', unit: 'MiB', ours: rssBytes / mebibyte, baseline: null, note },
-    { group: 'Memory', what: 'room of 1,000,000, peak', unit: 'MiB', ours: peakBytes / mebibyte, baseline: null },
+    figure('room of 1,000,000, after', 'MiB', rssBytes / mebibyte, null, { note }),
+    figure('room of 1,000,000, peak', 'MiB', peakBytes / mebibyte, null),
   ]
 }
 
-interface Start {
-  ours: () => Promise<RunningArm>
-  baseline: () => Promise<RunningArm>
-}
+type Start = Record<'ours' | 'baseline', () => Promise<RunningArm>>
 
 async function pageDocuments(scope: Scope, stage: Stage, start: Start): Promise<Figure[]> {
-  const group = `Documents per call, room of ${thousands(stage.size)}`
+  const figure = figuresOf(`Documents per call, room of ${thousands(stage.size)}`)
   const figures: Figure[] = []
   const add = (what: string, ours: Documents, baseline: Documents, targets: PageTargets) => {
-    const row = (of: string, measure: (documents: Documents) => number, atMost?: number) =>
-      figures.push({
-        group,
-        what: `${what}: ${of}`,
-        unit: 'documents',
-        ours: measure(ours),
-        baseline: measure(baseline),
-        ...(atMost === undefined ? {} : { target: { atMost } }),
-      })
+    const row = (of: string, measure: (documents: Documents) => number, atMost?: number) => {
+      const target = atMost === undefined ? {} : { target: { atMost } }
+      figures.push(figure(`${what}: ${of}`, 'documents', measure(ours), measure(baseline), target))
+    }
     row('shards, or listings, read', listingsOf, targets.listings)
     row('manifest and removals read', overheadOf, targets.overhead)
     row('read to check the caller', checksOf, targets.checks)
     row('written', ({ writes }) => writes, targets.written)
-    figures.push({
-      group,
-      what: `${what}: Firestore, a million calls`,
-      unit: 'US$',
-      ours: 1_000_000 * priceOf(ours),
-      baseline: 1_000_000 * priceOf(baseline),
-    })
+    const [dollars, baselineDollars] = [1_000_000 * priceOf(ours), 1_000_000 * priceOf(baseline)]
+    figures.push(figure(`${what}: Firestore, a million calls`, 'US$', dollars, baselineDollars))
   }
   await using kept = await start.ours()
   await using keptBaseline = await start.baseline()
   await stage.callers.refill()
-  // The whole room, so that what an instance keeps is kept.
+  // Fills the instance's cache.
   await visitRoom(kept, stage)
   for (const pageSize of scope.pageSizes) {
     progress(`room of ${thousands(stage.size)}: documents per call, pages of ${pageSize}`)
@@ -291,12 +244,12 @@ async function pageDocuments(scope: Scope, stage: Stage, start: Start): Promise<
       ours: await countPages(ours, stage, pageSize, 1),
       baseline: await countPages(baseline, stage, pageSize, 1),
     }
-    // A view is read anew every few seconds, whoever calls: that is counted by itself, below.
+    // An instance reads its view again every few seconds, for any caller. The rows count that separately.
     const warm = {
       ours: await countPages(kept, stage, pageSize, scope.walks),
       baseline: await countPages(keptBaseline, stage, pageSize, 3),
     }
-    if (pageSize === 50) pagesAt.set(stage.size, { ours: warm.ours, baseline: warm.baseline })
+    if (pageSize === 50) pagesAt.set(stage.size, warm)
     add(`first page of ${pageSize}, cold`, cold.ours.first, cold.baseline.first, { overhead: 2 })
     add(`first page of ${pageSize}, warm`, warm.ours.first, warm.baseline.first, { listings: 0, checks: 1, written: 1 })
     add(`later page of ${pageSize}, warm`, warm.ours.later, warm.baseline.later, { listings: 0, checks: 0, written: 0 })
@@ -307,12 +260,7 @@ async function pageDocuments(scope: Scope, stage: Stage, start: Start): Promise<
 /** Documents of warm pages of 50, by the size of the room. */
 const pagesAt = new Map<number, Record<'ours' | 'baseline', { first: Documents; later: Documents }>>()
 
-interface PageTargets {
-  listings?: number
-  overhead?: number
-  checks?: number
-  written?: number
-}
+type PageTargets = Partial<Record<'listings' | 'overhead' | 'checks' | 'written', number>>
 
 /** A check reads the badge, the account and the listing of the caller. */
 function checksOf({ byKind: { badges = 0, accounts = 0 } }: Documents): number {
@@ -324,104 +272,57 @@ function overheadOf({ byKind: { manifest = 0, removals = 0 } }: Documents): numb
 }
 
 function listingsOf({ byKind: { shards = 0, listings = 0, badges = 0 } }: Documents): number {
-  // What is read of the caller's own listing is a check.
+  // A read of the caller's own listing belongs to the check.
   return shards + Number((listings - badges).toFixed(6))
 }
 
 async function speeds(scope: Scope, stage: Stage, start: Start): Promise<Figure[]> {
-  const group = `Speed, room of ${thousands(stage.size)}, pages of 50`
-  const isLarge = stage.size === 100_000
-  const isCompared = stage.size === 1_000
+  const room = `room of ${thousands(stage.size)}`
+  const figure = figuresOf(`Speed, ${room}, pages of 50`)
   await using ours = await start.ours()
   await using baseline = await start.baseline()
   const figures: Figure[] = []
-  const note = isCompared ? '' : "the emulator's own scan decides the baseline's here"
-  const target = (bound: { atMost: number } | { atLeast: number }) => (isLarge ? { target: bound } : {})
-  const add = (
-    what: string,
-    unit: string,
-    of: number,
-    against: number,
-    bound?: { atMost: number } | { atLeast: number },
-  ) =>
-    figures.push({
-      group,
-      what,
-      unit,
-      ours: of,
-      baseline: against,
-      note,
-      ...(bound === undefined ? {} : target(bound)),
-    })
+  const note = stage.size === 1_000 ? '' : "the emulator's own scan decides the baseline's here"
+  /** Only the largest room has targets. */
+  const ofLargest = (target: Figure['target']) => (stage.size === 100_000 && target ? { target } : {})
+  const add = (what: string, unit: string, of: number, against: number, target?: Figure['target']) =>
+    figures.push(figure(what, unit, of, against, { note, ...ofLargest(target) }))
+  const inBoth = async <T>(time: (arm: RunningArm, limitMs: number) => Promise<T>): Promise<[ours: T, baseline: T]> => {
+    await stage.callers.refill()
+    const of = await time(ours, scope.speedMs)
+    await stage.callers.refill()
+    return [of, await time(baseline, scope.baselineMs)]
+  }
 
-  progress(`room of ${thousands(stage.size)}: warming up`)
+  progress(`${room}: warming up`)
   await stage.callers.refill()
   await visitRoom(ours, stage)
   await stage.callers.refill()
   await timeWalks(ours, stage, 8, scope.speedMs / 2)
   await timeWalks(baseline, stage, 8, scope.baselineMs / 2)
   for (const workers of [1, 8]) {
-    progress(`room of ${thousands(stage.size)}: walks, connections ${workers}`)
-    await stage.callers.refill()
-    const of = await timeWalks(ours, stage, workers, scope.speedMs)
-    await stage.callers.refill()
-    const against = await timeWalks(baseline, stage, workers, scope.baselineMs)
-    const connections = workers === 1 ? '1 connection' : `${workers} connections`
-    add(
-      `walks of 5 pages, ${connections}`,
-      'calls/s',
-      of.all.callsPerSecond,
-      against.all.callsPerSecond,
-      workers === 8 ? { atLeast: 400 } : undefined,
-    )
-    add(
-      `later pages, ${connections}, p50`,
-      'ms',
-      of.later.p50,
-      against.later.p50,
-      workers === 1 ? { atMost: 5 } : undefined,
-    )
-    add(`later pages, ${connections}, p95`, 'ms', of.later.p95, against.later.p95)
-    add(
-      `later pages, ${connections}, p99`,
-      'ms',
-      of.later.p99,
-      against.later.p99,
-      workers === 1 ? { atMost: 25 } : undefined,
-    )
-    await stage.callers.refill()
-    const first = await timeFirstPages(ours, stage, workers, scope.speedMs)
-    await stage.callers.refill()
-    const firstAgainst = await timeFirstPages(baseline, stage, workers, scope.baselineMs)
+    progress(`${room}: walks, connections ${workers}`)
+    const [only1, only8] = [workers === 1, workers === 8]
+    const connections = only1 ? '1 connection' : `${workers} connections`
+    const [walks, walksAgainst] = await inBoth((arm, limitMs) => timeWalks(arm, stage, workers, limitMs))
+    const [of, against] = [walks.later, walksAgainst.later]
+    const speed = [walks.all.callsPerSecond, walksAgainst.all.callsPerSecond] as const
+    add(`walks of 5 pages, ${connections}`, 'calls/s', ...speed, only8 ? { atLeast: 400 } : undefined)
+    add(`later pages, ${connections}, p50`, 'ms', of.p50, against.p50, only1 ? { atMost: 5 } : undefined)
+    add(`later pages, ${connections}, p95`, 'ms', of.p95, against.p95)
+    add(`later pages, ${connections}, p99`, 'ms', of.p99, against.p99, only1 ? { atMost: 25 } : undefined)
+    const [first, firstAgainst] = await inBoth((arm, limitMs) => timeFirstPages(arm, stage, workers, limitMs))
     add(`first pages, ${connections}`, 'calls/s', first.callsPerSecond, firstAgainst.callsPerSecond)
     add(`first pages, ${connections}, p50`, 'ms', first.p50, firstAgainst.p50)
     add(`first pages, ${connections}, p95`, 'ms', first.p95, firstAgainst.p95)
-    add(
-      `first pages, ${connections}, p99`,
-      'ms',
-      first.p99,
-      firstAgainst.p99,
-      workers === 8 ? { atMost: 60 } : undefined,
-    )
+    add(`first pages, ${connections}, p99`, 'ms', first.p99, firstAgainst.p99, only8 ? { atMost: 60 } : undefined)
   }
-  const [memory, memoryAgainst] = [await ours.counts(), await baseline.counts()]
-  const what = `room of ${thousands(stage.size)}`
+  const memory = figuresOf('Memory')
+  const [of, against] = [await ours.counts(), await baseline.counts()]
+  const peaks = [of.peakBytes / mebibyte, against.peakBytes / mebibyte] as const
   figures.push(
-    {
-      group: 'Memory',
-      what: `${what}, after the load`,
-      unit: 'MiB',
-      ours: memory.rssBytes / mebibyte,
-      baseline: memoryAgainst.rssBytes / mebibyte,
-    },
-    {
-      group: 'Memory',
-      what: `${what}, peak`,
-      unit: 'MiB',
-      ours: memory.peakBytes / mebibyte,
-      baseline: memoryAgainst.peakBytes / mebibyte,
-      ...target({ atMost: 256 }),
-    },
+    memory(`${room}, after the load`, 'MiB', of.rssBytes / mebibyte, against.rssBytes / mebibyte),
+    memory(`${room}, peak`, 'MiB', ...peaks, ofLargest({ atMost: 256 })),
   )
   return figures
 }
@@ -430,7 +331,7 @@ async function republishes(
   scope: Scope,
   stage: Stage,
   served: RunningArm,
-  agents: Parameters<typeof measureRepublish>[2],
+  agents: readonly Agent[],
 ): Promise<Figure[]> {
   const figures: Figure[] = []
   let revision = 10
@@ -440,49 +341,26 @@ async function republishes(
     const changes = Math.min(wanted, stage.size)
     const step = Math.floor(stage.size / changes)
     const changed = agents.filter((_, index) => index % step === 0).slice(0, changes)
-    const done = []
+    const done: Republish[] = []
     for (let time = 0; time < (changes === 1 ? scope.oneChangeTimes : 1); time += 1) {
       done.push(await measureRepublish(served, stage, changed, (revision += 1)))
     }
     const last = done.at(-1)
     if (last === undefined) continue
-    const group = `Republish, room of ${thousands(stage.size)}`
+    const figure = figuresOf(`Republish, room of ${thousands(stage.size)}`)
     const what = changes === 1 ? 'after 1 change' : `after ${thousands(changes)} changes`
-    const six = changes === 1 ? { target: { atMost: 6 } } : {}
-    const scanned = stage.size
+    const median = (key: 'ms' | 'msWithoutScans') =>
+      percentile(
+        done.map((each) => each[key]),
+        0.5,
+      )
+    const written = last.counts.writes + last.counts.deletes
+    const note = 'baseline: the whole room written again'
+    const timeNote = `without the emulator's scans for the retention; with them ${Math.round(median('ms'))}`
     figures.push(
-      {
-        group,
-        what: `${what}: read`,
-        unit: 'documents',
-        ours: readsOf(last.counts),
-        baseline: scanned,
-        note: 'baseline: the room written anew',
-      },
-      {
-        group,
-        what: `${what}: written`,
-        unit: 'documents',
-        ours: last.counts.writes + last.counts.deletes,
-        baseline: null,
-        ...six,
-      },
-      {
-        group,
-        what: `${what}: time`,
-        unit: 'ms',
-        ours: percentile(
-          done.map(({ msWithoutScans }) => msWithoutScans),
-          0.5,
-        ),
-        baseline: null,
-        note: `without the emulator's scans for the retention; with them ${Math.round(
-          percentile(
-            done.map(({ ms }) => ms),
-            0.5,
-          ),
-        )}`,
-      },
+      figure(`${what}: read`, 'documents', readsOf(last.counts), stage.size, { note }),
+      figure(`${what}: written`, 'documents', written, null, changes === 1 ? { target: { atMost: 6 } } : {}),
+      figure(`${what}: time`, 'ms', median('msWithoutScans'), null, { note: timeNote }),
     )
   }
   return figures
@@ -495,12 +373,7 @@ interface Unlinking {
   baseline: RunningArm
 }
 
-async function unlinking(
-  scope: Scope,
-  stage: Stage,
-  agents: Parameters<typeof measureRepublish>[2],
-  served: Unlinking,
-): Promise<Figure[]> {
+async function unlinking(scope: Scope, stage: Stage, agents: readonly Agent[], served: Unlinking): Promise<Figure[]> {
   const figures: Figure[] = []
   using connections = openConnections(1)
   const republish = async () => {
@@ -510,7 +383,8 @@ async function unlinking(
   for (const schedule of ['running', 'paused'] as const) {
     progress(`room of ${thousands(stage.size)}: ${scope.unlinks} unlinks, schedule ${schedule}`)
     const area = seaAreas[schedule]
-    const from = callersWanted + (schedule === 'running' ? 0 : scope.unlinks)
+    const isRunning = schedule === 'running'
+    const from = callersWanted + (isRunning ? 0 : scope.unlinks)
     const targets = agents.slice(from, from + scope.unlinks)
     await writeAll(stage.firestore, targetsOf(area, targets, 100))
     await republish()
@@ -523,48 +397,26 @@ async function unlinking(
         if (!isStopped()) await republish()
       }
     }
-    const kept = schedule === 'running' ? keepSchedule() : Promise.resolve()
-    const overMs = schedule === 'running' ? scope.unlinksOverMs : scope.unlinksOverMs / 3
-    const times = await timeUnlinks(
-      served,
-      stage,
-      area,
-      targets,
-      overMs,
-      schedule === 'running' ? scope.waitForGoneMs : 0,
-    )
+    const kept = isRunning ? keepSchedule() : Promise.resolve()
+    const overMs = isRunning ? scope.unlinksOverMs : scope.unlinksOverMs / 3
+    const times = await timeUnlinks(served, stage, area, targets, overMs, isRunning ? scope.waitForGoneMs : 0)
     stopping.abort()
     await kept
-    const group = `Unlinks: ${times.count}, room of ${thousands(stage.size)}, schedule ${schedule}`
-    const note = `answers looked at: ${times.answers.ours} of two instances, the baseline's ${times.answers.baseline}; beside ${times.answers.load} others`
+    const figure = figuresOf(`Unlinks: ${times.count}, room of ${thousands(stage.size)}, schedule ${schedule}`)
+    const { ours, baseline, gone, answers } = times
+    const note = `answers looked at: ${answers.ours} of two instances, the baseline's ${answers.baseline}; beside ${answers.load} others`
+    const target = { atMost: 10 }
     figures.push(
-      { group, what: 'out of every answer, p50', unit: 's', ours: times.ours.p50, baseline: times.baseline.p50 },
-      { group, what: 'out of every answer, p99', unit: 's', ours: times.ours.p99, baseline: times.baseline.p99 },
-      {
-        group,
-        what: 'out of every answer, worst',
-        unit: 's',
-        ours: times.ours.worst,
-        baseline: times.baseline.worst,
-        target: { atMost: 10 },
-        note,
-      },
+      figure('out of every answer, p50', 's', ours.p50, baseline.p50),
+      figure('out of every answer, p99', 's', ours.p99, baseline.p99),
+      figure('out of every answer, worst', 's', ours.worst, baseline.worst, { target, note }),
     )
-    if (schedule === 'running') {
-      const goneNote = `republished every ${scope.scheduleMs / 1_000} s; set for ${times.gone.count} of ${times.count}`
-      figures.push(
-        { group, what: 'to goneAtMs, p50', unit: 's', ours: times.gone.p50, baseline: null },
-        {
-          group,
-          what: 'to goneAtMs, p99',
-          unit: 's',
-          ours: times.gone.p99,
-          baseline: null,
-          target: { atMost: 75 },
-          note: goneNote,
-        },
-      )
-    }
+    if (!isRunning) continue
+    const goneNote = `republished every ${scope.scheduleMs / 1_000} s; set for ${gone.count} of ${times.count}`
+    figures.push(
+      figure('to goneAtMs, p50', 's', gone.p50, null),
+      figure('to goneAtMs, p99', 's', gone.p99, null, { target: { atMost: 75 }, note: goneNote }),
+    )
   }
   return figures
 }
@@ -583,14 +435,10 @@ function validationSpeed({ validationMs }: Scope): Figure {
     }
     return (count / (performance.now() - startedMs)) * 1_000
   }
-  return {
-    group: 'Process',
-    what: 'validation of what publishProfile is sent',
-    unit: 'calls/s',
-    ours: perSecond((input) => parse(schema, input)),
-    baseline: perSecond((input) => JSON.parse(JSON.stringify(input)) as unknown),
-    note: 'baseline: JSON there and back, no rules',
-  }
+  const ours = perSecond((input) => parse(schema, input))
+  const baseline = perSecond((input) => JSON.parse(JSON.stringify(input)) as unknown)
+  const note = 'baseline: JSON there and back, no rules'
+  return figuresOf('Process')('validation of what publishProfile is sent', 'calls/s', ours, baseline, { note })
 }
 
 const isQuick = process.argv.includes('--quick')
@@ -618,8 +466,7 @@ async function save(figures: readonly Figure[]): Promise<string> {
 const stopping = watchStopSignals()
 stopping.addEventListener('abort', () => {
   // Everything the run started ends with this process.
-  const { reason } = stopping as { reason: unknown }
-  process.exit(reason instanceof Stopped ? exitCodeOf(reason.signal) : 1)
+  process.exit(reportFailure(stopping.reason))
 })
 try {
   const figures = await run(isQuick ? scopes.quick : scopes.full)
