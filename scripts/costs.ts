@@ -40,9 +40,9 @@ export const agentDay = {
   refreshed: 20,
 }
 
-/** Assumptions about the platform that are not counted here. */
+/** Assumptions about the platform, which this does not measure. */
 export const platform = {
-  /** Cloud Run bills by tenths of a second in which an instance has a call. */
+  /** Cloud Run bills each tenth of a second in which an instance has a call. */
   secondsPerCall: 0.1,
   cpus: 1,
   memoryGib: 0.5,
@@ -50,17 +50,17 @@ export const platform = {
   secondsPerRun: 1,
   secondsPerShard: 0.03,
   agentsPerShard: 700,
-  /** In a page of 50 or 20 of the benchmark's room, gzipped, as every client of ours asks for: 66 and 76 bytes, and headers. */
+  /** The benchmark measured 66 bytes in gzipped pages of 50 and 76 in pages of 20; the rest is headers. */
   bytesPerListing: 90,
   /** Badge, account, listing, and the share of a shard. */
   storedBytesPerAgent: 1_600,
   /**
-   * Calls a second for each instance that serves them: a third of what a core half as fast would do as the benchmark's,
-   * which did 302. Cloud Run adds instances at 60 % of a core.
+   * Calls a second for each instance: a third of the calls that a core half as fast as the benchmark's could serve. That
+   * core served 302. Cloud Run adds instances at 60 % of a core.
    */
   callsPerInstance: 50,
   viewSeconds: 3,
-  /** Of shards, for a page: none was kept, or all were rewritten since. */
+  /** The shards that a page reads if the instance has not cached them or they have changed. */
   coldShards: 2,
 }
 
@@ -129,26 +129,10 @@ function counting(store: Store): Store & { counted: Operations } {
   }
 }
 
-export type Measured = Record<
-  | 'registration'
-  | 'signIn'
-  | 'heartbeat'
-  | 'publish'
-  | 'unlink'
-  // With a view that is young and shards that are kept.
-  | 'firstPage'
-  | 'laterPage'
-  | 'refresh'
-  // A run without a change; a transaction of a run; one shard in which something changed; each change.
-  | 'idleRun'
-  | 'batch'
-  | 'touchedShard'
-  | 'change',
-  Operations
->
+type Measured = Awaited<ReturnType<typeof measure>>
 
-/** The operations of each call, counted in this version's own code, on a room of a few hundred agents in memory. */
-export async function measure(): Promise<Measured> {
+/** Counts the operations of each call by running the real code on 400 agents in memory. */
+export async function measure() {
   const day = 86_400_000
   const world = createWorld(Date.UTC(2026, 10, 21, 12))
   const store = counting(world.store)
@@ -159,19 +143,14 @@ export async function measure(): Promise<Measured> {
     await work()
     return sum([1, store.counted], [-1, before])
   }
-  // Shards so small that this room has as many as one transaction takes.
+  // Small shards, so that this room has as many as one transaction takes.
   const limits = { ...republishLimits, shardAgents: 80, mergeAgents: 40 }
   const republish = () => republishDiscovery(ports, world.clock.now, limits)
-  const channels = sampleChannels
-  const publish = (agent: TestAgent) =>
-    call(counted, 'publishProfile', agent.claims, { channels, profile: profileIn(areas.get(agent) ?? '') })
-
   const agents: TestAgent[] = []
-  const areas = new Map<TestAgent, string>()
-  for (let index = 0; index < 400; index += 1) {
-    const agent = await register(world)
-    agents.push(agent)
-    areas.set(agent, `${'0145hjnp'[index % 8] ?? ''}x`)
+  for (let index = 0; index < 400; index += 1) agents.push(await register(world))
+  const publish = (agent: TestAgent) => {
+    const area = `${'0145hjnp'[agents.indexOf(agent) % 8] ?? ''}x`
+    return call(counted, 'publishProfile', agent.claims, { channels: sampleChannels, profile: profileIn(area) })
   }
   const [first, second] = agents
   if (first === undefined || second === undefined) throw new Error('there are no agents')
@@ -196,7 +175,7 @@ export async function measure(): Promise<Measured> {
     return { operations, shards }
   }
   const oneChange = await after([first])
-  // Of one shard, and of as many as a transaction takes.
+  // In one shard, and in as many as a transaction takes.
   const [nearby, spread] = [agents.filter((_, index) => index % 8 === 0).slice(0, 8), agents.slice(0, 8)]
   const fewShards = await after(nearby)
   const manyShards = await after(spread)
@@ -209,7 +188,7 @@ export async function measure(): Promise<Measured> {
   )
   const batch = sum([1, oneChange.operations], [-1, idleRun], [-1, change], [-oneChange.shards, touchedShard])
 
-  // Established, so that the budget is that of most agents.
+  // After three days, so that the agents have the usual budget.
   world.clock.advance(3 * day)
   for (const agent of agents) await call(world, 'heartbeat', agent.claims)
   await republishDiscovery(ports, world.clock.now)
@@ -233,9 +212,11 @@ export async function measure(): Promise<Measured> {
     heartbeat,
     publish: again,
     unlink,
+    // With a recent view and cached shards.
     firstPage,
     laterPage,
     refresh,
+    // A run without a change; a transaction of a run; one shard that changed; each change.
     idleRun,
     batch,
     touchedShard,
@@ -250,21 +231,21 @@ export interface Day {
   /** US dollars. */
   costs: Record<'documents' | 'functions' | 'transfer' | 'storage' | 'fixed', number>
   total: number
-  /** What the same agents would cost at Identity Platform, which this does without. */
+  /** The price of the same agents at Identity Platform, which Koko does not use. */
   identityPlatform: number
 }
 
-/** The day of so many agents. */
+/** The operations and costs of a day. */
 export function dayOf(agents: number, measured: Measured): Day {
   const { registrations, signIns, heartbeats, publishes, unlinks, walks, laterPages, pageSize, refreshed } = agentDay
   const changesPerRun = (agents * (heartbeats + publishes + unlinks + registrations)) / minutesPerDay
   const shards = Math.max(1, Math.ceil(agents / platform.agentsPerShard))
-  // Of so many shards, those that at least one of the changes falls into.
+  // The expected number of shards with at least one change.
   const touchedPerRun = shards * (1 - (1 - 1 / shards) ** changesPerRun)
   const pages = agents * (walks + laterPages)
   const discoveries = pages + agents
   const views = Math.min(discoveries, (instancesFor(discoveries) * secondsPerDay) / platform.viewSeconds)
-  // Each callable is a service of its own; the HTTP API is one.
+  // Each callable is a separate service; the HTTP API is one service.
   const { batchShards, batchAgents } = republishLimits
   const services = [registrations, registrations, signIns, heartbeats, publishes, unlinks].map((each) => agents * each)
   const calls = [...services, discoveries].reduce((all, each) => all + each, 0)
@@ -282,7 +263,7 @@ export function dayOf(agents: number, measured: Measured): Day {
     [minutesPerDay * changesPerRun, measured.change],
     [minutesPerDay * touchedPerRun, measured.touchedShard],
     [minutesPerDay * Math.max(touchedPerRun / batchShards, changesPerRun / batchAgents), measured.batch],
-    // A view is the manifest, and the removals, of which there is rarely one.
+    // A view is the manifest and the removals, of which there are rarely any.
     [views, { ...none, reads: 2 }],
     [pages, { ...none, reads: Math.min(shards, platform.coldShards) }],
   )
@@ -290,7 +271,7 @@ export function dayOf(agents: number, measured: Measured): Day {
     [...services, discoveries].reduce((all, each) => all + busySeconds(each), 0) +
     minutesPerDay * (platform.secondsPerRun + touchedPerRun * platform.secondsPerShard)
   const listings = pages * pageSize + agents * refreshed
-  // A room smaller than a page is seen whole, twice.
+  // In a room smaller than a page, each call returns the whole room.
   const served = Math.min(listings, (pages + agents) * agents)
   const costs: Day['costs'] = {
     documents: priceOf(operations),
@@ -309,7 +290,7 @@ function instancesFor(callsPerDay: number): number {
   return Math.max(1, Math.ceil(callsPerDay / secondsPerDay / platform.callsPerInstance))
 }
 
-/** How long a service's instances are busy if calls arrive at random: each 1 − e^(−concurrent calls) of the time. */
+/** How long a service's instances are busy if calls arrive at random: each for 1 − e^(−concurrent calls) of the time. */
 export function busySeconds(callsPerDay: number): number {
   const instances = instancesFor(callsPerDay)
   const underWay = ((callsPerDay / instances) * platform.secondsPerCall) / secondsPerDay
@@ -335,7 +316,6 @@ export function identityPlatformMonth(agents: number): number {
 export function costSheet(measured: Measured, sizes: readonly number[]): string {
   const dollars = (amount: number) => `$${amount.toFixed(amount < 1 ? 3 : 2)}`
   const whole = (amount: number) => Math.round(amount).toLocaleString('en-US')
-  const tenths = (amount: number) => String(Math.round(amount * 10) / 10)
   const table = (rows: readonly (readonly string[])[]) =>
     rows
       .flatMap((row, index) => [
@@ -363,9 +343,7 @@ export function costSheet(measured: Measured, sizes: readonly number[]): string 
       ['operations of one', 'reads', 'writes', 'deletes'],
       ...Object.entries(measured).map(([name, { reads, writes, deletes }]) => [
         name,
-        tenths(reads),
-        tenths(writes),
-        tenths(deletes),
+        ...[reads, writes, deletes].map((amount) => String(Math.round(amount * 10) / 10)),
       ]),
     ]),
   ].join('\n\n')

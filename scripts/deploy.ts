@@ -11,8 +11,7 @@ import firebase from '../firebase.json' with { type: 'json' }
 import { root } from './stack/addresses.ts'
 import { describeAction, describePlan, planDeployment } from './deploy/deploy-plan.ts'
 import type { Action, DeployOptions, OwnWork, Step } from './deploy/deploy-plan.ts'
-import { Failure, reportFailure } from './failure.ts'
-import { watchStopSignals } from './signals.ts'
+import { Failure, runUntilStopped } from './failure.ts'
 import { runSmoke } from './smoke.ts'
 
 const USAGE = `usage: npm run deploy -- --project <id>
@@ -197,30 +196,23 @@ function readOptions(): DeployOptions & { isDryRun: boolean } {
 }
 
 if (import.meta.main) {
-  const signal = watchStopSignals()
-  try {
+  await runUntilStopped(async (signal) => {
     const { isDryRun, ...options } = readOptions()
     const steps = planDeployment(options)
     if (isDryRun) {
       console.log(`${describePlan(steps)}\n\nNothing was run.`)
-    } else {
-      const run: Run = (action) =>
-        execute(action, options, signal).then(
-          (output) => ({ ok: true, output }),
-          (error: unknown) => {
-            if (signal.aborted || !(error instanceof Failure)) throw error
-            return { ok: false, output: error.message }
-          },
-        )
-      await runDeployment(
-        steps,
-        run,
-        (line) => console.log(line),
-        (ms) => delay(ms, undefined, { signal }),
-      )
-      console.log(`${options.webOrigin} is up. docs/hosting.md says how to watch it.`)
+      return
     }
-  } catch (error) {
-    process.exitCode = reportFailure(error, signal)
-  }
+    const run: Run = (action) =>
+      execute(action, options, signal).then(
+        (output) => ({ ok: true, output }),
+        (error: unknown) => {
+          if (signal.aborted || !(error instanceof Failure)) throw error
+          return { ok: false, output: error.message }
+        },
+      )
+    const wait = (ms: number) => delay(ms, undefined, { signal })
+    await runDeployment(steps, run, (line) => console.log(line), wait)
+    console.log(`${options.webOrigin} is up. docs/hosting.md says how to watch it.`)
+  })
 }

@@ -1,4 +1,4 @@
-import { Stopped, exitCodeOf } from './signals.ts'
+import { exitCodeOf, Stopped, watchStopSignals } from './signals.ts'
 
 /** An error that the person at the terminal can fix: only its message is printed, without a stack. */
 export class Failure extends Error {
@@ -18,4 +18,15 @@ export function reportFailure(error: unknown, signal?: AbortSignal): number {
   }
   console.error(error)
   return 2
+}
+
+/** Runs a script until it ends or a signal stops it. A number that it returns is the exit status. */
+export async function runUntilStopped(script: (signal: AbortSignal) => Promise<unknown>): Promise<void> {
+  const signal = watchStopSignals()
+  try {
+    const status = await script(signal)
+    if (typeof status === 'number') process.exitCode = status
+  } catch (error) {
+    process.exitCode = reportFailure(error, signal)
+  }
 }

@@ -3,18 +3,17 @@ import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { registerWith } from '../testing/register.ts'
 import { hostingOrigin, ports, root } from './stack/addresses.ts'
-import { reportFailure } from './failure.ts'
+import { runUntilStopped } from './failure.ts'
 import { runSchedule } from './schedule.ts'
 import { keepSchedule } from './stack/scheduler.ts'
-import { watchStopSignals } from './signals.ts'
 import { startStack } from './stack/stack.ts'
 
-/** How many agents the sample room has: each combination of channels once, and the commonest again. */
+/** The size of the sample room: each combination of channels once, then the first nine again. */
 const agents = 24
-/** Cells in which fictional people live: London, Paris, Berlin, Lisbon, New York, a county, a country's worth. */
+/** London, Paris, Berlin, Lisbon, New York, and larger cells. */
 const areas = ['gcpv', 'u09t', 'u33d', 'eycs', 'dr5r', 'gcp', 'u3', 'gcpu']
 
-/** Fictional handles: Ofcom's numbers for drama, and names that say what they are. */
+/** Fictional handles: Ofcom's numbers for drama, and sample names. */
 function channelsOf(index: number): Channels {
   const combination = (index % 15) + 1
   const two = String(index).padStart(2, '0')
@@ -67,9 +66,4 @@ async function seed(signal: AbortSignal): Promise<void> {
   console.log(`seed: ${agents} agents in emulator-data/`)
 }
 
-const signal = watchStopSignals()
-try {
-  await seed(signal)
-} catch (error) {
-  process.exitCode = reportFailure(error, signal)
-}
+await runUntilStopped(seed)

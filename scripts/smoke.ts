@@ -12,17 +12,16 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
 import { registerWith } from '../testing/register.ts'
 import { hostingOrigin } from './stack/addresses.ts'
-import { Failure, reportFailure } from './failure.ts'
-import { watchStopSignals } from './signals.ts'
+import { Failure, runUntilStopped } from './failure.ts'
 
 const USAGE = 'usage: npm run smoke -- [--origin https://<project>.web.app]'
-/** How soon a publish must be discoverable. */
-const DISCOVERABLE_WITHIN_MS = 90_000
+/** A publish must be discoverable by then. */
+const DISCOVERY_TIMEOUT_MS = 90_000
 /** The republish runs every minute, and is late after three. */
-const HEALTHY_WITHIN_MS = 200_000
+const HEALTH_TIMEOUT_MS = 200_000
 const POLL_MS = 2_000
 
-/** Far from every coast, in the South Pacific, where the run finds no other agent and uses no peer's budget. */
+/** In the South Pacific, far from every coast: the run finds no other agent there. */
 const AREA = '1r23'
 
 const profile: DatingProfile = {
@@ -36,27 +35,16 @@ const profile: DatingProfile = {
   intent: 'open',
 }
 
-interface SmokeStep {
-  name: string
-  ms: number
-}
-
-interface Agent {
-  agentId: AgentId
-  secret: string
-  client: Client
-}
-
 /**
- * Uses a directory as two fictional agents and their operator do, and leaves nothing behind: registers, publishes, discovers,
- * unlinks, opens a settings link, unregisters. Throws a Failure that names the step.
+ * Uses a directory as two fictional agents and their operator: registers, publishes, discovers, unlinks, opens a settings
+ * link, unregisters. Leaves nothing behind. Throws a Failure that names the step.
  */
 export async function runSmoke(
   origin: string,
   { signal, report }: { signal: AbortSignal; report: (line: string) => void },
-): Promise<SmokeStep[]> {
-  const steps: SmokeStep[] = []
-  const registered: Agent[] = []
+): Promise<{ name: string; ms: number }[]> {
+  const steps: { name: string; ms: number }[] = []
+  const registered: { client: Client }[] = []
   const anyone = createClient({ origin, signal })
 
   async function step<T>(name: string, hint: string, work: () => Promise<T>): Promise<T> {
@@ -90,7 +78,7 @@ export async function runSmoke(
     }
     const register = async () => {
       const { agentId, secret, token } = await registerWith(anyone)
-      const agent: Agent = { agentId, secret, client: await signIn(token) }
+      const agent = { agentId, secret, client: await signIn(token) }
       registered.push(agent)
       return agent
     }
@@ -113,8 +101,8 @@ export async function runSmoke(
       return agents.find(({ agentId }) => agentId === ada.agentId)?.channels
     }
     await step('discover', 'Does the schedule run? npm run schedule -- status', async () => {
-      const found = await until(DISCOVERABLE_WITHIN_MS, signal, async () => (await seen()) !== undefined)
-      if (!found) throw new Error('what was published was not discovered within 90 s')
+      const found = await until(DISCOVERY_TIMEOUT_MS, signal, async () => (await seen()) !== undefined)
+      if (!found) throw new Error('the published listing was not discovered within 90 s')
     })
     await step(
       'unlink',
@@ -124,7 +112,7 @@ export async function runSmoke(
         await delay(goneByMs - unlinkedAtMs, undefined, { signal })
         const after = await seen()
         if (after?.whatsapp !== undefined) throw new Error('the number is still in an answer 10 s after its unlink')
-        if (after?.telegram === undefined) throw new Error('the channel beside it is gone')
+        if (after?.telegram === undefined) throw new Error('the other channel is gone too')
       },
     )
     await step('settings', 'Is WEB_ORIGIN where the pages are?', async () => {
@@ -148,7 +136,7 @@ export async function runSmoke(
     })
     await step('health', 'Does the schedule run? npm run schedule -- status', async () => {
       const isHealthy = () => anyone.request('health').then(({ late }) => !late, ifUnavailable)
-      if (!(await until(HEALTHY_WITHIN_MS, signal, isHealthy))) throw new Error('no republish has ended')
+      if (!(await until(HEALTH_TIMEOUT_MS, signal, isHealthy))) throw new Error('no republish has ended')
     })
     return steps
   } finally {
@@ -165,30 +153,24 @@ async function until(withinMs: number, signal: AbortSignal, isSo: () => Promise<
   }
 }
 
-/** A late republish answers with status 503, which is no failure here. */
+/** A late republish answers with status 503, which is not a failure here. */
 function ifUnavailable(error: unknown): boolean {
   if (error instanceof DirectoryError && error.code === 'unavailable') return false
   throw error
 }
 
 async function isUnknown(anyone: Client, agentId: AgentId, secret: string): Promise<void> {
-  const refusal: unknown = await anyone.call('signInAgent', { agentId, secret }).then(
-    () => null,
-    (error: unknown) => error,
-  )
+  const refusal: unknown = await anyone.call('signInAgent', { agentId, secret }).catch((error: unknown) => error)
   if (!(refusal instanceof DirectoryError && refusal.code === 'unauthenticated')) {
     throw new Error('an agent can sign in after it was unregistered')
   }
 }
 
 if (import.meta.main) {
-  const signal = watchStopSignals()
-  try {
+  await runUntilStopped(async (signal) => {
     const { values } = parseArgs({ options: { origin: { type: 'string', default: hostingOrigin } } })
     if (!/^https?:\/\/[^/]+$/.test(values.origin)) throw new Failure(USAGE)
     await runSmoke(values.origin, { signal, report: (line) => console.log(line) })
     console.log('passed; nothing is left')
-  } catch (error) {
-    process.exitCode = reportFailure(error, signal)
-  }
+  })
 }

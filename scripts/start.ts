@@ -1,10 +1,9 @@
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { hostingOrigin, ports, project, root } from './stack/addresses.ts'
-import { Failure, reportFailure } from './failure.ts'
+import { Failure, runUntilStopped } from './failure.ts'
 import { bringPresenceUpToDate, sampleSettingsLink } from './stack/presence.ts'
 import { keepSchedule } from './stack/scheduler.ts'
-import { watchStopSignals } from './signals.ts'
 import { startStack } from './stack/stack.ts'
 
 /** Runs the whole project on this machine, with the sample room in it, until a signal stops it. */
@@ -44,9 +43,4 @@ ready: press Ctrl-C to stop`)
   console.log('\nstopping')
 }
 
-const signal = watchStopSignals()
-try {
-  await start(signal)
-} catch (error) {
-  process.exitCode = reportFailure(error, signal)
-}
+await runUntilStopped(start)

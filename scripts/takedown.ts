@@ -19,11 +19,11 @@ import { Failure, reportFailure } from './failure.ts'
 import { isTaken } from './stack/ports.ts'
 
 const USAGE = `usage: npm run takedown                      takes down the handle on standard input
-       npm run takedown -- --lift            lets it be published again
+       npm run takedown -- --lift            allows it to be published again
        npm run takedown -- --agent <id>      takes down an agent's listing and its handles
                            --listing-only    with --agent: its handles may be published again
-                           --channel <name>  where the handle could be of several
-                           --project <id>    a deployed project; otherwise the stack on this machine`
+                           --channel <name>  if the handle fits several channels
+                           --project <id>    a deployed project (default: the stack on this machine)`
 
 interface Options {
   agent?: string | undefined
@@ -33,7 +33,7 @@ interface Options {
   project?: string | undefined
 }
 
-/** Takes a handle or an agent down, or lifts that. The answer is for people, and never holds a handle. */
+/** Takes down a handle or an agent, or lifts a takedown. Returns a message for people that never contains a handle. */
 export async function runTakedown(options: Options, readHandle: () => Promise<string>): Promise<string> {
   const { agent, listingOnly, lift, channel: named, project } = options
   if (agent !== undefined && (lift || named !== undefined)) {
@@ -44,10 +44,7 @@ export async function runTakedown(options: Options, readHandle: () => Promise<st
 
   const handle = agent === undefined ? toHandle(await readHandle(), named) : undefined
   await using firestore = await connect(project)
-  const takedownPorts = {
-    store: createFirestoreStore(firestore),
-    vault: createVault(await readSecret(project)),
-  }
+  const takedownPorts = { store: createFirestoreStore(firestore), vault: createVault(await readSecret(project)) }
   if (handle === undefined && agent !== undefined) {
     if (listingOnly) {
       const isRemoved = await takeDownListing(takedownPorts, agent, new Date())
@@ -68,7 +65,7 @@ export async function runTakedown(options: Options, readHandle: () => Promise<st
   const { listings } = await takeDownHandle(takedownPorts, handle, new Date())
   return [
     `${count(listings, 'listing')} changed; the handle is refused from now on.`,
-    ...(listings === 0 ? ['No listing held it: compare it with the report, digit by digit.'] : []),
+    ...(listings === 0 ? ['No listing had it: compare it with the report, digit by digit.'] : []),
     `It is out of every answer that begins more than ${goneWithinMs / secondMs} s from now.`,
   ].join('\n')
 }
@@ -83,10 +80,11 @@ function toHandle(input: string, named: string | undefined) {
   const [channel] = fitting
   if (channel === undefined) {
     throw new Failure(
-      'what is on standard input is no handle in its canonical form, such as +447700900123 or a Telegram name without @',
+      'standard input holds no handle in its canonical form, such as +447700900123 or a Telegram name without @',
     )
   }
-  if (fitting.length > 1) throw new Failure(`it could be of ${fitting.join(' or ')}: say which with --channel`)
+  if (fitting.length > 1)
+    throw new Failure(`the handle could be for ${fitting.join(' or ')}: name the channel with --channel`)
   return { channel, handle }
 }
 
@@ -99,14 +97,14 @@ async function connect(project: string | undefined): Promise<Firestore & AsyncDi
   if (project === undefined && !(await isTaken(ports.Firestore))) {
     throw new Failure('No stack runs on this machine: run "npm start", or name a deployed project with --project <id>')
   }
-  // The client reads the emulator's address only from there.
+  // The client reads the emulator's address only from the environment.
   if (project === undefined) process.env.FIRESTORE_EMULATOR_HOST = environment.FIRESTORE_EMULATOR_HOST
   else delete process.env.FIRESTORE_EMULATOR_HOST
   const firestore = new Firestore({ projectId: project ?? localProject, ignoreUndefinedProperties: true })
   return Object.assign(firestore, { [Symbol.asyncDispose]: () => firestore.terminate() })
 }
 
-/** The server's key: a hash with another key would match no handle. */
+/** The server's key. A hash with another key would match no handle. */
 async function readSecret(project: string | undefined): Promise<string> {
   if (project === undefined) {
     const path = join(root, 'functions', '.secret.local')
@@ -130,13 +128,11 @@ async function readStandardInput(): Promise<string> {
   return text(process.stdin)
 }
 
-/** Errors of the store, and of Google's client without credentials or a database. */
-function isOfTheDatabase(error: unknown): error is Error {
-  return error instanceof DirectoryError || (error instanceof Error && /credentials|^\d+ [A-Z_]+: /.test(error.message))
-}
-
-function unfinished(error: Error): Failure {
-  return new Failure(`not finished: ${error.message}\nRun it again: what is done stays done.`, { cause: error })
+/** A Failure for errors of the store, and of Google's client without credentials or a database. */
+function toFailure(error: unknown): unknown {
+  const isGoogles = error instanceof Error && /credentials|^\d+ [A-Z_]+: /.test(error.message)
+  if (!isGoogles && !(error instanceof DirectoryError)) return error
+  return new Failure(`not finished: ${error.message}\nRun it again: finished work stays done.`, { cause: error })
 }
 
 function readOptions(): Options {
@@ -159,12 +155,10 @@ function readOptions(): Options {
 
 if (import.meta.main) {
   // Without credentials, Google's client rejects a promise that no caller can await.
-  process.on('unhandledRejection', (error) =>
-    process.exit(reportFailure(isOfTheDatabase(error) ? unfinished(error) : error)),
-  )
+  process.on('unhandledRejection', (error) => process.exit(reportFailure(toFailure(error))))
   try {
     console.log(await runTakedown(readOptions(), readStandardInput))
   } catch (error) {
-    process.exitCode = reportFailure(isOfTheDatabase(error) ? unfinished(error) : error)
+    process.exitCode = reportFailure(toFailure(error))
   }
 }

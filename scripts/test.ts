@@ -3,8 +3,7 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { cpus, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { root } from './stack/addresses.ts'
-import { reportFailure } from './failure.ts'
-import { watchStopSignals } from './signals.ts'
+import { runUntilStopped } from './failure.ts'
 import { runWithEmulators } from './with-emulators.ts'
 
 const CHECKS: Record<string, [program: string, ...arguments_: string[]]> = {
@@ -35,7 +34,7 @@ async function runSuites(jestArguments: string[], isCounted: boolean, signal: Ab
     const outputFile = join(folder, 'results.json')
     const jest: [string, ...string[]] = [
       process.execPath,
-      // Jest needs this for native modules, and every process would warn that it is experimental.
+      // Jest needs this for native modules. Without the second flag, every process warns that it is experimental.
       ...['--experimental-vm-modules', '--disable-warning=ExperimentalWarning'],
       join(root, 'node_modules', 'jest', 'bin', 'jest.js'),
       // Jest's default is one worker fewer than cores: on two cores a single one, which takes three times as long.
@@ -75,9 +74,4 @@ async function test(given: string[], signal: AbortSignal): Promise<number> {
   return failed === 0 ? 0 : 1
 }
 
-const signal = watchStopSignals()
-try {
-  process.exitCode = await test(process.argv.slice(2), signal)
-} catch (error) {
-  process.exitCode = reportFailure(error, signal)
-}
+await runUntilStopped((signal) => test(process.argv.slice(2), signal))

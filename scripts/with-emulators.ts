@@ -1,12 +1,12 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { environment } from './stack/addresses.ts'
-import { Failure, reportFailure } from './failure.ts'
+import { Failure, runUntilStopped } from './failure.ts'
 import { keepSchedule } from './stack/scheduler.ts'
-import { exitCodeOf, watchStopSignals, type Stopped } from './signals.ts'
+import { exitCodeOf, type Stopped } from './signals.ts'
 import { startStack } from './stack/stack.ts'
 
-/** How long a command may take to stop; the emulators need the rest of 15 s. */
+/** A command may take this long to stop; the emulators need the rest of 15 s. */
 const COMMAND_GRACE_MS = 5_000
 
 /**
@@ -49,14 +49,9 @@ export async function runWithEmulators(
 }
 
 if (import.meta.main) {
-  const command = process.argv.slice(2).join(' ')
-  const signal = watchStopSignals()
-  try {
+  await runUntilStopped((signal) => {
+    const command = process.argv.slice(2).join(' ')
     if (!command) throw new Failure("usage: npm run with-emulators -- '<command>'")
-    process.exitCode = await runWithEmulators(command, signal, (progress) =>
-      console.error(`with-emulators: ${progress}`),
-    )
-  } catch (error) {
-    process.exitCode = reportFailure(error, signal)
-  }
+    return runWithEmulators(command, signal, (progress) => console.error(`with-emulators: ${progress}`))
+  })
 }

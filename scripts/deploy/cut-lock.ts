@@ -29,8 +29,8 @@ export interface Manifest {
 }
 
 /**
- * Cuts out of a workspace's lock the one of a single package that depends on `names` as `workspace` (its folder) sees
- * them: the same versions with the same integrity, each hoisted as far as it goes.
+ * Cuts the lock of a single package, which depends on `names` as `workspace` (its folder) resolves them, out of a whole
+ * workspace's lock: the same versions with the same integrity, each hoisted as far as possible.
  *
  * `@npmcli/arborist` and `isolate-package` do not fit: arborist asks the registry before it moves or dedupes a package,
  * and without doing so both keep some packages in up to five copies, each of which would be loaded.
@@ -51,7 +51,7 @@ export function cutLock(
     for (let folder: string | undefined = under; folder !== undefined; folder = parentOf(folder)) {
       const at = join(folder, name)
       if (!(at in packages)) continue
-      // Another version that is nearer hides whatever is above it.
+      // A nearer package of another version hides those above it.
       return isSame(at, origin) ? at : join(under, name)
     }
     return join('', name)
@@ -95,13 +95,10 @@ export function cutLock(
 }
 
 function edgesOf(locked: LockedPackage): { name: string; optional: boolean }[] {
-  const edges = new Map<string, boolean>()
-  for (const name of Object.keys(locked.peerDependencies ?? {})) {
-    if (!locked.peerDependenciesMeta?.[name]?.optional) edges.set(name, false)
-  }
-  for (const name of Object.keys(locked.dependencies ?? {})) edges.set(name, false)
-  for (const name of Object.keys(locked.optionalDependencies ?? {})) edges.set(name, true)
-  return [...edges].map(([name, optional]) => ({ name, optional }))
+  const { peerDependencies = {}, peerDependenciesMeta, dependencies = {}, optionalDependencies = {} } = locked
+  const peers = Object.keys(peerDependencies).filter((name) => !peerDependenciesMeta?.[name]?.optional)
+  const names = new Set([...peers, ...Object.keys(dependencies), ...Object.keys(optionalDependencies)])
+  return [...names].map((name) => ({ name, optional: name in optionalDependencies }))
 }
 
 /** Where `from`, a folder, finds `name`: Node's look-up in its own node_modules, then in its parents'. */

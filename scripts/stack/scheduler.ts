@@ -28,27 +28,17 @@ export interface Job {
   status?: { code: number; message?: string }
 }
 
-export interface Clock {
+interface Clock {
   now: () => number
   /** Calls `call` once, `ms` from now, unless the returned function cancels it first. */
   after: (ms: number, call: () => void) => () => void
-}
-
-export interface Scheduler {
-  job: () => Job
-  /** Resolves when the attempt under way has ended. No tick starts another until `resume`. */
-  pause: () => Promise<Job>
-  resume: () => Job
-  /** Starts an attempt, even when paused, after the one under way. Resolves when it has ended. */
-  run: () => Promise<Job>
-  stop: () => void
 }
 
 /**
  * One job that is due every minute after its creation. It skips a tick while an attempt is under way, and the ticks that a
  * sleeping machine missed.
  */
-export function createScheduler(name: string, attempt: (scheduledFor: Date) => Promise<void>, clock: Clock): Scheduler {
+export function createScheduler(name: string, attempt: (scheduledFor: Date) => Promise<void>, clock: Clock) {
   const createdAt = clock.now()
   let state: Job['state'] = 'ENABLED'
   let last: Pick<Job, 'lastAttemptTime' | 'status'> = {}
@@ -80,16 +70,18 @@ export function createScheduler(name: string, attempt: (scheduledFor: Date) => P
 
   return {
     job,
-    async pause() {
+    /** Resolves when the attempt under way has ended. No tick starts another until `resume`. */
+    pause: async () => {
       state = 'PAUSED'
       await underWay
       return job()
     },
-    resume() {
+    resume: () => {
       state = 'ENABLED'
       return job()
     },
-    async run() {
+    /** Starts an attempt, even when paused, after the one under way. Resolves when it has ended. */
+    run: async () => {
       while (underWay) await underWay
       await start(clock.now())
       return job()
