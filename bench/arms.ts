@@ -57,10 +57,10 @@ export interface RunningArm extends AsyncDisposable {
   counts: () => Promise<Counts>
 }
 
-/** The heap that V8 uses in a container of 512 MiB, as the functions have. */
+/** The heap limits of V8 in a container of 512 MiB, the functions' size. */
 export const containerHeap = ['--max-old-space-size=256', '--max-semi-space-size=2']
 
-/** One function in a process of its own, with the counts of what it asks of Firestore unless `isCounted` is false. */
+/** Starts one function in a separate process. Counts its Firestore operations unless `isCounted` is false. */
 export async function startArm(
   deployment: Omit<Deployment, 'home' | 'nodeArguments'>,
   { isCounted = true } = {},
@@ -79,7 +79,7 @@ export async function startArm(
   return {
     origin: await process.origin,
     async counts() {
-      // `production-network` answers too, with a number.
+      // `production-network` also sends a message, a number.
       const answered = new Promise<Counts>((resolve) => {
         const listen = (message: unknown) => {
           if (typeof message !== 'object' || message === null) return

@@ -17,15 +17,15 @@ const barHeight = 14
 const rowHeight = 42
 const top = 56
 
-/** A chart that can be read on light and on dark ground. Lengths are by the logarithm where the values are far apart. */
+/** A chart for light and dark backgrounds, logarithmic if the values are far apart. */
 export function drawChart({ title, unit, bars }: Chart): string {
   const values = bars.flatMap(({ ours, baseline }) => [ours, baseline]).filter((value) => value !== null)
-  const most = Math.max(...values, 0)
-  const least = Math.min(...values.filter((value) => value > 0))
-  const isWide = most / least > 50
+  const max = Math.max(...values, 0)
+  const min = Math.min(...values.filter((value) => value > 0))
+  const isWide = max / min > 50
   const length = (value: number) => {
     if (value <= 0) return 1
-    const share = isWide ? (Math.log(value / least) + 0.5) / (Math.log(most / least) + 0.5) : value / most
+    const share = isWide ? (Math.log(value / min) + 0.5) / (Math.log(max / min) + 0.5) : value / max
     return Math.max(2, Math.round(share * barWidth))
   }
   const bar = (value: number | null, y: number, name: string) =>

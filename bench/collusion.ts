@@ -4,22 +4,22 @@ import type { Session } from '../functions/src/sessions.ts'
 import { createWorld } from '../testing/world.ts'
 import { documentsOf, planRoom } from './seed.ts'
 
-/** How much of a room several identities of one person get in a day, and what it costs them. */
+/** How many listings of a room several identities of one person can see in a day, and their cost. */
 export interface Collusion {
   identities: number
   /** Within 72 hours of their registration, with the smaller budget. */
   isNewcomer: boolean
-  /** Whether each begins near another place, to find few agents that another has found. */
+  /** Whether each starts near a different place, so that they find fewer of the same agents. */
   isSpread: boolean
   /** Different listings, together, in one day. */
   listings: number
   shareOfRoom: number
-  /** Days until every listing could have been seen once, if none came twice and nobody left. */
+  /** Days to see every listing once, if no listing repeats and the room does not change. */
   daysForAll: number
   calls: number
   /** Of one core, at the default REGISTRATION_COST, before the first call. */
   proofSeconds: number
-  /** Their own listings, which everybody sees meanwhile. */
+  /** Their own listings, which others see meanwhile. */
   shown: number
 }
 
@@ -29,7 +29,7 @@ const day = 86_400_000
 const pageSize = 200
 const counts = [1, 5, 100]
 
-/** Runs the real discovery over a generated room in memory, until every identity's budget of the day is spent. */
+/** Runs the real discovery over a generated room in memory until every identity has spent its daily budget. */
 export async function simulateCollusion(size: number, nowMs: number): Promise<Collusion[]> {
   const room = planRoom(size, nowMs)
   const world = createWorld(nowMs)

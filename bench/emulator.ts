@@ -10,7 +10,7 @@ import { endWithUs } from './started.ts'
 
 const startTimeoutMs = 60_000
 
-/** A Firestore emulator of its own, empty, on a free port of the loopback address. */
+/** Starts an empty Firestore emulator on a free port of the loopback address. */
 export async function startFirestoreEmulator(): Promise<AsyncDisposable & { host: string }> {
   const javaHome = findJavaHome(process.env)
   if (javaHome === undefined)
@@ -46,7 +46,7 @@ export async function startFirestoreEmulator(): Promise<AsyncDisposable & { host
   return {
     host,
     async [Symbol.asyncDispose]() {
-      // It holds no data worth an orderly shutdown.
+      // Its data is not needed, so it can be killed.
       child.kill('SIGKILL')
       await exited
     },

@@ -63,7 +63,7 @@ interface QueryOptions {
 
 function countDocuments(getAll: () => unknown, _of: object, references: unknown[]): unknown {
   for (const reference of references as { path: string }[]) {
-    // The shards, and the manifest that names them, are apart from the listings.
+    // Counts the shards and their manifest separately from the listings.
     const parts = reference.path.split('/')
     countRead(parts.at(-2) === 'discovery' ? 'manifest' : (parts.at(-2) ?? ''), 1, parts[0])
   }
@@ -83,7 +83,7 @@ function wrap(
 ): void {
   const methods = prototype as Record<string, Method>
   const original = methods[name]
-  if (original === undefined) throw new Error(`the Firestore client has no ${name} any more`)
+  if (original === undefined) throw new Error(`the Firestore client has no method ${name}`)
   methods[name] = function (...args) {
     return around(() => original.apply(this, args), this, args)
   }

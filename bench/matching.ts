@@ -8,8 +8,8 @@ import { peakBytes } from './peak.ts'
 import { generateRoom } from './room.ts'
 
 const pageSize = 200
-/** As many as an agent keeps of a room. */
-const most = 1_900
+/** How many listings an agent keeps of a room. */
+const maxKept = 1_900
 
 /** Someone whose cheap dealbreakers exclude few, so that most distances are computed. */
 const me: Me = {
@@ -33,7 +33,7 @@ function* pages(size: number, seed: number) {
 }
 
 function goThrough(size: number, seed: number, isMatched: boolean): { ms: number; matched: number } {
-  const shortlist = createShortlist(me, createMatcher(me), most)
+  const shortlist = createShortlist(me, createMatcher(me), maxKept)
   let ms = 0
   for (const page of pages(size, seed)) {
     const text = JSON.stringify(page)

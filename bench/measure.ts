@@ -10,10 +10,10 @@ import type { RunningArm } from './arms.ts'
 import { summarize, type Summary } from './statistics.ts'
 
 const pageSize = 50
-/** What a first page of a walk pays for: it and four later ones. */
+/** A first page and four later ones. */
 const pagesOfWalk = 5
 
-/** A room on the emulator, and who calls in it. */
+/** A room on the emulator, and its callers. */
 export interface Stage {
   projectId: string
   size: number
@@ -26,7 +26,7 @@ export interface Stage {
 export interface Callers {
   next: () => { agentId: string; idToken: string }
   count: number
-  /** Gives everyone a new day's budget, outside what is measured. */
+  /** Gives every caller a new daily budget. Call it outside the measurement. */
   refill: () => Promise<void>
 }
 
@@ -80,7 +80,7 @@ function perCall(counts: Counts, calls: number): Documents {
   }
 }
 
-/** What `work` asks of Firestore in one process. */
+/** The Firestore operations of one process during `work`. */
 export async function countsDuring(served: RunningArm, work: () => Promise<void>): Promise<Counts> {
   const before = await served.counts()
   await work()
@@ -111,7 +111,7 @@ export async function countPages(
   return { first: perCall(first, walks), later: perCall(later, Math.max(1, tokens.length)) }
 }
 
-/** Begins so many walks, at so many places, that an instance has read every shard there is. */
+/** Starts enough walks at different places that the instance has read every shard. */
 export async function visitRoom(served: RunningArm, { callers, size }: Stage): Promise<void> {
   using connections = openConnections(8)
   let left = Math.ceil(size / 100)
@@ -177,7 +177,7 @@ export interface Republish {
   runs: number
 }
 
-/** Changes so many listings as `publishProfile` leaves them, and republishes until none is left. */
+/** Changes listings as `publishProfile` does, and republishes until no change is left. */
 export async function measureRepublish(
   served: RunningArm,
   { firestore }: Stage,

@@ -1,5 +1,5 @@
-// Run in a process of its own: an instance's view over a room of a million, of which more is read than it keeps. The
-// store makes the shards up as they are asked for. Prints the process's memory as JSON.
+// Runs in a separate process: an instance's view over a room of a million agents reads more shards than it caches. The
+// store generates each shard on request. Prints the process's memory as JSON.
 import { codec } from '../functions/src/adapters/node.ts'
 import { createDiscoveryView } from '../functions/src/discovery/view.ts'
 import { paths, type Entry } from '../functions/src/documents.ts'
@@ -10,12 +10,12 @@ import { generateRoom } from './room.ts'
 
 const agents = 1_000_000
 const agentsPerShard = 700
-/** Twice of what an instance keeps. */
+/** Twice as many as an instance caches. */
 const shardsRead = 500
 const shards = Math.ceil(agents / agentsPerShard)
 const today = Math.floor(Date.now() / 86_400_000) * 86_400_000
 
-/** Each shard holds other agents; that they are not in the order of the whole room matters to no cache. */
+/** Each shard has different agents. Their order across shards does not affect a cache. */
 function pack(index: number): Uint8Array {
   const entries = [...generateRoom(agentsPerShard, Date.now(), index)].map(({ listing }): Entry => ({
     revision: 1,

@@ -13,9 +13,9 @@ export function createRandom(seed: number): () => number {
   }
 }
 
-/** Cells of cities, the most crowded first: a room is crowded in few places. */
+/** Cells of cities, the most crowded first. */
 const cities = ['gcpv', 'u09t', 'dr5r', 'u33d', 'xn76', '9q8y', '75cm', 'ezjm', 'wx4g', 'te7u', 'r3gx', '6gyf', 'sv8w']
-/** How much of a room lives in a city, around one, and anywhere else. */
+/** Shares of a room. The rest lives anywhere. */
 const inCity = 0.4
 const aroundCity = 0.4
 
@@ -24,7 +24,7 @@ export interface Agent {
   listing: Listing
 }
 
-/** A room of so many agents, the same at each call; `nowMs` decides its days alone. Handles are fictional. */
+/** A room of `size` agents, the same at each call on one day. Handles are fictional. */
 export function* generateRoom(size: number, nowMs: number, seed = size): Generator<Agent> {
   const random = createRandom(seed)
   const today = Math.floor(nowMs / day) * day
@@ -57,7 +57,7 @@ function pick<T>(random: () => number, values: readonly [T, ...T[]]): T {
   return values[Math.floor(random() * values.length)] ?? values[0]
 }
 
-/** One to three channels. Numbers are Ofcom's for drama; there are a thousand, so that they repeat. */
+/** One to four channels. The numbers are Ofcom's for drama: there are 1,000, so they repeat. */
 function channelsOf(random: () => number, index: number): Channels {
   const combination = 1 + Math.floor(random() * 15)
   return {

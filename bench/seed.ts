@@ -9,7 +9,7 @@ import { generateRoom, type Agent } from './room.ts'
 
 const documentsAtOnce = 400
 const commitsAtOnce = 6
-/** So many of a room get a badge and an account too; nothing that is measured asks for those of the others. */
+/** How many agents get a badge and an account. No measurement reads those of the others. */
 const withAccount = 4_000
 
 export interface SeededRoom {
@@ -17,7 +17,7 @@ export interface SeededRoom {
   manifest: Manifest
 }
 
-/** The documents of a room, as the writers leave them once every change is in a shard. */
+/** The documents of a room when every change is in a shard. */
 export function* documentsOf(
   { agents, manifest }: SeededRoom,
   packed: readonly PackedShard[],
@@ -35,7 +35,7 @@ export function* documentsOf(
   yield [paths.manifest('dating'), manifest]
 }
 
-/** A room and its shards, packed by the republish's own packer: the same at each call on a day. */
+/** A room and its shards, packed by the republish's code. The same at each call on one day. */
 export function planRoom(size: number, nowMs: number): SeededRoom & { packed: PackedShard[] } {
   const agents = [...generateRoom(size, nowMs)]
   const entries = agents

@@ -11,20 +11,20 @@ import { summarize, type Summary } from './statistics.ts'
 
 export interface UnlinkTimes {
   count: number
-  /** Seconds from the acknowledgement until no answer held the handle any more. */
+  /** Seconds from the acknowledgement until no answer contained the handle. */
   ours: Summary
   baseline: Summary
-  /** Seconds from the acknowledgement to `goneAtMs`; of how many it was set. */
+  /** Seconds from the acknowledgement to `goneAtMs`, for the unlinks that have it. */
   gone: Summary
   answers: { ours: number; baseline: number; load: number }
 }
 
-/** Cells on the open sea, where nobody else of the room is. */
+/** Cells on the open sea, without other agents of the room. */
 export const seaAreas = { running: 's01b', paused: '7zzz' }
 
 const handlePattern = /bench_unlink_\d+x/g
 
-/** Agents in a cell of their own, each with a handle that can be found in an answer. */
+/** Agents alone in a cell, each with a recognizable handle. */
 export function* targetsOf(area: string, agents: readonly Agent[], revision: number): Generator<[string, Fields]> {
   for (const [index, { badge, listing }] of agents.entries()) {
     const moved: Listing = {
@@ -45,8 +45,8 @@ function handleOf(index: number): string {
 }
 
 /**
- * Unlinks each target over `overMs` while others walk the room, and asks two instances of ours and one of the baseline
- * for the cell all the time. The republish is the caller's.
+ * Unlinks each target over `overMs` while others walk the room, and repeatedly asks two instances of ours and one of the
+ * baseline for the cell. The caller runs the republish.
  */
 export async function timeUnlinks(
   { ours, baseline, unlink }: { ours: readonly RunningArm[]; baseline: RunningArm; unlink: RunningArm },
@@ -146,8 +146,8 @@ export interface Probe {
 }
 
 /**
- * From the acknowledgement to the first request after which no answer held the handle; 0 where none that began later
- * did. Infinity where the last answer still did.
+ * Milliseconds from the acknowledgement to the first request after which no answer contained the handle. 0 if no later answer
+ * contained it, Infinity if the last one did.
  */
 export function absentAfterMs(probes: readonly Probe[], handle: string, acknowledgedAtMs: number): number {
   const later = probes.filter(({ sentAtMs }) => sentAtMs > acknowledgedAtMs).sort((a, b) => a.sentAtMs - b.sentAtMs)

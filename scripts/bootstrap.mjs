@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 // Runs a TypeScript script of this repository under Node 24 with the locked dependencies installed.
-// Plain JavaScript without dependencies: it is all that has to work on a machine that only has Node 20.
+// Plain JavaScript without dependencies, because it must run on a machine that only has Node 20.
 import { spawn, spawnSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
@@ -15,7 +15,7 @@ const stampPath = join(modules, '.koko-stamp')
 const lockText = readFileSync(join(root, 'package-lock.json'), 'utf8')
 const stamp = createHash('sha256').update(`${lockText}\n${process.platform} ${process.arch}`).digest('hex')
 
-// What somebody installed with npm itself bears no stamp of this lock, but npm's own record of what is there.
+// An install by npm itself has no stamp of this lock, but npm's own record of the installed packages.
 function isInstalled() {
   if (existsSync(stampPath) && readFileSync(stampPath, 'utf8') === stamp) return true
   const recordPath = join(modules, '.package-lock.json')
@@ -72,9 +72,9 @@ const child = spawn(node, [resolve(root, script), ...args], {
   stdio: 'inherit',
   env: { ...process.env, PATH: [join(modules, '.bin'), process.env.PATH].filter(Boolean).join(delimiter) },
 })
-// Ctrl-C reaches the child by itself too; the scripts take a repeated signal as one.
+// The terminal also sends Ctrl-C to the child; the scripts treat a repeated signal as one.
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill(signal))
-// An npm that is killed outright sends no signal.
+// A killed npm sends no signal.
 const parent = process.ppid
 if (process.env.npm_lifecycle_event) {
   setInterval(() => process.ppid !== parent && child.kill('SIGHUP'), 1_000).unref()

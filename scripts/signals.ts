@@ -19,7 +19,7 @@ const PARENT_CHECK_MS = 1_000
 
 /**
  * Aborts with a Stopped at the first signal to stop, or when the parent process is gone. npm and the terminal often signal
- * twice, so signals no longer end this process by themselves.
+ * twice, so a signal does not end this process directly.
  */
 export function watchStopSignals(): AbortSignal {
   const stopping = new AbortController()

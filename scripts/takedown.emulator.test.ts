@@ -91,7 +91,7 @@ test.each([
   ['nothing', '', [], /one handle/],
   ['two lines', '+447700900789\n+447700900788', [], /one handle/],
   ['another spelling', '07700900789', [], /canonical form/],
-  ['a handle of two channels', 'U07700900789', [], /telegram or slack: say which with --channel/],
+  ['a handle of two channels', 'U07700900789', [], /telegram or slack: name the channel with --channel/],
   ['no channel there is', '+447700900789', ['--channel', 'fax'], /--channel is one of whatsapp/],
   ['a handle among the arguments', '', ['+447700900789'], /^usage: /],
   ['no agent', '', ['--agent', '7700900789'], /UUID/],

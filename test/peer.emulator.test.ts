@@ -22,7 +22,7 @@ afterAll(async () => {
   await Promise.all(peers.map((peer) => peer.disconnect()))
 })
 
-test('a peer on the official SDK publishes, is found, unlinks its number for good, relinks it, and leaves nothing behind', async () => {
+test('a peer on the official SDK publishes, is found, unlinks its number, links it again, and leaves nothing behind', async () => {
   const ada = await newPeer('ada')
   const bea = await newPeer('bea')
   const { agentId, secret, token: adaToken } = await ada.register('dating')

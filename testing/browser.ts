@@ -5,7 +5,7 @@ import { chromium, type Browser, type BrowserContext, type BrowserContextOptions
 import { authOrigin, firestoreOrigin, hostingOrigin } from '../scripts/stack/addresses.ts'
 
 const NAMES = ['chromium', 'google-chrome', 'google-chrome-stable', 'chromium-browser']
-/** No updates, pings or experiments: what a browser asks for by itself must not pass for what a page asks for. */
+/** No updates, pings or experiments, so that every request comes from a page. */
 const FLAGS = [
   '--no-sandbox',
   '--disable-gpu',

@@ -5,7 +5,7 @@ import type { Fields, Query, Store, Stored, TextRange, Transaction } from '../fu
 /** How often a transaction begins anew before it gives up, as Firestore's client does by default. */
 const attempts = 5
 
-/** A store in memory, with serializable transactions and no rules of its own. */
+/** A store in memory with serializable transactions and without rules. */
 export interface MemoryStore extends Store {
   /** Every document, by its path. */
   all: () => Map<string, Fields>

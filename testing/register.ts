@@ -3,7 +3,7 @@ import { solveChallenge } from 'altcha-lib'
 import { deriveKey } from 'altcha-lib/algorithms/pbkdf2'
 import { consents } from './samples.ts'
 
-/** Registers an agent as any agent does, with a proof of work; the client is signed in as nobody. */
+/** Registers an agent with a proof of work, through a client that is not signed in. */
 export async function registerWith(anyone: Client) {
   const { challenge } = await anyone.call('createRegistrationChallenge', {})
   const solution = await solveChallenge({ challenge, deriveKey })

@@ -3,7 +3,7 @@ import { createServer } from 'node:net'
 import { setTimeout as delay } from 'node:timers/promises'
 import { runSchedule } from '../scripts/schedule.ts'
 
-/** Whoever listens here has the schedule; a process that crashes gives it up. */
+/** The process that listens on this port has the lock. A crash releases it. */
 const lockPort = 5_011
 const pollMs = 50
 

@@ -228,7 +228,7 @@ describe('npm run deploy', () => {
   const deploy = (...given: string[]) =>
     spawnSync(process.execPath, [join(root, 'scripts', 'deploy.ts'), ...given], {
       encoding: 'utf8',
-      // Nothing to run and nobody to be.
+      // No programs and no credentials.
       env: { PATH: '/nonexistent', HOME: '/nonexistent' },
     })
 

@@ -103,7 +103,7 @@ const Manifest = z.object({
   params: z.array(z.record(z.string(), z.unknown())),
 })
 
-/** What a file of the folder exports, on a Node of its own. */
+/** The exports of a file of the folder, imported in a separate process. */
 async function exportsOf(file: string): Promise<string[]> {
   const url = pathToFileURL(join(folder, file)).href
   const script = `process.stdout.write(JSON.stringify(Object.keys(await import(${JSON.stringify(url)})).sort()))`

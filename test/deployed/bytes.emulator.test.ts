@@ -63,7 +63,7 @@ const refused: Record<string, Sent> = {
   'JSON that is deflated': { headers: { 'content-encoding': 'deflate' }, body: deflateSync(marked()) },
   'JSON that is packed by brotli': { headers: { 'content-encoding': 'br' }, body: brotliCompressSync(marked()) },
   'text that says it is gzipped': { headers: { 'content-encoding': 'gzip' }, body: marked() },
-  'an encoding that nobody knows': { headers: { 'content-encoding': handle }, body: marked() },
+  'an unknown encoding': { headers: { 'content-encoding': handle }, body: marked() },
   'data and something else': { body: marked() },
   'data and an empty key': { body: `{"data": {}, "": "${handle}"}` },
   'data in another case': { body: `{"Data": {"telegram": "${handle}"}}` },

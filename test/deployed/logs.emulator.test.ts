@@ -16,7 +16,7 @@ const names = Object.keys(callables) as CallableName[]
 let google: Google
 let served: Served
 
-/** Everything that was sent or received in this file and is nobody else's, the log's least of all. */
+/** Every value that this file sent or received and that no log may contain. */
 const told = new Set<string>([secret])
 
 beforeAll(async () => {

@@ -69,7 +69,7 @@ const refused: Record<string, () => string> = {
   'with an empty subject': () => bearer({ claims: { sub: '' } }),
   'with a subject that is no text': () => bearer({ claims: { sub: 7 } }),
   'with a long subject': () => bearer({ claims: { sub: 'a'.repeat(129) } }),
-  'of nobody’s agent': () => `Bearer ${google.idToken(randomUUID())}`,
+  'of an agent that does not exist': () => `Bearer ${google.idToken(randomUUID())}`,
   'of a user that is no agent': () => `Bearer ${google.idToken('somebody')}`,
   'whose subject is a path': () => `Bearer ${google.idToken(`${agent.agentId}/../${agent.agentId}`)}`,
   'that a password got, which was linked to the agent': () =>
@@ -97,7 +97,7 @@ const refused: Record<string, () => string> = {
   twice: () => `${bearer()}, ${bearer()}`,
   'with more behind it': () => `${bearer()} more`,
   'in basic authentication': () => `Basic ${Buffer.from(`${agent.agentId}:${agent.secret}`).toString('base64')}`,
-  'in a scheme of its own': () => bearer().replace('Bearer', 'Token'),
+  'in an unknown scheme': () => bearer().replace('Bearer', 'Token'),
   'that is the emulators’ owner': () => 'Bearer owner',
 }
 
@@ -144,7 +144,7 @@ test('signs custom tokens with the service account, for the agent and its genera
   })
 })
 
-test('lets a removed agent unregister again beside the Auth emulator, and nobody else', async () => {
+test('lets only a removed agent unregister again beside the Auth emulator', async () => {
   const { agentId, token } = await registerWith(await served.client())
   await served.client({ token })
   const unsigned = { header: { alg: 'none', kid: undefined }, sign: () => '' }

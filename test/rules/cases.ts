@@ -83,7 +83,7 @@ const actors: Record<string, Actor> = {
   'an owner': { of: 'no account', mayRead: true },
   'an owner signed in with a password linked to it': { of: 'no account', provider: 'password', mayRead: false },
   'an owner signed in anonymously': { of: 'no account', provider: 'anonymous', mayRead: false },
-  'an owner of a generation that nobody counts': { of: 'no account', claims: { generation: 7 }, mayRead: true },
+  'an owner with a generation but no account': { of: 'no account', claims: { generation: 7 }, mayRead: true },
   'an owner without a generation': { of: 'generation 0', mayRead: true },
   'an owner of the generation 0': { of: 'generation 0', claims: { generation: 0 }, mayRead: true },
   'an owner of a later generation': { of: 'generation 0', claims: { generation: 1 }, mayRead: false },

@@ -26,7 +26,7 @@ export interface Deployment {
   /** The function's name. */
   target: string
   projectId: string
-  /** A folder of its own, for what the process writes. */
+  /** The folder for the files that the process writes. */
   home: string
   /** The Firestore emulator's host and port. */
   firestore: string
@@ -39,7 +39,7 @@ export interface Deployment {
   onOutput?: (text: string) => void
 }
 
-/** A function on the production functions framework, in a process of its own, as Cloud Run starts it. */
+/** A function on the production functions framework in a separate process, started as Cloud Run does. */
 export interface FunctionProcess extends AsyncDisposable {
   child: ChildProcess
   /** Where it listens; rejects if it ends before it does. */

@@ -80,7 +80,7 @@ export function explain(
   )
 }
 
-/** Keeps what an order of calls has made of an agent. */
+/** Records the state of an agent after an order of calls. */
 function acceptOrder(
   { world }: History,
   actor: Actor,
