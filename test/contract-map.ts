@@ -46,7 +46,7 @@ export const contractMap: Readonly<Record<string, readonly HeldBy[] | 'planned'>
     held('test/second-room/second-room.emulator.test.ts', 'agents of a second room'),
   ],
   '2 Channels map': [
-    held('contract/src/channels.test.ts', 'accepts whatever'),
+    held('contract/src/channels.test.ts', 'accepts every valid handle'),
     held('contract/src/fixtures.test.ts', 'refuses $path at the place it names'),
   ],
   '3 The dating profile: eight fields': [
