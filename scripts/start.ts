@@ -1,3 +1,4 @@
+import { formatDuration, settingsLinkLifetimeMs } from '@koko/contract'
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { hostingOrigin, ports, project, root } from './stack/addresses.ts'
@@ -32,7 +33,7 @@ async function start(signal: AbortSignal): Promise<void> {
   Try:  curl ${hostingOrigin}/api/v1/config
         npm run schedule -- status
         ${settingsLink ?? 'npm run seed'}
-        (the settings of an agent of the sample room, once, for ten minutes; npm run settings-link prints another)
+        (the settings of an agent of the sample room, once, for ${formatDuration(settingsLinkLifetimeMs)}; npm run settings-link prints another)
 
 ready: press Ctrl-C to stop`)
 

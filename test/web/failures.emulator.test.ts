@@ -5,7 +5,7 @@ import { launchChromium, openTab, type Tab } from '../../testing/browser.ts'
 import { registerAgent } from '../../testing/registered-agent.ts'
 import { channel, confirm, expectSound, openSettings } from './settings.ts'
 
-jest.setTimeout(60_000)
+jest.setTimeout(180_000)
 
 let browser: Browser
 beforeAll(async () => {

@@ -7,7 +7,7 @@ import { launchChromium, openTab } from '../../testing/browser.ts'
 import { registerAgent } from '../../testing/registered-agent.ts'
 import { expectSound, focused, heading, openSettings } from './settings.ts'
 
-jest.setTimeout(60_000)
+jest.setTimeout(180_000)
 
 let browser: Browser
 beforeAll(async () => {

@@ -10,7 +10,7 @@ import { launchChromium, openTab, scrollsSideways } from '../../testing/browser.
 import { registerAgent } from '../../testing/registered-agent.ts'
 import { expectSound, heading, openSettings } from './settings.ts'
 
-jest.setTimeout(60_000)
+jest.setTimeout(180_000)
 
 let browser: Browser
 beforeAll(async () => {

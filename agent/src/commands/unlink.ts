@@ -1,3 +1,4 @@
+import { formatDuration, goneWithinMs } from '@koko/contract'
 import * as z from 'zod'
 import { publishedFile } from '../home/files.ts'
 import { readIfWhole } from '../home/read-if-whole.ts'
@@ -19,7 +20,7 @@ export const command = defineCommand({
     if (!yes) {
       context.ask?.say(
         [
-          'The handle leaves the listing immediately, and no answer that starts more than ten seconds later holds it.',
+          `The handle leaves the listing immediately, and no answer that starts more than ${formatDuration(goneWithinMs)} later holds it.`,
           'Publishing never brings it back: only the settings page allows it again.',
           'A peer that has already read it may keep it. Nothing can undo that.',
           ...(listed.length === 1 && listed[0] === channel

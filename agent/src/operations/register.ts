@@ -1,4 +1,12 @@
-import { DirectoryError, type Challenge, type Config, type RoomName, type Solution } from '@koko/contract'
+import {
+  challengeLifetimeMs,
+  DirectoryError,
+  secondMs,
+  type Challenge,
+  type Config,
+  type RoomName,
+  type Solution,
+} from '@koko/contract'
 import { solveChallenge } from 'altcha-lib'
 import { deriveKey } from 'altcha-lib/algorithms/pbkdf2'
 import type { Context } from '../context.ts'
@@ -157,8 +165,8 @@ async function askConsents(context: Context, origin: string, config: Config, giv
 
 /** This project's directories set this maximum; half of it is the average. */
 const maxAttempts = 512
-/** A challenge expires after ten minutes. */
-const timeoutMs = 570_000
+/** Shorter than a challenge is valid, so that its solution still arrives in time. */
+const timeoutMs = challengeLifetimeMs - 30 * secondMs
 
 /** Limits for one attempt, which cannot be stopped: some seconds on one core. */
 const maxCost = 10_000_000
