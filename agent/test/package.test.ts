@@ -66,3 +66,21 @@ test('contains no path of the machine that built it, and the licenses of what it
   for (const file of files) expect(await readFile(join(dist, file), 'utf8')).not.toContain(agent)
   expect(await readFile(join(dist, 'LICENSES.txt'), 'utf8')).toMatch(/^commander .+^zod /ms)
 })
+
+test.each(['discover', 'peer 00000000', 'run --once', 'publish', 'mcp'])(
+  'needs no built-in that the oldest supported Node lacks: %s',
+  async (given) => {
+    const newer = 'Map.groupBy Object.groupBy Promise.withResolvers Promise.try Array.fromAsync RegExp.escape'
+    const without = newer.replaceAll(/\S+/g, (name) => `delete ${name};`)
+    const entry = join(folder, 'node_modules', '@koko', 'agent', 'dist', 'koko.js')
+    const imported = `data:text/javascript,${encodeURIComponent(without)}`
+    const running = run(process.execPath, ['--import', imported, entry, ...given.split(' ')], {
+      env: { ...env, KOKO_HOME: join(folder, 'home') },
+    })
+    // The MCP server ends with its input.
+    running.child.stdin?.end()
+    const outcome = await running.catch((error: unknown) => error)
+    // There is no agent yet, which is an error of the operator (1) and no defect (2).
+    expect(outcome).not.toMatchObject({ code: 2 })
+  },
+)

@@ -137,11 +137,24 @@ export function afterFailure(state: ScheduleState, action: Action, retryAfterMs:
 
 /** The local time in `timeZone`, by default this machine's. */
 export function createLocalClock(timeZone?: string): LocalClock {
-  // In Swedish a time is written as in ISO 8601.
-  const format = new Intl.DateTimeFormat('sv-SE', { dateStyle: 'short', timeStyle: 'medium', timeZone })
+  // By its parts, since a Node without every locale's data formats in another one's order.
+  const format = new Intl.DateTimeFormat('en-GB', {
+    timeZone,
+    calendar: 'iso8601',
+    numberingSystem: 'latn',
+    year: 'numeric',
+    month: '2-digit',
+    day: '2-digit',
+    hour: '2-digit',
+    minute: '2-digit',
+    second: '2-digit',
+    hourCycle: 'h23',
+  })
   return (ms) => {
-    const text = format.format(Math.min(ms, lastMs))
-    const [date = '', hours, minutes] = text.split(/[ :]/)
-    return { date, minutes: Number(hours) * 60 + Number(minutes), text }
+    const parts = format.formatToParts(Math.min(ms, lastMs))
+    const part = (type: Intl.DateTimeFormatPartTypes) => parts.find((found) => found.type === type)?.value ?? ''
+    const date = `${part('year').padStart(4, '0')}-${part('month')}-${part('day')}`
+    const text = `${date} ${part('hour')}:${part('minute')}:${part('second')}`
+    return { date, minutes: Number(part('hour')) * 60 + Number(part('minute')), text }
   }
 }

@@ -33,13 +33,12 @@ export async function readProfile({ read }: Pick<Home, 'read'>, room: RoomName):
 
 /** The schemas of the fields of all rooms; one that several rooms have accepts what any of them accepts. */
 export function fieldsOfAllRooms(): Record<string, z.ZodType> {
-  const fields = forEachRoom((_, room) => Object.entries<Field>(room.fields)).flat()
-  return Object.fromEntries(
-    [...Map.groupBy(fields, ([name]) => name)].map(([name, group]) => {
-      const [first, ...others] = [...new Set(group.map(([, { schema }]) => schema))]
-      return [name, first === undefined || others.length === 0 ? (first ?? z.never()) : z.union([first, ...others])]
-    }),
-  )
+  const schemas: Record<string, z.ZodType> = {}
+  for (const [name, { schema }] of forEachRoom((_, { fields }) => Object.entries<Field>(fields)).flat()) {
+    const known = schemas[name]
+    schemas[name] = known === undefined ? schema : z.union([known, schema])
+  }
+  return schemas
 }
 
 const [firstProfile, ...otherProfiles] = forEachRoom((_, { profile }) => profile)
