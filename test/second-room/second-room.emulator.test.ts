@@ -67,6 +67,11 @@ async function publish(agent: string, room: string, ...profile: string[]): Promi
   return z.looseObject({ agentId: z.string() }).parse(JSON.parse(registered)).agentId
 }
 
+const datingProfile = [
+  ...['--gender', 'woman', '--seeking', '', '--age', '34', '--age-min', '18', '--age-max', '99'],
+  ...['--max-distance', 'anywhere', '--intent', 'open'],
+]
+
 test('the copy of the project is well typed', async () => {
   await tree.node(['node_modules/typescript/bin/tsc', '--noEmit', '--project', 'tsconfig.json'])
 })
@@ -76,10 +81,7 @@ test('agents of a second room register, publish, match and manage their settings
     ...['--level', level, '--sports', sports, '--days', '3', '--days-min', '1', '--days-max', '5'],
     ...['--area', area, '--travel-km', '100'],
   ]
-  const dating = [
-    ...['--gender', 'woman', '--seeking', '', '--age', '34', '--age-min', '18', '--age-max', '99'],
-    ...['--area', 'gcpv', '--max-distance', 'anywhere', '--intent', 'open'],
-  ]
+  const dating = ['--area', 'gcpv', ...datingProfile]
   await publish('ada', 'outdoors', ...outdoors('regular', 'hiking,climbing', 'gcpv'), '--only-levels', 'regular,expert')
   const bea = await publish('bea', 'outdoors', ...outdoors('expert', 'climbing', 'gcpv'))
   await publish('cas', 'outdoors', ...outdoors('beginner', 'climbing', 'gcpv'))
@@ -113,6 +115,14 @@ test('agents of a second room register, publish, match and manage their settings
   )
   await page.getByText('Online', { exact: true }).waitFor()
   await page.close()
+})
+
+test('a profile of another room is none', async () => {
+  await koko('hal', 'profile', '--area', 'gcpv', ...datingProfile)
+  expect(JSON.parse(await koko('hal', 'profile', '--json'))).toMatchObject({ profile: { gender: 'woman' } })
+  await koko('hal', 'init', '--room', 'outdoors', '--accept-terms', '--accept-disclaimer', '--adult')
+  expect(JSON.parse(await koko('hal', 'status', '--json'))).toMatchObject({ hasProfile: false, unpublished: [] })
+  expect(JSON.parse(await koko('hal', 'profile', '--json'))).toMatchObject({ profile: null })
 })
 
 test('an agent is refused the listings of the other room', async () => {

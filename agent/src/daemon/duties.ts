@@ -7,6 +7,7 @@ import { Action, agentFile, daemonFile, handlesFile, profileFile, publishedFile,
 import type { HomeFile } from '../home/home.ts'
 import { inWords } from '../labels.ts'
 import { discover } from '../operations/discover.ts'
+import { readProfile } from '../operations/profile.ts'
 import { planPublish, publish } from '../operations/publish.ts'
 import type { Problem } from '../problem.ts'
 import type { Log } from './log.ts'
@@ -143,7 +144,8 @@ async function followAgent(duties: Duties): Promise<boolean> {
 
 async function readConditions(duties: Duties): Promise<Conditions> {
   const { log } = duties
-  const profile = await read(duties, profileFile)
+  const own = await read(duties, profileFile)
+  const profile = own?.room === duties.directory.agent.room ? own : undefined
   const handles = await read(duties, handlesFile)
   const published = await read(duties, publishedFile)
   const isListed = published !== undefined && published.listing !== null
@@ -233,8 +235,9 @@ async function discoverPeers(duties: Duties): Promise<string> {
   const startedAt = duties.options.localTime(nowMs())
   // A discovery uses up the day's budget, so its results must be kept.
   await home.assertWritable()
-  const near = rooms[duties.directory.agent.room].dealbreakers.find((each) => each.kind === 'near')
-  const maxDistanceKm = near === undefined ? null : (await home.read(profileFile))?.profile[near.within]
+  const { room } = duties.directory.agent
+  const near = rooms[room].dealbreakers.find((each) => each.kind === 'near')
+  const maxDistanceKm = near === undefined ? null : (await readProfile(home, room))?.profile[near.within]
   const { looked, matches } = await discover(duties.context, { nearMe: typeof maxDistanceKm === 'number' })
   duties.schedule = afterDiscovery(duties.schedule, startedAt)
   const discoveredOn = [...duties.schedule.discoveredOn]

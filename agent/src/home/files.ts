@@ -68,7 +68,7 @@ export const profileFile: HomeFile<Profile> = {
   name: 'profile.json',
   schema: Profile,
   // Version 1 knew the dating room only.
-  migrations: [({ profile, onlyIntents }) => ({ room: 'dating', profile, dealbreakers: { onlyIntents } })],
+  migrations: [({ onlyIntents, ...rest }) => ({ room: 'dating', ...rest, dealbreakers: { onlyIntents } })],
 }
 
 /** The handles to publish. An unlinked one stays, in case it is allowed again: until then the directory withholds it. */

@@ -130,7 +130,8 @@ async function checkFiles({ home }: Context) {
     }
   }
   const agent = await read(agentFile)
-  const profile = await read(profileFile)
+  const kept = await read(profileFile)
+  const profile = agent === undefined || kept?.room === agent.room ? kept : undefined
   const handles = await read(handlesFile)
   const published = await read(publishedFile)
   await read(peersFile)

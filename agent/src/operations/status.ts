@@ -65,7 +65,7 @@ export async function status({ home, nowMs }: Context): Promise<Status> {
   const agent = await read(agentFile)
   if (agent === undefined) return { agent: null, problems }
   const { agentId, room, registeredAtMs, origin, isEmulated } = agent
-  const [profile, handles, published, peers, daemon, pid] = await Promise.all([
+  const [kept, handles, published, peers, daemon, pid] = await Promise.all([
     read(profileFile),
     read(handlesFile),
     read(publishedFile),
@@ -73,6 +73,7 @@ export async function status({ home, nowMs }: Context): Promise<Status> {
     read(daemonFile),
     home.lockedBy('daemon').catch(() => undefined),
   ])
+  const profile = kept?.room === room ? kept : undefined
   const own = daemon?.agentId === agentId ? daemon : undefined
   const onlineUntilMs = onlineUntil(room, published, own)
   return {

@@ -1,2 +1,2 @@
-// The rooms, one line each, in the order of the alphabet. `room.ts` says how to add one.
+// The rooms, one line each, in alphabetical order. `room.ts` says how to add one.
 export { dating } from './dating.ts'

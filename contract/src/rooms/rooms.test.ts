@@ -17,6 +17,10 @@ describe.each(forEachRoom((name, room) => ({ name, room })))('the room $name', (
       if (each.kind === 'shared') expect(kindOf(each.of)).toBe('list')
       if (each.kind === 'private') expect(kindOf(each.of)).toBe('choice')
     }
+    // Only the distance of `near` may be null, which is no limit.
+    const compared = room.dealbreakers.flatMap((each) => (each.kind === 'between' ? [each.of, each.min, each.max] : []))
+    const close = room.preferences.flatMap((each) => (each.by === 'close' ? [each.of] : []))
+    for (const name of [...compared, ...close]) expect(room.fields[name]).not.toHaveProperty('nullWord')
     for (const preference of room.preferences) {
       if (preference.by === 'same') expect(kindOf(preference.of)).toBe('choice')
       if (preference.by === 'close') expect(kindOf(preference.of)).toBe('number')
