@@ -63,6 +63,6 @@ export type { AreaField, Field, FieldValue, NumberField } from './rooms/fields.t
 export { DatingProfile } from './rooms/dating.ts'
 export type { Dealbreaker, PrivateDealbreaker, Profile, Room } from './rooms/room.ts'
 export { defaultRoom, forEachRoom, RoomName, rooms } from './rooms/rooms.ts'
-export { createRouter } from './router.ts'
+export { createRouter, parseQuery } from './router.ts'
 export type { Route } from './router.ts'
 export { signInWithToken } from './sign-in.ts'

@@ -1,5 +1,6 @@
 import { describe, expect, test } from '@jest/globals'
-import { createRouter } from './router.ts'
+import * as z from 'zod'
+import { createRouter, parseQuery } from './router.ts'
 
 const route = createRouter({
   list: { method: 'GET', path: '/api/v1/agents' },
@@ -48,5 +49,23 @@ describe('the router', () => {
     '/.well-known/jwksxjson',
   ])('finds nothing at %s', (path) => {
     expect(route('PUT', path)).toEqual({ kind: 'unknown path' })
+  })
+})
+
+describe('the parameters of a URL', () => {
+  const Limit = z.strictObject({ limit: z.coerce.number().int(), next: z.string().optional() })
+
+  test('are parsed by the schema of the endpoint', () => {
+    expect(parseQuery(Limit, 'limit=5&next=a%20b')).toEqual({ limit: 5, next: 'a b' })
+    expect(parseQuery(undefined, undefined)).toBeUndefined()
+  })
+
+  test.each([
+    [undefined, '', 'takes no parameters in the URL'],
+    [undefined, 'number=%2B12025550100', 'takes no parameters in the URL'],
+    [Limit, 'limit=5&limit=6', 'must have each URL parameter at most once'],
+    [Limit, 'limit=5&number=%2B12025550100', 'takes only the keys limit, next'],
+  ])('are refused without a word of what was sent', (schema, text, message) => {
+    expect(() => parseQuery(schema, text)).toThrow(`The input ${message}.`)
   })
 })

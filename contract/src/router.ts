@@ -1,4 +1,6 @@
+import type * as z from 'zod'
 import type { Endpoint } from './api.ts'
+import { invalidArgument, parse } from './errors.ts'
 import { keysOf } from './keys-of.ts'
 
 /**
@@ -36,4 +38,17 @@ export function createRouter<Name extends string>(
     const { name, groups } = match
     return { kind: 'endpoint', name, params: groups, query: rest.length === 0 ? undefined : rest.join('?') }
   }
+}
+
+/** The parameters of the URL, each given once. No error repeats their values: the URL can be in a log already. */
+export function parseQuery(schema: z.ZodObject | undefined, text: string | undefined): unknown {
+  if (schema === undefined) {
+    if (text === undefined) return undefined
+    throw invalidArgument([{ path: '', message: 'takes no parameters in the URL' }])
+  }
+  const given = [...new URLSearchParams(text)]
+  if (new Set(given.map(([name]) => name)).size < given.length) {
+    throw invalidArgument([{ path: '', message: 'must have each URL parameter at most once' }])
+  }
+  return parse(schema, Object.fromEntries(given))
 }

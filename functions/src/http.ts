@@ -6,6 +6,7 @@ import {
   invalidArgument,
   maxBodyBytes,
   parse,
+  parseQuery,
   type Config,
   type Endpoint,
   type EndpointName,
@@ -56,12 +57,13 @@ export async function handleHttp(api: Api, request: HttpRequest, now: Date): Pro
 }
 
 type Endpoints = typeof endpoints
-type Parsed<Name extends EndpointName, Part extends 'params' | 'input'> =
+type Parsed<Name extends EndpointName, Part extends 'params' | 'query' | 'input'> =
   Endpoints[Name] extends Record<Part, infer Schema extends z.ZodType> ? z.output<Schema> : undefined
 
 /** What the endpoint's schemas made of a request. */
 interface Call<Name extends EndpointName> {
   params: Parsed<Name, 'params'>
+  query: Parsed<Name, 'query'>
   input: Parsed<Name, 'input'>
   session: Endpoints[Name]['caller'] extends 'anyone' ? null : Session
   now: Date
@@ -100,9 +102,7 @@ async function serve(api: Api, request: HttpRequest, now: Date): Promise<HttpRes
     return { ...problem(405, 'UNIMPLEMENTED', `Use ${allow}.`), headers: { allow } }
   }
   const endpoint: Endpoint = endpoints[found.name]
-  if (found.query !== undefined) {
-    throw invalidArgument([{ path: '', message: 'goes in the JSON body; the URL takes no parameters' }])
-  }
+  const query = parseQuery(endpoint.query, found.query)
   if (request.body.length > maxBodyBytes) {
     return problem(413, 'INVALID_ARGUMENT', `A body is at most ${maxBodyBytes} bytes.`)
   }
@@ -110,7 +110,7 @@ async function serve(api: Api, request: HttpRequest, now: Date): Promise<HttpRes
   const params = endpoint.params === undefined ? undefined : parseParams(endpoint.params, found.params)
   const input = endpoint.input === undefined ? undefined : parse(endpoint.input, jsonBody(request))
   const handle: (api: Api, call: never) => Promise<Answer<EndpointName>> | Answer<EndpointName> = handlers[found.name]
-  const { status = 200, body } = await handle(api, { params, input, session, now } as never)
+  const { status = 200, body } = await handle(api, { params, query, input, session, now } as never)
   const { maxAgeSeconds } = endpoint
   return { status, headers: maxAgeSeconds === undefined ? {} : { 'cache-control': `max-age=${maxAgeSeconds}` }, body }
 }
