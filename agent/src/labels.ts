@@ -62,6 +62,6 @@ export function channelNamed(typed: string): Channel {
   const [meant] = nearMisses(name, Channel.options, namesOf)
   throw new UserError(
     'There is no such channel.',
-    meant === undefined ? `The channel comes first: ${Channel.options.join(', ')}.` : `Did you mean ${meant}?`,
+    meant === undefined ? `Give one of ${Channel.options.join(', ')}.` : `Did you mean ${meant}?`,
   )
 }

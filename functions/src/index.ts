@@ -19,7 +19,8 @@ import { claimsOf } from './sessions.ts'
 const secret = defineSecret('KOKO_SECRET')
 const registrationCost = defineInt('REGISTRATION_COST', {
   default: 26_000,
-  description: 'PBKDF2 iterations of one attempt at a registration; 26000 is about a second of one core.',
+  description:
+    'PBKDF2 iterations of each attempt at a proof of work. With 26000, an average registration (256 attempts) takes about a second of one core.',
 })
 const webOrigin = defineString('WEB_ORIGIN', {
   default: '',
@@ -112,7 +113,7 @@ export const republishDiscovery = onSchedule(
     } catch (error) {
       logFault(error)
       // The platform logs the message of a thrown error, so it must not quote data.
-      throw new Error('The republish failed; the next run takes it up.', { cause: error })
+      throw new Error('The republish failed. The next run continues it.', { cause: error })
     }
   },
 )

@@ -16,7 +16,7 @@ export const viewMaxAgeMs = goneWithinMs / 2
 /** An instance reads an older view again before it starts a page, so that a slow page still meets `viewMaxAgeMs`. */
 export const viewRefreshAgeMs = 3 * secondMs
 
-/** An agent is removed after this long without a heartbeat. */
+/** An agent that was not seen, or not listed, for this long is removed. */
 export const retentionMs = 30 * dayMs
 /** The most agents that one retention query returns, so that a run ends. */
 export const retentionBatch = 100

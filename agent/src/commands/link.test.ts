@@ -95,7 +95,7 @@ describe('what nearly passes', () => {
   test('of a channel is suggested by its name', async () => {
     await expect(run('telegramm', 'alice_a')).rejects.toMatchObject({ hint: 'Did you mean telegram?' })
     await expect(run('alice_a', 'telegram')).rejects.toMatchObject({
-      hint: 'The channel comes first: whatsapp, telegram, discord, slack.',
+      hint: 'Give one of whatsapp, telegram, discord, slack.',
     })
     expect((await run('TG', 'alice_a')).value).toMatchObject({ channel: 'telegram' })
   })

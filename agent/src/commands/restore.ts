@@ -24,7 +24,7 @@ export const command = defineCommand({
       isListed === null
         ? 'What is listed cannot be read by this version of koko: install the newest, or publish again with `koko publish`.'
         : isListed
-          ? 'It is listed. Which intents a match may have is kept in the home only: set it again with `koko profile edit`.'
+          ? 'It is listed. Private dealbreakers are kept only at home: set yours again with `koko profile edit`.'
           : 'It is not listed. Run `koko profile edit`, `koko link <channel> <handle>` and `koko publish` to list it.',
       'Run it on one machine only: `koko run` keeps it online.',
     ].join('\n'),

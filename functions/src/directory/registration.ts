@@ -16,7 +16,7 @@ export async function registerAgent(
 ) {
   for (const consent of ['terms', 'disclaimer', 'adult'] as const) {
     if (consents[consent]) continue
-    throw new DirectoryError('failed-precondition', `Registration needs consents.${consent} to be true, literally.`)
+    throw new DirectoryError('failed-precondition', `Registration needs consents.${consent} to be true.`)
   }
   const verified = await proofs.verify(proof.challenge, proof.solution)
   if (verified === 'invalid') {

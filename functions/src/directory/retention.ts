@@ -5,7 +5,7 @@ import { retentionBatch, retentionMs } from '../limits.ts'
 import type { Fields, Ports, Stored, Transaction } from '../ports.ts'
 import { removeAgent } from './removal.ts'
 
-/** Removes agents, listed or not, that were not seen for `retentionMs`. Returns how many. */
+/** Removes agents that were not seen, or not listed, for `retentionMs`. Returns how many. */
 export async function removeInactiveAgents(
   ports: Ports,
   now: Date,
