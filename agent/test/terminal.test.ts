@@ -55,17 +55,17 @@ test('asks for the profile in words, checks each answer at once, and keeps only 
   const { exitCode, screen } = await type(
     ['profile', 'edit'],
     [
-      ['You are', enter],
-      ['Whom do you look for?', `${down} ${enter}`],
+      ['What is your gender', enter],
+      ['Who are you interested in?', `${down} ${enter}`],
       ['How old are you', `17${enter}`],
       ['whole number from 18 to 120', `\u007f\u007f34${enter}`],
-      ['The youngest age', `28${enter}`],
-      ['The oldest age', `45${enter}`],
+      ['lowest age', `28${enter}`],
+      ['highest age', `45${enter}`],
       ['Where are you?', enter],
       ['Which city?', `Lisboa${enter}`],
       ['How large a cell', enter],
       ['How far away', `anywhere${enter}`],
-      ['What do you hope for?', enter],
+      ['What are you looking for?', enter],
       ['may a match', enter],
     ],
   )
@@ -97,7 +97,7 @@ test('shows what WhatsApp gives away and its alternatives, and keeps nothing if 
 })
 
 test('Ctrl-C at a question ends it, changes nothing, and says so', async () => {
-  const { exitCode, screen } = await type(['profile', 'edit'], [['You are', ctrlC]])
+  const { exitCode, screen } = await type(['profile', 'edit'], [['What is your gender', ctrlC]])
   expect([exitCode, screen]).toEqual([1, expect.stringContaining('not kept')])
   expect(await readdir(folder)).toEqual([])
 })

@@ -57,7 +57,7 @@ describe('the settings page', () => {
     await page.locator('.bytes', { hasText: number }).waitFor()
 
     const facts = await page.locator('section', { has: page.getByRole('heading', { name: 'Profile' }) }).textContent()
-    for (const word of ['a woman', 'women and men', '34 years', '28 years', '45 years', 'up to 100 km', 'lasting']) {
+    for (const word of ['woman', 'women and men', '34 years', '28 years', '45 years', 'up to 100 km', 'long-term']) {
       expect(facts).toContain(word)
     }
     expect(facts).toContain('An area of about 24 × 20 km around 51.6° N, 0.2° W (geohash gcpv).')

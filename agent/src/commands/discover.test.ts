@@ -26,9 +26,9 @@ test('shows matches in a table, the best first, and how to reach the best', asyn
   expect(text.split('\n')).toEqual([
     '3 listings looked at, 2 matches.',
     '',
-    '  id        age  gender  hopes for  distance      reached by',
-    `  ${nearId}  30   woman   open       same area     Telegram near_by  new`,
-    `  ${farId}  34   woman   open       about 358 km  Slack U0FARAWAY   new`,
+    '  id        age  gender  looking for  distance      reached by',
+    `  ${nearId}  30   woman   open         same area     Telegram near_by  new`,
+    `  ${farId}  34   woman   open         about 358 km  Slack U0FARAWAY   new`,
     '',
     `\`koko peer ${nearId}\` asks again, and shows how to reach that peer.`,
     '',
@@ -45,7 +45,7 @@ test('names with --explain who was left out, and why', async () => {
   const apart = await directory.addPeer({ channels: { discord: '100000000000000001' } })
   const text = await shown(context, { explain: true })
   expect(text).toContain('0 matches.')
-  expect(text).toContain(`  ${old.agentId.slice(0, 8)}  of an age you do not look for\n`)
+  expect(text).toContain(`  ${old.agentId.slice(0, 8)}  outside your age range\n`)
   expect(text).toContain(`  ${apart.agentId.slice(0, 8)}  publishes no channel that you publish too\n`)
   expect(text).not.toContain('100000000000000001')
 })
@@ -62,8 +62,8 @@ test('leaves out columns where the terminal is narrow, never an id or a part of 
     expect(table).toContain(`Telegram ${handle}`)
     expect(table).toContain(agentId.slice(0, 8))
   }
-  expect(outcome.show(styleOf({ columns: 120 }, {}))).toContain('hopes for')
-  expect(outcome.show(styleOf({ columns: 60 }, {}))).not.toContain('hopes for')
+  expect(outcome.show(styleOf({ columns: 120 }, {}))).toContain('looking for')
+  expect(outcome.show(styleOf({ columns: 60 }, {}))).not.toContain('looking for')
 })
 
 test('suggests to begin with the nearest where most are too far away', async () => {

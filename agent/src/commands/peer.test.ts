@@ -20,12 +20,12 @@ test('shows how to reach a peer', async () => {
   const { agentId } = await directory.addPeer({ channels: { telegram: 'near_by' }, profile: { intent: 'long_term' } })
   expect((await shown(context, { id: ` ${agentId.toUpperCase()} ` })).split('\n')).toEqual([
     agentId,
-    '  age        30',
-    '  gender     woman',
-    '  hopes for  long term',
-    '  distance   same area (area gcpv)',
-    '  Telegram   near_by',
-    '  link       https://t.me/near_by',
+    '  age          30',
+    '  gender       woman',
+    '  looking for  long term',
+    '  distance     same area (area gcpv)',
+    '  Telegram     near_by',
+    '  link         https://t.me/near_by',
   ])
   const slack = await directory.addPeer({ channels: { slack: 'U0NEARBYX' } })
   expect(await shown(context, { id: slack.agentId })).toContain('look for this member id')
@@ -38,7 +38,7 @@ test('says that a peer is gone, or is no match, and that nothing is kept', async
   expect(await shown(context, { id: nobody })).toContain(`${nobody} is gone`)
   const old = await directory.addPeer({ channels: { telegram: 'not_shown' }, profile: { age: 80, ageMax: 90 } })
   const text = await shown(context, { id: old.agentId })
-  expect(text).toContain('is no match: of an age you do not look for')
+  expect(text).toContain('is no match: outside your age range')
   expect(text).not.toContain('not_shown')
 })
 

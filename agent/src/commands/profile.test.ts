@@ -57,16 +57,20 @@ test('is written by options alone, shown in words, and not sent', async () => {
   const { value, show } = await run({})
   expect(value).toMatchObject({ profile, isWritten: false, missing: [] })
   const shown = show(style)
-  expect(shown).toMatch(/Looks for\s+women and men/)
+  expect(shown).toMatch(/Interested in\s+women and men/)
   expect(shown).toContain('the cell gcpv, about 24 × 20 km around 51.6° N, 0.2° W')
-  expect(shown).toContain('something lasting and open to what comes. This stays at home.')
+  expect(shown).toContain(
+    'What you accept in a match: a long-term relationship and open to anything. This stays at home.',
+  )
   expect(directory.requests).toEqual([])
 })
 
 test('accepts anyone, anywhere and anything', async () => {
   await run({ ...flags, seeking: '', maxDistance: 'anywhere', onlyIntents: '' })
   expect(await kept()).toMatchObject({ seeking: [], maxDistanceKm: null })
-  expect((await run({})).show(style)).toMatch(/Looks for\s+anyone[^]*Distance\s+anywhere[^]*may hope for anything/)
+  expect((await run({})).show(style)).toMatch(
+    /Interested in\s+anyone[^]*Distance\s+anywhere[^]*What you accept in a match: anything/,
+  )
 })
 
 test('an option changes its own field only', async () => {
@@ -138,18 +142,18 @@ describe('of a place', () => {
 
 describe('in a terminal', () => {
   const answers = (where: readonly Answer[]): Answer[] => [
-    ['You are', 'woman'],
-    ['Whom do you look for', ['woman', 'man']],
+    ['What is your gender', 'woman'],
+    ['Who are you interested in', ['woman', 'man']],
     ['How old are you', 'thirty'],
     ['How old are you', '34'],
-    ['youngest', '28'],
-    ['oldest', '27'],
-    ['oldest', '45'],
+    ['lowest age', '28'],
+    ['highest age', '27'],
+    ['highest age', '45'],
     ...where,
     ['How far away', 'near'],
     ['How far away', '100'],
-    ['What do you hope for', 'long_term'],
-    ['What may a match hope for', ['long_term']],
+    ['What are you looking for', 'long_term'],
+    ['What may a match be looking for', ['long_term']],
   ]
 
   test('asks for each field in words, and again until the answer is valid', async () => {
@@ -195,15 +199,15 @@ describe('in a terminal', () => {
 
   test('asks only for fields that no option gives', async () => {
     const { intent: _intent, ...most } = flags
-    await run(most, await answering([['What do you hope for', 'open']]))
+    await run(most, await answering([['What are you looking for', 'open']]))
     expect(await kept()).toEqual({ ...profile, intent: 'open' })
   })
 
   test('cancelling changes nothing', async () => {
     await run(flags)
     const leaving: Answer[] = [
-      ['You are', 'man'],
-      ['Whom', leaves],
+      ['What is your gender', 'man'],
+      ['Who', leaves],
     ]
     await expect(run({ action: 'edit' }, await answering(leaving))).rejects.toThrow('left')
     expect(await kept()).toEqual(profile)
