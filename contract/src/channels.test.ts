@@ -96,28 +96,72 @@ test('a channel that is undefined does not count', () => {
   expect(Channels.safeParse({ whatsapp: undefined, slack: 'U012AB3CD' }).success).toBe(true)
 })
 
-describe('the identity of a handle', () => {
+describe('the spellings of a handle', () => {
+  const spellingsOf = (channel: Channel, handle: string) => channelDefinitions[channel].spellings(handle)
+
   test.each([
-    ['whatsapp', '+4407700900123', '+447700900123'],
-    ['whatsapp', '+447700900123', '+447700900123'],
-    ['whatsapp', '+12025550123', '+12025550123'],
     ['telegram', 'Alice_A', 'alice_a'],
     ['discord', '100000000000000001', '100000000000000001'],
     ['slack', 'U0FICTION1', 'U0FICTION1'],
-  ] as const)('of %s %s is %s', (channel, handle, identity) => {
-    expect(channelDefinitions[channel].identity(handle)).toBe(identity)
+    ['whatsapp', '+4407700900123', '+447700900123'],
+    ['whatsapp', '+447700900123', '+447700900123'],
+    ['whatsapp', '+12025550123', '+12025550123'],
+  ] as const)('of %s %s are %s alone', (channel, handle, spelling) => {
+    expect(spellingsOf(channel, handle)).toEqual([spelling])
   })
 
-  test('is its own identity, for every possible number', () => {
-    const number = fc
-      .stringMatching(/^\+[1-9][0-9]{6,14}$/)
-      .filter((candidate) => handles.whatsapp.safeParse(candidate).success)
+  // Numbers of these plans cannot be reserved for fiction; the repeated digits are meant to show that they are made up.
+  test.each([
+    ['Brazil, the ninth digit', ['+5592980000000', '+559280000000']],
+    ['Brazil, an area where WhatsApp ids have the ninth digit', ['+5511960000000', '+551160000000']],
+    ['Argentina, the mobile 9', ['+5491150000000', '+541150000000']],
+    ['Argentina, an area code of four digits', ['+5492966000000', '+542966000000']],
+    ['Mexico, the mobile 1', ['+525500000000', '+5215500000000']],
+    ['Côte d’Ivoire, Moov', ['+2250140000000', '+22540000000']],
+    ['Côte d’Ivoire, MTN', ['+2250504000000', '+22504000000']],
+    ['Côte d’Ivoire, Orange', ['+2250707000000', '+22507000000']],
+    ['Benin', ['+2290190000000', '+22990000000']],
+  ])('are those that reach one WhatsApp account: %s', (_of, spellings) => {
+    for (const each of spellings) expect(spellingsOf('whatsapp', each)).toEqual(spellings)
+  })
+
+  test.each([
+    ['a Brazilian landline', '+551130000000'],
+    ['a Brazilian mobile that never had eight digits', '+5511930000000'],
+    ['an Argentine free number', '+548000000000'],
+    ['an Ivorian landline', '+2252720000000'],
+    ['an Ivorian number of another operator than its digits had', '+2250107000000'],
+    ['a landline in Benin', '+2290120000000'],
+  ])('do not merge %s with another number', (_of, number) => {
+    expect(spellingsOf('whatsapp', number)).toEqual([number])
+  })
+
+  test('are the same for each of them, for every number', () => {
+    const national = fc.stringMatching(/^[0-9]{6,12}$/)
+    const prefix = fc.constantFrom(
+      '+55',
+      '+559',
+      '+54',
+      '+549',
+      '+540',
+      '+52',
+      '+521',
+      '+225',
+      '+22507',
+      '+229',
+      '+22901',
+    )
+    const number = fc.oneof(
+      fc.stringMatching(/^\+[1-9][0-9]{6,14}$/),
+      fc.tuple(prefix, national).map(([code, digits]) => code + digits),
+    )
     fc.assert(
       fc.property(number, (spelled) => {
-        const identity = channelDefinitions.whatsapp.identity(spelled)
-        expect(channelDefinitions.whatsapp.identity(identity)).toBe(identity)
+        const spellings = spellingsOf('whatsapp', spelled)
+        expect(new Set(spellings).size).toBe(spellings.length)
+        for (const each of spellings) expect(spellingsOf('whatsapp', each)).toEqual(spellings)
       }),
-      { numRuns: 3_000, examples: [['+490013921784331'], ['+861165309594819'], ['+2618647497']] },
+      { numRuns: 5_000, examples: [['+490013921784331'], ['+861165309594819'], ['+2618647497'], ['+541115123456']] },
     )
   })
 })

@@ -1,6 +1,7 @@
-import { isPossiblePhoneNumber, parsePhoneNumberFromString } from 'libphonenumber-js/min'
+import { isPossiblePhoneNumber } from 'libphonenumber-js/min'
 import * as z from 'zod'
 import { keysOf } from './keys-of.ts'
+import { numberSpellings } from './number-spellings.ts'
 import { strictObject } from './strict-object.ts'
 
 /** A rule in English and its test. */
@@ -27,8 +28,8 @@ interface ChannelDefinition {
   readonly reveals: string
   /** Agents that share several channels use the one with the lowest rank, which reveals the least. */
   readonly privacyRank: number
-  /** The same text for all handles that reach the same account. */
-  readonly identity: (handle: string) => string
+  /** Every text that reaches the same account as the handle, in the same order for each of them. */
+  readonly spellings: (handle: string) => [first: string, ...others: string[]]
   /** The web page that opens a conversation; undefined if the handle is not enough for one. */
   readonly url: (handle: string) => string | undefined
 }
@@ -58,7 +59,7 @@ const definitions = {
     ],
     reveals: 'Reveals your phone number: your country, often your carrier, and what else is registered under it.',
     privacyRank: 4,
-    identity: numberIdentity,
+    spellings: numberSpellings,
     url: (number) => `https://wa.me/${number.slice(1)}`,
   },
   telegram: {
@@ -78,7 +79,7 @@ const definitions = {
     reveals: 'Reveals your username. Your number stays hidden if your Telegram settings hide it.',
     privacyRank: 1,
     // Telegram compares usernames without case: https://core.telegram.org/method/contacts.resolveUsername
-    identity: (username) => username.toLowerCase(),
+    spellings: (username) => [username.toLowerCase()],
     url: (username) => `https://t.me/${username}`,
   },
   discord: {
@@ -95,7 +96,7 @@ const definitions = {
     ],
     reveals: 'Reveals your user id: your public profile, and the year you joined.',
     privacyRank: 2,
-    identity: (id) => id,
+    spellings: (id) => [id],
     url: (id) => `https://discord.com/users/${id}`,
   },
   slack: {
@@ -111,7 +112,7 @@ const definitions = {
     ],
     reveals: 'Reveals your member id. It means something only to members of the same workspace.',
     privacyRank: 3,
-    identity: (id) => id,
+    spellings: (id) => [id],
     // The page needs the workspace, which the listing does not name.
     url: () => undefined,
   },
@@ -162,20 +163,3 @@ export type Channels = z.infer<typeof Channels>
 
 /** The handles of a listing as they are read back. */
 export const StoredChannels = channelsMap(storedHandles)
-
-/** E.164: 15 digits and the plus sign. */
-const maxNumberLength = 16
-
-/**
- * A number may have its country's trunk prefix (+4407700900123 is +447700900123) or lack an implied area code.
- * libphonenumber removes one prefix at a time: +4900… becomes +490…, then +49….
- */
-function numberIdentity(number: string): string {
-  let identity = number
-  for (let step = 0; step < maxNumberLength; step += 1) {
-    const parsed = parsePhoneNumberFromString(identity)?.number
-    if (parsed === undefined || parsed === identity) break
-    identity = parsed
-  }
-  return identity
-}

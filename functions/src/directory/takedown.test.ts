@@ -99,6 +99,63 @@ describe('a handle that is taken down', () => {
     await publish(world, agent, { whatsapp: '+447700900124', telegram: 'alice_b' })
   })
 
+  // Numbers of these plans cannot be reserved for fiction; the repeated digits are meant to show that they are made up.
+  const accounts: [today: string, other: string][] = [
+    ['+5592980000000', '+559280000000'],
+    ['+5491150000000', '+541150000000'],
+    ['+525500000000', '+5215500000000'],
+    ['+2250707000000', '+22507000000'],
+  ]
+
+  test.each(accounts.flatMap((spellings) => spellings.map((spelling) => [spelling, spellings] as const)))(
+    'is taken down as %s under every number that reaches the WhatsApp account',
+    async (handle, spellings) => {
+      const world = createWorld(noon)
+      const agents = await Promise.all(spellings.map(() => register(world)))
+      for (const agent of agents) await publish(world, agent, { whatsapp: '+12025550123', telegram: 'somebody' })
+      // Today's rules refuse some of these numbers, but an earlier version may have stored them.
+      for (const [index, { agentId }] of agents.entries()) {
+        const path = `mcpDirectory/dating/agents/${agentId}`
+        const channels = { whatsapp: spellings[index], telegram: 'somebody' }
+        world.store.put([[path, { ...world.store.all().get(path), channels }]])
+      }
+      expect(await takeDownHandle(world.ports, { channel: 'whatsapp', handle }, world.clock.now())).toEqual({
+        listings: spellings.length,
+      })
+      expect(listed(world)).toEqual(spellings.map(() => ({ telegram: 'somebody' })))
+      const publisher = await register(world)
+      for (const whatsapp of spellings) {
+        const refusal = await refusalOf(publish(world, publisher, { whatsapp }))
+        expect(refusal).toMatchObject({ code: 'invalid-argument', details: [{ path: 'channels.whatsapp' }] })
+      }
+      for (const spelling of spellings) {
+        await takeDownHandle(world.ports, { channel: 'whatsapp', handle: spelling }, world.clock.now())
+      }
+      expect([...world.store.all().keys()].filter((path) => path.startsWith('takedowns/'))).toHaveLength(1)
+    },
+  )
+
+  test.each(accounts)(
+    'is refused under every spelling if an earlier version hashed one: %s, %s',
+    async (today, other) => {
+      for (const hashed of [today, other]) {
+        const world = createWorld(noon)
+        const agent = await register(world)
+        const { keyedHashes } = world.ports.vault
+        const stored = `takedowns/${keyedHashes('takedown', `whatsapp\n${hashed}`)[0]}`
+        world.store.put([[stored, { sinceMs: 0 }]])
+        expect(await refusalOf(publish(world, agent, { whatsapp: today }))).toMatchObject({
+          details: [{ path: 'channels.whatsapp', message: 'must not be published here' }],
+        })
+        await takeDownHandle(world.ports, { channel: 'whatsapp', handle: other }, world.clock.now())
+        const taken = [...world.store.all()].filter(([path]) => path.startsWith('takedowns/'))
+        expect(taken).toEqual([[stored, { sinceMs: 0 }]])
+        expect(await liftTakedown(world.ports, { channel: 'whatsapp', handle: other })).toBe(true)
+        await publish(world, agent, { whatsapp: today })
+      }
+    },
+  )
+
   test('is stored as a keyed hash and a day, whatever its spelling and however often it is taken down', async () => {
     const world = createWorld(noon)
     for (const handle of numberSpellings) {

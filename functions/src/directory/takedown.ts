@@ -41,7 +41,7 @@ export async function takeDownHandle(ports: TakedownPorts, handle: Handle, now: 
 /** Allows a handle again. Returns whether it was refused. */
 export async function liftTakedown({ store, vault }: TakedownPorts, handle: Handle): Promise<boolean> {
   return store.transaction(async (transaction) => {
-    const refusals = pathsOf(vault, handle)
+    const refusals = refusalsOf(vault, handle).flat()
     const stored = await transaction.get(refusals)
     const lifted = refusals.filter((_, index) => stored[index] !== null)
     for (const path of lifted) transaction.delete(path)
@@ -82,7 +82,11 @@ export async function takeDownListing(ports: TakedownPorts, agentId: AgentId, no
 /** Throws `invalid-argument` for channels whose handle is taken down, without the reason. Call it in a transaction. */
 export async function assertNotTakenDown(reader: Reader, vault: Vault, channels: Channels): Promise<void> {
   const offered = handlesOf({ channels })
-  const refusals = offered.flatMap((handle) => pathsOf(vault, handle).map((path) => ({ ...handle, path })))
+  const refusals = offered.flatMap((handle) =>
+    refusalsOf(vault, handle)
+      .flat()
+      .map((path) => ({ ...handle, path })),
+  )
   const stored = await reader.get(refusals.map(({ path }) => path))
   const found = new Set(refusals.filter((_, index) => stored[index] !== null).map(({ channel }) => channel))
   const refused = offered.filter(({ channel }) => found.has(channel))
@@ -92,14 +96,17 @@ export async function assertNotTakenDown(reader: Reader, vault: Vault, channels:
   )
 }
 
-/** Writes the refusals that do not exist yet; existing ones keep their day. */
+/** Writes the refusals that do not exist yet under the server's key; existing ones keep their day. */
 async function refuse(transaction: Transaction, vault: Vault, handles: readonly Handle[], now: Date): Promise<void> {
-  const refusals = handles.map((handle) => pathsOf(vault, handle)[0])
-  const stored = await transaction.get(refusals)
-  refusals.forEach((path, index) => {
-    if (parseStored(Takedown, stored[index] ?? null) !== null) return
-    transaction.set(path, { sinceMs: utcDay(now) } satisfies Takedown)
-  })
+  const spelled = handles.map((handle) => refusalsOf(vault, handle).map(([current]) => current))
+  const all = spelled.flat()
+  const stored = await transaction.get(all)
+  const existing = new Set(all.filter((_, index) => parseStored(Takedown, stored[index] ?? null) !== null))
+  for (const refusals of spelled) {
+    const [first] = refusals
+    if (first === undefined || refusals.some((path) => existing.has(path))) continue
+    transaction.set(first, { sinceMs: utcDay(now) } satisfies Takedown)
+  }
 }
 
 /**
@@ -175,12 +182,23 @@ function handlesOf(fields: Fields): Handle[] {
 const StoredHandles = z.object({ channels: z.record(z.string(), z.unknown()) })
 
 /** One text for all spellings of a handle. A text can be a handle of several channels. */
-function keyOf({ channel, handle }: Handle): string {
-  return `${channel}\n${channelDefinitions[channel].identity(handle)}`
+function keyOf(handle: Handle): string {
+  return keysOf(handle)[0]
 }
 
-/** The path of a handle's refusal under the server's key, then the paths under former keys. */
-function pathsOf(vault: Vault, handle: Handle): [current: string, ...former: string[]] {
-  const [current, ...former] = vault.keyedHashes('takedown', keyOf(handle))
-  return [paths.takedown(current), ...former.map(paths.takedown)]
+function keysOf({ channel, handle }: Handle): [first: string, ...others: string[]] {
+  const [first, ...others] = channelDefinitions[channel].spellings(handle)
+  const key = (spelling: string) => `${channel}\n${spelling}`
+  return [key(first), ...others.map(key)]
+}
+
+/**
+ * For each spelling of a handle, the path of its refusal under the server's key, then the paths under former keys. A
+ * refusal is written for the first spelling; versions that knew fewer spellings wrote it for any of them.
+ */
+function refusalsOf(vault: Vault, handle: Handle): [current: string, ...former: string[]][] {
+  return keysOf(handle).map((key) => {
+    const [current, ...former] = vault.keyedHashes('takedown', key)
+    return [paths.takedown(current), ...former.map(paths.takedown)]
+  })
 }
