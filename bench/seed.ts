@@ -91,7 +91,7 @@ export function accountOf(area: string): Account {
     secretHash: 'bench',
     generation: 0,
     revision: 1,
-    publishAllowanceFullAtMs: 0,
+    publishAllowance: { used: 0, regainsFromMs: 0 },
     budget: { dayMs: 0, discovered: 0, fetched: 0 },
     settingsLinkHash: null,
     unlistedSinceMs: null,

@@ -61,8 +61,8 @@ export const Account = z.object({
   generation: z.int(),
   /** Incremented by each change of the listing, to order the entries of an agent. */
   revision: z.int(),
-  /** When the publishing allowance will be full again (generic cell rate algorithm, ATM Forum TM 4.0). */
-  publishAllowanceFullAtMs: Milliseconds,
+  /** The publishes used, and the time from which one is regained each minute: a whole minute, unless all are used. */
+  publishAllowance: z.object({ used: z.int(), regainsFromMs: Milliseconds }).default({ used: 0, regainsFromMs: 0 }),
   /** The UTC day that the counts belong to, and the listings and ids served on it. */
   budget: z.object({ dayMs: Milliseconds, discovered: z.int(), fetched: z.int() }),
   /** The hash of the open settings link's code. */

@@ -34,7 +34,7 @@ export interface AgentState {
   /** The day since which there is no listing; null while there is one. */
   unlistedSinceMs: number | null
   link: { codeHash: string; expiresAtMs: number } | null
-  publishAllowanceFullAtMs: number
+  publishAllowance: { used: number; regainsFromMs: number }
   /** The agent's own handles that the host has taken down; no other agent has them. */
   refused: readonly string[]
 }
@@ -103,11 +103,19 @@ export function applyOperation(
   const today = Math.floor(nowMs / day) * day
   switch (operation.kind) {
     case 'publish': {
-      const start = Math.max(nowMs, state.publishAllowanceFullAtMs)
+      let { used, regainsFromMs } = state.publishAllowance
       // An allowance further ahead than any can be was written before the clock was set back.
-      const jumped = start - nowMs > (publishesAtOnce + 1) * minute
-      const fullAtMs = (jumped ? nowMs + (publishesAtOnce - 1) * minute : start) + minute
-      if (fullAtMs > nowMs + publishesAtOnce * minute) return refuse('resource-exhausted')
+      if (used > 0 && regainsFromMs - nowMs > 2 * minute) used = publishesAtOnce - 1
+      else {
+        while (used > 0 && regainsFromMs + minute <= nowMs) {
+          used -= 1
+          regainsFromMs += minute
+        }
+      }
+      if (used === publishesAtOnce) return refuse('resource-exhausted')
+      const wholeMinuteMs = Math.ceil((used === 0 ? nowMs : regainsFromMs) / minute) * minute
+      const isLast = used === publishesAtOnce - 1
+      const publishAllowance = { used: used + 1, regainsFromMs: isLast ? nowMs : wholeMinuteMs }
       if (Object.values(operation.channels).some((handle) => state.refused.includes(handle))) {
         return refuse('invalid-argument')
       }
@@ -132,7 +140,7 @@ export function applyOperation(
               },
             }
       return answered(
-        { listing, publishAllowanceFullAtMs: fullAtMs, unlistedSinceMs: listing === null ? today : null },
+        { listing, publishAllowance, unlistedSinceMs: listing === null ? today : null },
         { published: listing, withheld },
       )
     }

@@ -67,6 +67,47 @@ describe('publishing', () => {
     expect(await refusalOf(publish())).toMatchObject(refusal)
   })
 
+  test('stores no finer time than a minute, except of the publish that uses the allowance up', async () => {
+    const world = createWorld(noon + 17 * secondMs + 123)
+    const { claims, agentId } = await register(world)
+    const publish = () => call(world, 'publishProfile', claims, { channels, profile })
+    const numbers = (value: unknown): number[] =>
+      typeof value === 'number'
+        ? [value]
+        : typeof value === 'object' && value !== null
+          ? Object.values(value).flatMap(numbers)
+          : []
+    const fineTimes = () =>
+      [`accounts/${agentId}`, `mcpDirectory/dating/agents/${agentId}`, `changes/${agentId}`]
+        .flatMap((path) => numbers(storedAt(world, path)))
+        .filter((number) => number > noon - dayMs && number % minuteMs !== 0)
+    for (let times = 1; times < 60; times += 1) {
+      await publish()
+      expect([times, fineTimes()]).toEqual([times, []])
+      world.clock.advance(secondMs / 7)
+    }
+    await publish()
+    expect(fineTimes()).toHaveLength(1)
+    world.clock.advance(2 * minuteMs)
+    await publish()
+    expect(fineTimes()).toEqual([])
+  })
+
+  test.each([0, 1, 30 * secondMs, minuteMs - 1])(
+    'is allowed 60 times in 50 s and no 61st time, wherever in the minute it begins (%i ms)',
+    async (phaseMs) => {
+      const world = createWorld(noon + phaseMs)
+      const { claims } = await register(world)
+      for (let times = 0; times < 60; times += 1) {
+        await call(world, 'publishProfile', claims, { channels, profile })
+        world.clock.advance((50 * secondMs) / 60)
+      }
+      expect(await refusalOf(call(world, 'publishProfile', claims, { channels, profile }))).toMatchObject({
+        code: 'resource-exhausted',
+      })
+    },
+  )
+
   test('costs nothing when the input is refused', async () => {
     const world = createWorld(noon)
     const { claims, agentId } = await register(world)

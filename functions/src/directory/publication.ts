@@ -9,7 +9,7 @@ import {
   type Listing,
   type Unlinks,
 } from '@koko/contract'
-import { paths, unlinksOf } from '../documents.ts'
+import { paths, unlinksOf, type Account } from '../documents.ts'
 import { publishBurst, publishIntervalMs } from '../limits.ts'
 import { readListingState, utcDay, withoutChannels, writeListing } from './listing-change.ts'
 import type { Ports } from '../ports.ts'
@@ -25,7 +25,7 @@ export async function publishProfile({ store, vault }: Ports, session: Session, 
   return store.transaction(async (transaction) => {
     const { badge, account } = await requireOwner(transaction, session)
     const { channels, profile } = parse(publishInput(badge.category), input)
-    const publishAllowanceFullAtMs = chargePublish(account.publishAllowanceFullAtMs, now)
+    const publishAllowance = chargePublish(account.publishAllowance, now)
 
     const state = await readListingState(transaction, badge.category, badge.agentId)
     const [unlinkFields] = await transaction.get([paths.unlinks(badge.agentId)])
@@ -35,7 +35,7 @@ export async function publishProfile({ store, vault }: Ports, session: Session, 
     const changed = writeListing(transaction, state, published, account, now)
     // A publish counts as being seen, even if every channel is withheld.
     const unlistedSinceMs = published === null ? utcDay(now) : null
-    transaction.set(paths.account(badge.agentId), { ...changed, publishAllowanceFullAtMs, unlistedSinceMs })
+    transaction.set(paths.account(badge.agentId), { ...changed, publishAllowance, unlistedSinceMs })
     return { published, withheld }
   })
 }
@@ -60,17 +60,25 @@ function decidePublication(
   return { published: withoutChannels(listing, hidden), withheld }
 }
 
-/** When the allowance will be full again after one more publish. Throws `resource-exhausted` if none is left. */
-function chargePublish(fullAtMs: number, now: Date): number {
-  const furthestMs = now.getTime() + publishBurst * publishIntervalMs
-  // A later time comes from a clock that has gone back since. It counts as an allowance with one publish left.
-  const hasJumped = fullAtMs > furthestMs + publishIntervalMs
-  const startMs = hasJumped ? furthestMs - publishIntervalMs : Math.max(fullAtMs, now.getTime())
-  const next = startMs + publishIntervalMs
-  const overMs = next - furthestMs
-  if (overMs <= 0) return next
-  const retryAfterSeconds = Math.ceil(overMs / secondMs)
-  throw new DirectoryError('resource-exhausted', `Too many publishes: try again in ${retryAfterSeconds} s.`, {
-    details: { retryAfterSeconds },
-  })
+/**
+ * The allowance after one more publish. Throws `resource-exhausted` if none is left. It is counted from the end of the
+ * minute, so that it does not record when the agent published. Only the time at which the last publish is used is kept
+ * exactly: rounded, it would allow the next one too early, or up to a minute late.
+ */
+function chargePublish({ used, regainsFromMs }: Account['publishAllowance'], now: Date): Account['publishAllowance'] {
+  const nowMs = now.getTime()
+  const minuteEnd = (ms: number) => Math.ceil(ms / publishIntervalMs) * publishIntervalMs
+  // A later time than any that is written comes from a clock that has gone back since. Then one publish is left.
+  const hasJumped = used > 0 && regainsFromMs > nowMs + 2 * publishIntervalMs
+  const regained = Math.min(used, Math.max(0, Math.floor((nowMs - regainsFromMs) / publishIntervalMs)))
+  const spent = hasJumped ? publishBurst - 1 : used - regained
+  if (spent >= publishBurst) {
+    const retryAfterSeconds = Math.ceil((regainsFromMs + publishIntervalMs - nowMs) / secondMs)
+    throw new DirectoryError('resource-exhausted', `Too many publishes: try again in ${retryAfterSeconds} s.`, {
+      details: { retryAfterSeconds },
+    })
+  }
+  if (spent + 1 === publishBurst) return { used: publishBurst, regainsFromMs: nowMs }
+  const fromMs = spent === 0 ? nowMs : regainsFromMs + regained * publishIntervalMs
+  return { used: spent + 1, regainsFromMs: minuteEnd(fromMs) }
 }

@@ -45,7 +45,7 @@ export async function registerAgent(
       secretHash: vault.hash(secret),
       generation: 0,
       revision: 0,
-      publishAllowanceFullAtMs: now.getTime(),
+      publishAllowance: { used: 0, regainsFromMs: 0 },
       budget: { dayMs: utcDay(now), discovered: 0, fetched: 0 },
       settingsLinkHash: null,
       unlistedSinceMs: utcDay(now),

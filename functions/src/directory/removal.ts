@@ -67,7 +67,7 @@ const lostAccount: Account = {
   secretHash: '',
   generation: 0,
   revision: 0,
-  publishAllowanceFullAtMs: 0,
+  publishAllowance: { used: 0, regainsFromMs: 0 },
   budget: { dayMs: 0, discovered: 0, fetched: 0 },
   settingsLinkHash: null,
   unlistedSinceMs: null,

@@ -71,7 +71,7 @@ export async function addActor({ world, actors }: History): Promise<void> {
       unlinkedAtMs: {},
       unlistedSinceMs: dayOf(registeredAtMs),
       link: null,
-      publishAllowanceFullAtMs: registeredAtMs,
+      publishAllowance: { used: 0, regainsFromMs: 0 },
       refused: [],
     },
     sessions: [{ claims, model: { generation: 0, settingsUntilMs: null } }],

@@ -45,7 +45,7 @@ export function checkDocuments({ world, actors }: History): void {
           'area',
           'budget',
           'generation',
-          'publishAllowanceFullAtMs',
+          'publishAllowance',
           'revision',
           'secretHash',
           'settingsLinkHash',

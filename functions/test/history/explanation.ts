@@ -141,7 +141,7 @@ function storedState({ world }: History, { state: { agentId } }: Actor) {
     unlinkedAtMs: Object.fromEntries(unlinks) as Fields,
     unlistedSinceMs: account.unlistedSinceMs,
     codeHash: account.settingsLinkHash,
-    publishAllowanceFullAtMs: account.publishAllowanceFullAtMs,
+    publishAllowance: account.publishAllowance,
   }
 }
 
