@@ -55,9 +55,11 @@ const store: Store = {
   transaction: () => Promise.reject(new Error('nothing is written here')),
 }
 const view = createDiscoveryView({ store, codec, monotonicMs: () => performance.now() })
-const { manifest: read } = await view.current('dating')
+const read = await view.current('dating')
 let served = 0
-for (const shard of read.shards.slice(0, shardsRead)) served += (await view.entries('dating', shard))?.length ?? 0
+for (const shard of read.manifest.shards.slice(0, shardsRead)) {
+  served += (await view.entries('dating', read, shard))?.length ?? 0
+}
 console.log(
   JSON.stringify({
     agentsRead: served,

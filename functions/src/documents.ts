@@ -31,6 +31,7 @@ export const paths = {
   manifest: (room: RoomName) => `discovery/${room}`,
   shard: (room: RoomName, shardId: string) => `${paths.shards(room)}/${shardId}`,
   shards: (room: RoomName) => `discovery/${room}/shards`,
+  damagedShard: (room: RoomName, shardId: string) => `damagedShards/${room}-${shardId}`,
   republishRun: 'runs/republishDiscovery',
   removalNumbers: 'runs/removals',
 }
@@ -142,6 +143,18 @@ export const Shard = z.object({
   entries: z.custom<Uint8Array>((value) => value instanceof Uint8Array),
 })
 export type Shard = z.infer<typeof Shard>
+
+/**
+ * `damagedShards/{room}-{shard}`: an instance could not serve this shard, because its document is not what the manifest
+ * says. The next republish heals it and deletes this.
+ */
+export const DamagedShard = z.object({
+  room: RoomName,
+  shardId: z.string(),
+  /** The shard's revision in the manifest. */
+  revision: z.int(),
+})
+export type DamagedShard = z.infer<typeof DamagedShard>
 
 export const Entry = z.object({
   revision: z.int(),

@@ -59,6 +59,9 @@ export const republishLateMs = 3 * minuteMs
 /** An instance caches shards of this stored size. Parsed, they take about eight times as much memory. */
 export const shardCacheBytes = 8_000_000
 
+/** An instance reports a damaged shard at most this often, however many pages need it. */
+export const damageReportIntervalMs = minuteMs
+
 /** The deepest valid body has six levels. */
 export const maxBodyDepth = 12
 

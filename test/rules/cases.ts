@@ -156,6 +156,7 @@ const places: Record<string, Place> = Object.fromEntries([
     'takedowns',
     'discovery',
     'discovery/dating/shards',
+    'damagedShards',
     'runs',
     'budgets',
     'identities',

@@ -65,7 +65,7 @@ export async function discover(
       const current = await view.current(room, resumed?.revision)
       if (resumed !== null && current.manifest.revision < resumed.revision) continue
       const revision = resumed?.revision ?? current.manifest.revision
-      const read: ReadShard = (shard) => view.entries(room, shard)
+      const read: ReadShard = (shard) => view.entries(room, current, shard)
       const shards = current.manifest.shards.filter(({ newestSeenAtMs }) => (newestSeenAtMs ?? 0) >= onlineSinceMs)
       const walk = await beginWalk(shards, read, resumed?.place ?? null, near, withinKm, fraction)
       // A page that is already paid for collects no listings to prepay.

@@ -1,7 +1,14 @@
-import { DirectoryError, type Listing, type RoomName } from '@koko/contract'
+import { DirectoryError, minuteMs, type Listing, type RoomName } from '@koko/contract'
 import { withoutChannels } from '../directory/listing-change.ts'
-import { Manifest, paths, readDocument, Shard, type Entry } from '../documents.ts'
-import { removalLimits, shardCacheBytes, viewMaxAgeMs, viewRefreshAgeMs, type RemovalLimits } from '../limits.ts'
+import { Manifest, paths, readDocument, Shard, type DamagedShard, type Entry } from '../documents.ts'
+import {
+  damageReportIntervalMs,
+  removalLimits,
+  shardCacheBytes,
+  viewMaxAgeMs,
+  viewRefreshAgeMs,
+  type RemovalLimits,
+} from '../limits.ts'
 import type { Ports } from '../ports.ts'
 import { createPrepaid, type Prepaid } from './prepaid.ts'
 import { createRemovalsView, type RemovalsRead, type RemovalsView } from './removals-view.ts'
@@ -21,8 +28,8 @@ export interface DiscoveryView {
   current: (room: RoomName, revision?: number) => Promise<View>
   /** Whether an answer may use this view (the directory's second promise). */
   isFresh: (view: View) => boolean
-  /** The entries of a shard at the view's revision; null if the view is out of date. */
-  entries: (room: RoomName, shard: ShardInfo) => Promise<readonly Entry[] | null>
+  /** The entries of a shard of this view; null if the view is out of date. Reports a damaged shard to the republish. */
+  entries: (room: RoomName, view: View, shard: ShardInfo) => Promise<readonly Entry[] | null>
   /** Assigns numbers to a backlog of removals, so that reading them stays short. Never throws. */
   assignNumbers: (room: RoomName, now: Date) => Promise<void>
   prepaid: Prepaid
@@ -36,6 +43,10 @@ export function createDiscoveryView(
   const views = new Map<RoomName, View>()
   const reading = new Map<RoomName, Promise<View>>()
   const shards = new Map<string, { info: ShardInfo; entries: readonly Entry[] }>()
+  /** Shards at another revision than a view said, and when that was found; for a minute. */
+  const mismatches = new Map<string, { revision: number; view: View; foundAtMs: number }>()
+  /** When each damaged shard was last reported. */
+  const reports = new Map<string, number>()
   let bytes = 0
 
   async function read(room: RoomName): Promise<View> {
@@ -52,17 +63,52 @@ export function createDiscoveryView(
     return known
   }
 
-  async function readEntries(room: RoomName, info: ShardInfo): Promise<readonly Entry[] | null> {
+  async function readEntries(room: RoomName, view: View, info: ShardInfo): Promise<readonly Entry[] | null> {
     const key = paths.shard(room, info.id)
-    const stored = await readDocument(store, key, Shard)
+    const [fields] = await store.get([key])
+    const stored = Shard.safeParse(fields).data
     if (stored?.revision !== info.revision) {
-      // The shard was rewritten after the view was read.
-      views.delete(room)
+      // Usually the shard was rewritten after the view was read. It is damaged if a view that was read later says the same.
+      const earlier = mismatches.get(key)
+      if (earlier?.revision !== info.revision) keepMismatch(key, info.revision, view)
+      else if (earlier.view !== view && earlier.foundAtMs <= view.readAtMs) reportDamage(room, info)
+      if (views.get(room) === view) views.delete(room)
       return null
     }
-    const entries = unpackEntries(codec, stored.entries)
+    let entries: Entry[]
+    try {
+      entries = unpackEntries(codec, stored.entries)
+    } catch (error) {
+      reportDamage(room, info)
+      throw error
+    }
+    // Entries that do not parse are left out. The rebuild brings their agents back.
+    if (entries.length !== info.agents) reportDamage(room, info)
     keep(key, info, entries)
     return entries
+  }
+
+  function keepMismatch(key: string, revision: number, view: View): void {
+    const foundAtMs = monotonicMs()
+    for (const [other, { foundAtMs: otherAtMs }] of mismatches) {
+      if (foundAtMs - otherAtMs > minuteMs) mismatches.delete(other)
+    }
+    mismatches.set(key, { revision, view, foundAtMs })
+  }
+
+  /** Asks the republish to heal a shard. The answer under way neither waits for this nor fails with it. */
+  function reportDamage(room: RoomName, { id, revision }: ShardInfo): void {
+    const path = paths.damagedShard(room, id)
+    const reportedAtMs = reports.get(path)
+    if (reportedAtMs !== undefined && monotonicMs() - reportedAtMs < damageReportIntervalMs) return
+    reports.set(path, monotonicMs())
+    const report: DamagedShard = { room, shardId: id, revision }
+    store
+      .transaction((transaction) => {
+        transaction.set(path, report)
+        return Promise.resolve()
+      })
+      .catch(() => reports.delete(path))
   }
 
   function keep(key: string, info: ShardInfo, entries: readonly Entry[]): void {
@@ -105,10 +151,10 @@ export function createDiscoveryView(
       return started
     },
 
-    async entries(room, info) {
+    async entries(room, view, info) {
       const key = paths.shard(room, info.id)
       const known = shards.get(key)
-      if (known?.info.revision !== info.revision) return readEntries(room, info).catch(unavailable)
+      if (known?.info.revision !== info.revision) return readEntries(room, view, info).catch(unavailable)
       keep(key, info, known.entries)
       return known.entries
     },
