@@ -22,6 +22,7 @@ export async function serveTestDirectory(): Promise<ServedDirectory> {
         ...(method === 'GET' ? {} : { body: Buffer.concat(chunks).toString() }),
       })
       response.writeHead(answer.status, { 'content-type': 'application/json' })
+      response.flushHeaders()
       // Its emulators are this server too.
       response.end((await answer.text()).replace(/"port":\d+/g, `"port":${port}`))
     })().catch(() => response.destroy())

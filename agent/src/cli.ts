@@ -10,6 +10,7 @@ import type { Command } from './commands/define-command.ts'
 import type { RunDaemon } from './commands/run.ts'
 import type { Context } from './context.ts'
 import { openHome } from './home/home.ts'
+import { errnoOf } from './home/lock.ts'
 import { jsonText, styleOf } from './output.ts'
 import { createAsk, createReporter } from './terminal.ts'
 
@@ -111,7 +112,14 @@ export async function runCli(system: System): Promise<ExitCode> {
     reporter.clear()
     const raw = value === undefined ? '' : jsonText(value)
     const text = isRaw ? raw : show(styleOf(system.stdout, env))
-    if (text !== '') await write(system.stdout, `${text}\n`)
+    const fault = text === '' ? undefined : await write(system.stdout, `${text}\n`)
+    if (fault !== undefined && !isClosed(fault)) {
+      throw new UserError(
+        `The command is done, and its output could not be written (${String(errnoOf(fault))}).`,
+        'Make room where the output goes. `koko status` shows how the agent stands.',
+        { cause: fault },
+      )
+    }
     return isBad ? 1 : 0
   }
 
@@ -168,9 +176,14 @@ function sentence(message: string): string {
   return `${text.charAt(0).toUpperCase()}${text.slice(1)}.`
 }
 
-function write(stream: Writable, text: string): Promise<void> {
+/** The error of the stream, if the text could not be written. */
+function write(stream: Writable, text: string): Promise<unknown> {
   return new Promise((done) => {
-    // A reader that has closed the pipe, such as `head`, is no failure.
-    stream.write(text, () => done())
+    stream.write(text, (error) => done(error ?? undefined))
   })
+}
+
+/** The reader has closed the pipe, as `head` does, or its terminal: that is no failure. */
+function isClosed(fault: unknown): boolean {
+  return ['EPIPE', 'ECONNRESET', 'EIO', 'ERR_STREAM_DESTROYED'].includes(String(errnoOf(fault)))
 }

@@ -11,8 +11,15 @@ if (major < neededNode[0] || (major === neededNode[0] && minor < neededNode[1]))
 const { runCli } = await import('./cli.ts')
 
 const stopping = new AbortController()
-for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(name, () => stopping.abort())
-process.stdout.on('error', () => process.exit(0))
+for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+  process.on(name, () => {
+    // The first signal ends the command in order; a second one does not wait for that.
+    if (stopping.signal.aborted) process.exit(1)
+    stopping.abort()
+  })
+}
+// A reader that closed its pipe must not end an unlink before it is sent. `runCli` sees a failed write of the result.
+for (const stream of [process.stdout, process.stderr]) stream.on('error', () => undefined)
 
 const exitCode = await runCli({
   arguments: process.argv.slice(2),

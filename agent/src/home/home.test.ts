@@ -265,6 +265,19 @@ describe('who is at work', () => {
     expect(await home.lockedBy('listing')).toBeUndefined()
   })
 
+  test('stops waiting when the signal aborts, with its reason, and does no work', async () => {
+    const home = openHome(freshPath())
+    const abort = new AbortController()
+    let isDone = false
+    await home.locked('listing', 0, async () => {
+      const work = () => Promise.resolve(void (isDone = true))
+      const waiting = openHome(home.path).locked('listing', { ms: 600_000, signal: abort.signal }, work)
+      abort.abort(new UserError('Stopped.', 'Run it again.'))
+      expect((await userErrorFrom(waiting)).message).toBe('Stopped.')
+    })
+    expect(isDone).toBe(false)
+  })
+
   test('gets its turn beside those who never pause', async () => {
     const path = freshPath()
     let isOver = false

@@ -26,13 +26,16 @@ export interface Home {
   read: <T extends object>(file: HomeFile<T>) => Promise<T | undefined>
   /** Reads and writes while no other process writes. Do slow work outside. */
   change: <T>(work: (files: Files) => Promise<T>) => Promise<T>
-  /** Does `work` while holding a lock. Throws `UserError` if another process holds it for longer than `waitMs`. */
-  locked: <T>(name: LockName, waitMs: number, work: () => Promise<T>) => Promise<T>
+  /** Does `work` while holding a lock. Throws `UserError` if another process holds it for longer than the wait. */
+  locked: <T>(name: LockName, wait: Wait, work: () => Promise<T>) => Promise<T>
   /** The id of the process that holds a lock. */
   lockedBy: (name: LockName) => Promise<number | undefined>
   /** Throws `UserError` if nothing can be written. */
   assertWritable: () => Promise<void>
 }
+
+/** In milliseconds; a signal ends the wait too, by throwing its reason. */
+export type Wait = number | { ms: number; signal: AbortSignal }
 
 export interface Files {
   read: Home['read']
@@ -81,16 +84,18 @@ export function openHome(path: string): Home {
     )
   }
 
-  async function locked<T>(name: LockName, waitMs: number, work: () => Promise<T>): Promise<T> {
-    await using _lock = await waitForLock(name, waitMs)
+  async function locked<T>(name: LockName, wait: Wait, work: () => Promise<T>): Promise<T> {
+    await using _lock = await waitForLock(name, wait)
     return await work()
   }
 
-  async function waitForLock(name: LockName, waitMs: number): Promise<AsyncDisposable> {
+  async function waitForLock(name: LockName, wait: Wait): Promise<AsyncDisposable> {
+    const { ms: waitMs, signal } = typeof wait === 'number' ? { ms: wait, signal: undefined } : wait
     await onDisk(`write in ${path}`, () => makeFolder(path))
     for (let waitedMs = 0; ; waitedMs += lockPollMs) {
       const lock = await onDisk(`write in ${path}`, () => locks.take(name))
       if (!('heldBy' in lock)) return lock
+      signal?.throwIfAborted()
       if (waitedMs >= waitMs) {
         throw new UserError(
           `Another koko (process ${lock.heldBy}) is at work in ${path}.`,

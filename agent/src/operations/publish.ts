@@ -73,7 +73,7 @@ export async function publish(
   if (input === null) return { state: 'not agreed', channels: newHandles }
   if (takesAway.length > 0 && !(await takeAway(takesAway))) return { state: 'would take away', channels: takesAway }
 
-  return context.home.locked('listing', listingWaitMs, async () => {
+  return context.home.locked('listing', { ms: listingWaitMs, signal: context.signal }, async () => {
     const kept = await readKept(context.home, room)
     const plan = planPublish(kept, known, agreedNow)
     if (plan.input === null) return { state: 'not agreed', channels: plan.newHandles }

@@ -52,7 +52,7 @@ export async function register(context: Context, options: RegisterOptions): Prom
 
   const { challenge } = await anyoneAt(context, origin).call('createRegistrationChallenge', {})
   const solution = await solve(context, challenge)
-  return home.locked('listing', listingWaitMs, async () => {
+  return home.locked('listing', { ms: listingWaitMs, signal: context.signal }, async () => {
     const current = await home.read(agentFile)
     if (current !== undefined && current.agentId !== former?.agentId) {
       return alreadyRegistered(context, current, options)

@@ -63,7 +63,7 @@ export async function restore(
   const isEmulated = config.emulators !== undefined
   const termsVersion = former?.agentId === agentId ? former.termsVersion : null
   const summary = { origin, isEmulated, room, agentId, registeredAtMs }
-  return home.locked('listing', listingWaitMs, async () => {
+  return home.locked('listing', { ms: listingWaitMs, signal: context.signal }, async () => {
     const written = await home.change(async (files) => {
       const current = await files.read(agentFile)
       if (current !== undefined && current.agentId !== agentId) {

@@ -14,7 +14,7 @@ export async function rotate(context: Context, { yes }: { yes: boolean }): Promi
     yes,
     message: 'Replace the secret? The recovery key that you have now, and every session, end immediately.',
   })
-  return context.home.locked('listing', listingWaitMs, async () => {
+  return context.home.locked('listing', { ms: listingWaitMs, signal: context.signal }, async () => {
     await context.home.assertWritable()
     // The answer holds the only copy of the new secret, so Ctrl-C must not interrupt it.
     const patient = { ...context, signal: new AbortController().signal }
