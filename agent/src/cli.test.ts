@@ -49,6 +49,34 @@ describe('help', () => {
     for (const name of commands.keys()) expect(stdout).toContain(`\n  ${name} `)
   })
 
+  test('groups the commands, and begins with examples of the usual steps', async () => {
+    const { stdout } = await koko(['--help'])
+    expect(stdout).toMatch(/^Set up:\n {2}init .*^Share and stop sharing:\n {2}publish .*^Find peers:\n/ms)
+    expect(stdout).toMatch(/^Examples:\n {2}koko init .*\n {2}koko profile edit .*\n {2}koko link telegram /m)
+  })
+
+  test.each([[[]], [['help']], [['--quiet']]])('is what %j shows, with exit code 0', async (given) => {
+    expect(await koko(given)).toEqual(await koko(['--help']))
+  })
+
+  test('of a command is what `koko help <command>` shows', async () => {
+    const shown = await koko(['help', 'publish'])
+    expect(shown).toEqual(await koko(['publish', '--help']))
+    expect(shown).toMatchObject({ exitCode: 0, stdout: expect.stringMatching(/^Usage: koko publish /) })
+  })
+
+  test.each([...commands])('of %s has examples, which the command line accepts', async (name, load) => {
+    const { examples } = await load()
+    expect(examples).not.toEqual([])
+    const { stdout } = await koko([name, '--help'])
+    for (const example of examples) {
+      expect(stdout).toContain(`\n  koko ${example}\n`)
+      const [line = ''] = example.split(/ [<>] /)
+      const { exitCode, stderr } = await koko([...line.split(' '), '--help'])
+      expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: '' })
+    }
+  })
+
   test.each([...commands])('of %s names every argument and option, and runs nothing', async (name, load) => {
     const { summary, arguments: given, options } = await load()
     const { exitCode, stdout, stderr } = await koko([name, '--help'])
@@ -82,18 +110,40 @@ describe('an expected failure', () => {
     const before = await koko(['--json', 'publish'])
     const withoutFolder = (ran: Ran) => ran.stderr.replace(/lives in \S+/, 'lives in a folder')
     expect(withoutFolder(before)).toBe(withoutFolder(after))
-    expect(JSON.parse(after.stderr)).toEqual({ error: { message: expect.any(String), next: expect.any(String) } })
+    expect(JSON.parse(after.stderr)).toEqual({
+      error: { code: 'failed-precondition', message: expect.any(String), next: expect.any(String) },
+    })
     expect(after.exitCode).toBe(1)
   })
 
   test.each([
-    [[], 'No command was given.'],
     [['pubish'], 'There is no such command (Did you mean publish?).'],
-    [['link', 'whatsapp'], "Missing required argument 'handle'."],
+    [['help', 'pubish'], 'There is no such command (Did you mean publish?).'],
+    [['unlink'], "Missing required argument 'channel'."],
+    [['run', '--discover-at', '25:00'], '--discover-at must be a time of day from 00:00 to 23:59, such as 09:00.'],
     [['status', '--verbose'], 'There is no such option.'],
     [['peer', 'a', 'b'], "Too many arguments for 'peer'. Expected 1 argument but got 2."],
   ])('of the command line %j: %s', async (given, message) => {
-    expect(await koko(given)).toEqual({ exitCode: 1, stdout: '', stderr: `✗ ${message} See \`koko --help\`.\n` })
+    const { exitCode, stdout, stderr } = await koko(given)
+    expect({ exitCode, stdout }).toEqual({ exitCode: 1, stdout: '' })
+    expect(stderr).toMatch(/ See `(koko )?--help`\.\n$/)
+    expect(stderr.slice(0, stderr.indexOf(' See `'))).toBe(`✗ ${message}`)
+  })
+
+  test.each<[given: readonly string[], code: string, system: Partial<System>]>([
+    [[], 'invalid-argument', {}],
+    [['pubish'], 'invalid-argument', {}],
+    [['run', '--discover-at', '25:00'], 'invalid-argument', {}],
+    [['publish'], 'failed-precondition', {}],
+    [['unlink', 'fax'], 'invalid-argument', {}],
+    [['link', 'whatsapp', '+12025550123'], 'confirmation-required', {}],
+    [['link', 'telegram', 'no'], 'invalid-argument', {}],
+    [['init', '--directory', 'https://directory.example'], 'unavailable', {}],
+    [['init', '--directory', 'https://directory.example'], 'cancelled', { signal: AbortSignal.abort() }],
+  ])('has a stable code with --json: %j is %s', async (given, code, system) => {
+    const { exitCode, stderr } = await koko([...given, '--json'], system)
+    expect(exitCode).toBe(1)
+    expect(JSON.parse(stderr)).toMatchObject({ error: { code } })
   })
 
   test.each([
@@ -109,15 +159,56 @@ describe('an expected failure', () => {
   })
 })
 
-test('a defect is exit code 2, and tells where it is but nothing of what koko was working on', async () => {
-  const stdout = new PassThrough()
-  stdout.write = () => {
-    throw new RangeError('+447700900123')
+describe('a defect', () => {
+  function failing(): PassThrough {
+    const stdout = new PassThrough()
+    stdout.write = () => {
+      throw new RangeError('+447700900123')
+    }
+    return stdout
   }
-  const { exitCode, stderr } = await koko(['status'], { stdout })
-  expect(exitCode).toBe(2)
-  expect(stderr).toMatch(/^koko failed unexpectedly \(RangeError\)\. Please report this:\n\s+at /)
-  expect(stderr).not.toContain('7700900')
+
+  test('is exit code 2, and tells where it is but nothing of what koko was working on', async () => {
+    const { exitCode, stderr } = await koko(['status'], { stdout: failing() })
+    expect(exitCode).toBe(2)
+    expect(stderr).toMatch(/^koko met an internal error \(RangeError\)\. Please report this:\n\s+at /)
+    expect(stderr).not.toContain('7700900')
+  })
+
+  test('is an object with --json too', async () => {
+    const { exitCode, stderr } = await koko(['status', '--json'], { stdout: failing() })
+    expect(exitCode).toBe(2)
+    expect(JSON.parse(stderr)).toMatchObject({
+      error: { code: 'internal', message: 'koko met an internal error (RangeError).', next: expect.any(String) },
+    })
+    expect(stderr).not.toContain('7700900')
+  })
+})
+
+describe('--quiet', () => {
+  test('prints nothing if all was done as asked, and --json its value all the same', async () => {
+    expect(await koko(['--quiet', 'link', 'telegram', 'my_agent'])).toEqual({ exitCode: 0, stdout: '', stderr: '' })
+    const { stdout } = await koko(['link', 'telegram', 'my_agent', '-q', '--json'])
+    expect(JSON.parse(stdout)).toMatchObject({ channel: 'telegram', handle: 'my_agent' })
+  })
+
+  test('prints what was asked for, and every failure', async () => {
+    expect((await koko(['status', '-q'])).stdout).toContain('No agent lives here yet')
+    const failing = ['init', '--directory', 'https://directory.example']
+    expect(await koko([...failing, '-q'])).toEqual(await koko(failing))
+  })
+})
+
+describe('KOKO_HOME', () => {
+  test.each([
+    ['~', '/home/you'],
+    ['~/agents/one', '/home/you/agents/one'],
+    ['/srv/~/koko', '/srv/~/koko'],
+    ['', '/home/you/.koko'],
+  ])('%j is %s', async (given, path) => {
+    const { stderr } = await koko(['publish'], { env: { HOME: '/home/you', KOKO_HOME: given } })
+    expect(stderr).toContain(`No agent lives in ${path} yet.`)
+  })
 })
 
 describe('colours', () => {

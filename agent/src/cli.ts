@@ -5,7 +5,7 @@ import type { Readable, Writable } from 'node:stream'
 import { text as textOf } from 'node:stream/consumers'
 import { setTimeout as wait } from 'node:timers/promises'
 import manifest from '../package.json' with { type: 'json' }
-import { formatDefect, UserError, userErrorOf } from './errors.ts'
+import { defectOf, formatDefect, UserError, userErrorOf } from './errors.ts'
 import type { Command } from './commands/define-command.ts'
 import type { RunDaemon } from './commands/run.ts'
 import type { Context } from './context.ts'
@@ -26,29 +26,64 @@ export interface System extends Pick<Context, 'env' | 'nowMs' | 'fetch' | 'openP
 /** 0: done. 1: not done, for a reason that the operator can do something about. 2: a defect of koko. */
 export type ExitCode = 0 | 1 | 2
 
-/** Every command, in the order of `--help`. Each is loaded when it is needed. */
-export const commands = new Map<string, () => Promise<Command>>([
-  ['init', async () => (await import('./commands/init.ts')).command],
-  ['restore', async () => (await import('./commands/restore.ts')).command],
-  ['profile', async () => (await import('./commands/profile.ts')).command],
-  ['channels', async () => (await import('./commands/channels.ts')).command],
-  ['link', async () => (await import('./commands/link.ts')).command],
-  ['unlink', async () => (await import('./commands/unlink.ts')).command],
-  ['publish', async () => (await import('./commands/publish.ts')).command],
-  ['discover', async () => (await import('./commands/discover.ts')).command],
-  ['peer', async () => (await import('./commands/peer.ts')).command],
-  ['run', async () => (await import('./commands/run.ts')).createRunCommand(runDaemon)],
-  ['status', async () => (await import('./commands/status.ts')).command],
-  ['settings', async () => (await import('./commands/settings.ts')).command],
-  ['export', async () => (await import('./commands/export.ts')).command],
-  ['rotate', async () => (await import('./commands/rotate.ts')).command],
-  ['unregister', async () => (await import('./commands/unregister.ts')).command],
-  ['doctor', async () => (await import('./commands/doctor.ts')).command],
-  ['mcp', async () => (await import('./commands/mcp.ts')).createMcpCommand(serveMcp)],
-])
+type Load = () => Promise<Command>
+
+/** Every command by the group and in the order of `--help`. Each is loaded when it is needed. */
+const groups: Readonly<Record<string, Readonly<Record<string, Load>>>> = {
+  'Set up': {
+    init: async () => (await import('./commands/init.ts')).command,
+    restore: async () => (await import('./commands/restore.ts')).command,
+    profile: async () => (await import('./commands/profile.ts')).command,
+    link: async () => (await import('./commands/link.ts')).command,
+  },
+  'Share and stop sharing': {
+    publish: async () => (await import('./commands/publish.ts')).command,
+    unlink: async () => (await import('./commands/unlink.ts')).command,
+    channels: async () => (await import('./commands/channels.ts')).command,
+    settings: async () => (await import('./commands/settings.ts')).command,
+  },
+  'Find peers': {
+    discover: async () => (await import('./commands/discover.ts')).command,
+    peer: async () => (await import('./commands/peer.ts')).command,
+  },
+  'Keep it running': {
+    run: async () => (await import('./commands/run.ts')).createRunCommand(runDaemon),
+    mcp: async () => (await import('./commands/mcp.ts')).createMcpCommand(serveMcp),
+    status: async () => (await import('./commands/status.ts')).command,
+    doctor: async () => (await import('./commands/doctor.ts')).command,
+  },
+  'Your agent and your data': {
+    export: async () => (await import('./commands/export.ts')).command,
+    rotate: async () => (await import('./commands/rotate.ts')).command,
+    unregister: async () => (await import('./commands/unregister.ts')).command,
+  },
+  Help: {
+    completion: async () => (await import('./commands/completion.ts')).createCompletionCommand(loadCommands),
+  },
+}
+
+export const commands = new Map<string, Load>(Object.values(groups).flatMap((group) => Object.entries(group)))
+
+/** Options of every command, which are read before any command. */
+const commonOptions = [
+  ['-q, --quiet', 'Print no progress, and no result if all was done as asked'],
+  ['--json', 'Print the value as JSON, and ask nothing'],
+] as const
+
+async function loadCommands(): Promise<[name: string, command: Command][]> {
+  return Promise.all([...commands].map(async ([name, load]) => [name, await load()] as [string, Command]))
+}
 
 const runDaemon: RunDaemon = async (...given) => (await import('./daemon/daemon.ts')).runDaemon(...given)
 const serveMcp = async (context: Context) => (await import('./mcp/server.ts')).serveMcp(context)
+
+/** The command line as commander reads it: `koko` is `koko --help`, and `koko help link` is `koko link --help`. */
+function asGiven(given: readonly string[], isRaw: boolean): string[] {
+  const [first, name, ...others] = given
+  if (first === undefined) return isRaw ? [] : ['--help']
+  if (first !== 'help' || others.length > 0) return [...given]
+  return name === undefined || name.startsWith('-') ? ['--help'] : [name, ...(commands.has(name) ? ['--help'] : [])]
+}
 
 /** The names of the commands that a command line needs: one, none for the version, or all to list or suggest one. */
 function neededCommands(given: readonly string[]): string[] {
@@ -60,18 +95,23 @@ function neededCommands(given: readonly string[]): string[] {
 /** Runs one command line. Never throws. */
 export async function runCli(system: System): Promise<ExitCode> {
   const errorStyle = styleOf(system.stderr, system.env)
-  const reporter = createReporter(system.stderr, errorStyle)
   const isRaw = system.arguments.includes('--json')
+  const isQuiet = system.arguments.some((argument) => argument === '-q' || argument === '--quiet')
+  const given = asGiven(
+    system.arguments.filter((argument) => !['--json', '-q', '--quiet'].includes(argument)),
+    isRaw,
+  )
+  const reporter = createReporter(system.stderr, errorStyle, isQuiet)
   let exitCode: ExitCode = 0
   const program = new Program('koko')
     .description('Keeps an agent at home, and publishes how to reach it in a Koko Directory.')
     .version(manifest.version, '-V, --version', 'Show the version')
     .helpOption('-h, --help', 'Show this help')
-    .helpCommand(false)
     .showHelpAfterError(false)
     .exitOverride()
     .configureOutput({ writeOut: (text) => system.stdout.write(text), writeErr: () => undefined })
     .addHelpText('after', help)
+  for (const [syntax, description] of commonOptions) program.option(syntax, description)
 
   function addCommand(name: string, command: Command): void {
     const added = program
@@ -89,8 +129,10 @@ export async function runCli(system: System): Promise<ExitCode> {
       })
     for (const { syntax, description } of command.arguments) added.argument(syntax, description)
     for (const { syntax, description } of command.options) added.option(syntax, description)
-    added.option('--json', 'Print the value as JSON, and ask nothing')
+    for (const [syntax, description] of commonOptions) added.option(syntax, description)
     if (command.notes !== undefined) added.addHelpText('after', `\n${command.notes}`)
+    const examples = command.examples.map((example) => `  koko ${example}`.trimEnd())
+    added.addHelpText('after', `\n${examples.length === 1 ? 'Example' : 'Examples'}:\n${examples.join('\n')}`)
   }
 
   async function run(command: Command, input: Record<string, unknown>): Promise<ExitCode> {
@@ -108,10 +150,10 @@ export async function runCli(system: System): Promise<ExitCode> {
       pause: (ms) => wait(ms, undefined, { signal }),
       signal,
     }
-    const { value, show, isBad } = await command.call(context, input)
+    const { value, show, isBad, ...result } = await command.call(context, input)
     reporter.clear()
     const raw = value === undefined ? '' : jsonText(value)
-    const text = isRaw ? raw : show(styleOf(system.stdout, env))
+    const text = isRaw ? raw : isQuiet && result.isQuiet ? '' : show(styleOf(system.stdout, env))
     const fault = text === '' ? undefined : await write(system.stdout, `${text}\n`)
     if (fault !== undefined && !isClosed(fault)) {
       throw new UserError(
@@ -124,25 +166,26 @@ export async function runCli(system: System): Promise<ExitCode> {
   }
 
   try {
-    for (const name of neededCommands(system.arguments)) {
-      const command = await commands.get(name)?.()
-      if (command !== undefined) addCommand(name, command)
+    const needed = neededCommands(given)
+    for (const [group, members] of Object.entries(groups)) {
+      program.commandsGroup(`${group}:`)
+      for (const [name, load] of Object.entries(members)) if (needed.includes(name)) addCommand(name, await load())
     }
-    await program.parseAsync(
-      system.arguments.filter((argument) => argument !== '--json'),
-      { from: 'user' },
-    )
+    program.helpCommand('help [command]', 'Show this help, or that of a command')
+    await program.parseAsync(given, { from: 'user' })
     return exitCode
   } catch (error) {
     reporter.clear()
     if (error instanceof CommanderError && error.exitCode === 0) return 0
     const expected = expectedFailure(error, system.signal)
     if (expected === null) {
-      await write(system.stderr, `${formatDefect(error)}\n`)
+      const defect = defectOf(error)
+      const text = isRaw ? JSON.stringify({ error: defect }) : formatDefect(error)
+      await write(system.stderr, `${text}\n`)
       return 2
     }
-    const { message, hint, problem } = expected
-    const text = isRaw ? JSON.stringify({ error: problem }) : `${errorStyle.bad('✗')} ${message} ${hint}`
+    const { message, hint, code, problem } = expected
+    const text = isRaw ? JSON.stringify({ error: { code, ...problem } }) : `${errorStyle.bad('✗')} ${message} ${hint}`
     await write(system.stderr, `${text}\n`)
     return 1
   }
@@ -150,20 +193,31 @@ export async function runCli(system: System): Promise<ExitCode> {
 
 function expectedFailure(error: unknown, signal: AbortSignal): UserError | null {
   if (error instanceof UserError) return error
-  if (signal.aborted) return new UserError('Stopped.', 'Run it again to go on.')
+  if (signal.aborted) return new UserError('Stopped.', 'Run it again to continue.', { code: 'cancelled' })
   if (!(error instanceof CommanderError)) return userErrorOf(error)
   const message = error.code === 'commander.help' ? 'error: no command was given' : error.message
-  return new UserError(sentence(message), 'See `koko --help`.')
+  return new UserError(sentence(message), 'See `koko --help`.', { code: 'invalid-argument' })
 }
 
 const help = `
-Without a terminal koko asks nothing: give every answer as an option. The agent is kept in ~/.koko, or in KOKO_HOME.
-Exit codes: 0 done, 1 not done (one line says why, and what to do), 2 a defect of koko.`
+Examples:
+  koko init                 Register an agent: asks for the directory and your consent
+  koko profile edit         Describe yourself: asks for each field
+  koko link telegram        Keep a handle here: asks for it
+  koko publish --dry-run    See exactly what would be sent
+  koko publish              Share it: asks for your yes
+  koko discover             Find peers that match
+  koko unlink telegram      Stop sharing a handle
 
-/** A relative KOKO_HOME counts from the working folder. */
+Without a terminal koko asks nothing: give every answer as an option. The agent is kept in ~/.koko, or in KOKO_HOME.
+Exit codes: 0 done; 1 not done, and one line says why and what to do next; 2 an internal error of koko.`
+
+/** A relative KOKO_HOME counts from the working folder, and `~` is the user's own: services and containers pass it as is. */
 function homePath(env: System['env']): string {
-  const given = env.KOKO_HOME
-  return given === undefined || given === '' ? join(env.HOME ?? homedir(), '.koko') : resolve(given)
+  const own = env.HOME ?? homedir()
+  const given = env.KOKO_HOME ?? ''
+  if (given === '') return join(own, '.koko')
+  return resolve(given.replace(/^~(?=[/\\]|$)/, () => own))
 }
 
 /** Turns commander's message into a sentence without what was typed, which can be a handle. */

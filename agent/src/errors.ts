@@ -1,6 +1,12 @@
-import { DirectoryError } from '@koko/contract/errors'
+import { DirectoryError, type ErrorCode } from '@koko/contract/errors'
 import { plain } from './output.ts'
 import type { Problem } from './problem.ts'
+
+/**
+ * What kind of failure `--json` prints: the codes of the directory, and those of koko itself. `cancelled`: by the operator.
+ * `confirmation-required`: there is nobody to ask, and no option answers. `data-loss`: a file of the home is damaged.
+ */
+export type ProblemCode = ErrorCode | 'cancelled' | 'confirmation-required' | 'data-loss'
 
 /**
  * An expected failure: what happened, and as a hint what to do next. Never holds a handle, a secret, a token or a
@@ -9,10 +15,13 @@ import type { Problem } from './problem.ts'
 export class UserError extends Error {
   override readonly name = 'UserError'
   readonly hint: string
+  readonly code: ProblemCode
 
-  constructor(message: string, hint: string, options: { cause?: unknown } = {}) {
+  /** Without a code: that of the cause, or `failed-precondition`. */
+  constructor(message: string, hint: string, { code, ...options }: { cause?: unknown; code?: ProblemCode } = {}) {
     super(plain(message), options)
     this.hint = plain(hint)
+    this.code = code ?? (options.cause instanceof DirectoryError ? options.cause.code : 'failed-precondition')
   }
 
   /** As `--json`, MCP and the home's files hold it. */
@@ -66,7 +75,18 @@ function formatSeconds(seconds: number): string {
 
 /** The stack of a defect without its message, which can hold a private value. */
 export function formatDefect(error: unknown): string {
+  const { message, stack } = defectOf(error)
+  return [`${message} Please report this:`, ...stack.map((frame) => `    ${frame}`)].join('\n')
+}
+
+/** The same for `--json`. */
+export function defectOf(error: unknown) {
   const [name, stack] = error instanceof Error ? [error.name, error.stack ?? ''] : ['Error', '']
   const frames = stack.split('\n').filter((line) => /^\s+at /.test(line))
-  return [`koko failed unexpectedly (${name}). Please report this:`, ...frames.slice(0, 8)].join('\n')
+  return {
+    code: 'internal' as const,
+    message: `koko met an internal error (${name}).`,
+    next: 'Run it again. If it fails again, report it with this stack.',
+    stack: frames.slice(0, 8).map((frame) => frame.trim()),
+  }
 }

@@ -1,6 +1,7 @@
 import { Channel, channelDefinitions, forEachChannel, forEachRoom } from '@koko/contract'
 import { UserError } from './errors.ts'
 import { nearMisses } from './near-misses.ts'
+import { formatList } from './output.ts'
 
 export const channelNames = forEachChannel((channel) => channelDefinitions[channel].label)
 
@@ -9,7 +10,7 @@ export const givesAway = forEachChannel((channel) => channelDefinitions[channel]
 
 /** Channels in a sentence: `WhatsApp and Slack`. */
 export function inWords(channels: readonly Channel[]): string {
-  return new Intl.ListFormat('en', { type: 'conjunction' }).format(channels.map((channel) => channelNames[channel]))
+  return formatList(channels.map((channel) => channelNames[channel]))
 }
 
 /** Local time, such as `2026-11-21 09:00:00`. */
@@ -63,5 +64,6 @@ export function channelNamed(typed: string): Channel {
   throw new UserError(
     'There is no such channel.',
     meant === undefined ? `Give one of ${Channel.options.join(', ')}.` : `Did you mean ${meant}?`,
+    { code: 'invalid-argument' },
   )
 }

@@ -38,6 +38,11 @@ export function columns(rows: readonly (readonly [string, string])[], indent = '
   return rows.map(([left, right]) => `${indent}${left.padEnd(width)}  ${right}`.trimEnd()).join('\n')
 }
 
+/** Items in a sentence, such as `WhatsApp and Slack`. */
+export function formatList(items: readonly string[], by: 'and' | 'or' = 'and'): string {
+  return new Intl.ListFormat('en', { type: by === 'and' ? 'conjunction' : 'disjunction' }).format(items)
+}
+
 export function counted(count: number, one: string, many: string): string {
   return `${count} ${count === 1 ? one : many}`
 }

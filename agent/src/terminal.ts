@@ -4,8 +4,15 @@ import { UserError } from './errors.ts'
 import type { Ask, Choice, Progress, TextQuestion } from './context.ts'
 import { plain, type Style } from './output.ts'
 
-/** Shows progress: on a terminal in one line, which `clear` removes; elsewhere in a line for each step. */
-export function createReporter(stream: Writable & { isTTY?: boolean; columns?: number }, style: Style) {
+/**
+ * Shows progress: on a terminal in one line, which `clear` removes; elsewhere in a line for each step. A quiet one shows
+ * lasting lines only.
+ */
+export function createReporter(
+  stream: Writable & { isTTY?: boolean; columns?: number },
+  style: Style,
+  isQuiet: boolean,
+) {
   const isLive = stream.isTTY === true
   let last = ''
 
@@ -20,6 +27,7 @@ export function createReporter(stream: Writable & { isTTY?: boolean; columns?: n
       stream.write(`${plain(text)}\n`)
       return
     }
+    if (isQuiet) return
     if (!isLive) {
       if (text !== last) stream.write(`${plain(text)}\n`)
       last = text
@@ -45,7 +53,8 @@ export function createAsk(streams: { input: Readable; output: Writable; signal: 
   async function answered<T>(question: (prompts: typeof Prompts) => Promise<T>): Promise<Exclude<T, symbol>> {
     clear()
     const answer = await question(await import('@clack/prompts'))
-    if (typeof answer === 'symbol') throw new UserError('Stopped.', 'What was answered so far was not kept.')
+    if (typeof answer === 'symbol')
+      throw new UserError('Stopped.', 'Your answers so far were not kept.', { code: 'cancelled' })
     return answer as Exclude<T, symbol>
   }
 

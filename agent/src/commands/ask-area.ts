@@ -1,6 +1,7 @@
 import { areaLengths, geohashOf, type Area, type AreaField, type Point } from '@koko/contract'
 import type { Ask } from '../context.ts'
 import { UserError } from '../errors.ts'
+import { formatList } from '../output.ts'
 import { findPlaces, placeName, positionOf, sizeInWords, usualCell, type Place } from '../matching/places.ts'
 
 const { min, max } = areaLengths
@@ -14,7 +15,9 @@ export async function readArea(
   ask: Ask | undefined,
 ): Promise<Area | undefined> {
   if ([place, at, area].filter((each) => each !== undefined).length > 1) {
-    throw new UserError('--place, --at and --area cannot be combined.', 'Give one of them.')
+    throw new UserError('--place, --at and --area cannot be combined.', 'Give one of them.', {
+      code: 'invalid-argument',
+    })
   }
   if (place !== undefined || at !== undefined) {
     const point = place === undefined ? pointOfPosition(at ?? '') : await pointOfPlace(place, ask)
@@ -22,15 +25,22 @@ export async function readArea(
   }
   if (coarse === undefined) return area
   const cell = area ?? before
-  if (cell === undefined) throw new UserError('--coarse goes with a place.', 'Give --place, --at or --area too.')
+  if (cell === undefined)
+    throw new UserError('--coarse goes with a place.', 'Give --place, --at or --area too.', {
+      code: 'invalid-argument',
+    })
   if (cell.length >= coarse) return cell.slice(0, coarse)
-  throw new UserError('A cell can be made coarser, and not finer.', 'Give --place or --at too: no position is kept.')
+  throw new UserError('A cell can be made coarser, and not finer.', 'Give --place or --at too: no position is kept.', {
+    code: 'invalid-argument',
+  })
 }
 
 function pointOfPosition(typed: string): Point {
   const point = positionOf(typed)
   if (point !== undefined) return point
-  throw new UserError('--at must be a latitude and a longitude in degrees.', 'Write it like 51.5,-0.1.')
+  throw new UserError('--at must be a latitude and a longitude in degrees.', 'Write it like 51.5,-0.1.', {
+    code: 'invalid-argument',
+  })
 }
 
 async function pointOfPlace(typed: string, ask: Ask | undefined): Promise<Point> {
@@ -51,15 +61,14 @@ function unknownPlace(typed: string): UserError {
     names === ''
       ? 'Name a large city near you, or give --at with a latitude and a longitude.'
       : `Did you mean ${names}?`
-  return new UserError('The list has no city of that name.', hint)
+  return new UserError('The list has no city of that name.', hint, { code: 'invalid-argument' })
 }
 
 function quoted(places: readonly Place[]): string {
-  return alternatives(places.map((place) => `"${placeName(place)}"`))
-}
-
-export function alternatives(names: readonly string[]): string {
-  return new Intl.ListFormat('en-GB', { type: 'disjunction' }).format(names)
+  return formatList(
+    places.map((place) => `"${placeName(place)}"`),
+    'or',
+  )
 }
 
 export async function askArea(ask: Ask, { question, schema }: AreaField, before: Area | undefined): Promise<Area> {

@@ -6,6 +6,7 @@ import { defineCommand } from './define-command.ts'
 
 export const command = defineCommand({
   summary: 'Show for each channel what is kept here, what peers see, and whether it is unlinked',
+  examples: ['channels'],
   options: z.strictObject({}),
   run: async (context) => (await import('../operations/channels.ts')).channels(context),
   show: (value, style) =>

@@ -1,19 +1,24 @@
+import { Channel } from '@koko/contract'
 import * as z from 'zod'
 import type { Context } from '../context.ts'
 import { UserError } from '../errors.ts'
-import type { Style } from '../output.ts'
+import { formatList, type Style } from '../output.ts'
 
 /** An argument or an option as the command line and its help show it. */
 export interface Parameter {
   /** Such as `<channel>`, `[action]`, `--dry-run` or `--room <name>`. */
   syntax: string
   description: string
+  /** What a shell completes: the values that pass. */
+  values: readonly string[]
 }
 
 export interface Command {
   summary: string
   /** Shown by `--help` below the options. */
   notes?: string
+  /** Command lines without `koko`, shown by `--help`. */
+  examples: readonly string[]
   arguments: readonly Parameter[]
   options: readonly Parameter[]
   /** Takes the arguments and options by their camel-cased names, as the command line gives them: texts and booleans. */
@@ -27,24 +32,40 @@ export interface Command {
     show: (style: Style) => string
     /** The command worked, and its result calls for action: the exit code is 1. */
     isBad: boolean
+    /** `--quiet` shows nothing: all was done as the operator asked. */
+    isQuiet: boolean
   }>
 }
 
-/** The fields that are arguments, and the placeholder of each option with a value. All others are flags. */
-const [argumentSchemas, placeholders] = [new WeakSet<z.ZodType>(), new WeakMap<z.ZodType, string>()]
+/** The values of the fields that are arguments; the placeholder and values of each option. All others are flags. */
+const argumentValues = new WeakMap<z.ZodType, readonly string[]>()
+const optionValues = new WeakMap<z.ZodType, { placeholder: string; values: readonly string[] }>()
 
-export function argument<Schema extends z.ZodType>(description: string, schema: Schema): Schema {
+/** `values` are those that a shell completes. */
+export function argument<Schema extends z.ZodType>(
+  description: string,
+  schema: Schema,
+  values: readonly string[] = [],
+): Schema {
   const described = schema.describe(description)
-  argumentSchemas.add(described)
+  argumentValues.set(described, values)
   return described
 }
 
-/** An option with a value; `placeholder` stands for it in the help. */
-export function option<Schema extends z.ZodType>(placeholder: string, description: string, schema: Schema): Schema {
+/** An option with a value; `placeholder` stands for it in the help, and `values` are those that a shell completes. */
+export function option<Schema extends z.ZodType>(
+  placeholder: string,
+  description: string,
+  schema: Schema,
+  values: readonly string[] = [],
+): Schema {
   const described = schema.describe(description)
-  placeholders.set(described, placeholder)
+  optionValues.set(described, { placeholder, values })
   return described
 }
+
+/** A channel by its name or a short one; `channelNamed` reads it. */
+export const channelArgument = () => argument(formatList(Channel.options, 'or'), z.string(), Channel.options)
 
 /** An option without a value. One that is on by default becomes `--no-…`, which turns it off. */
 export function flag(description: string, isOn = false) {
@@ -63,27 +84,35 @@ export function defineCommand<Shape extends Record<string, z.ZodType>, Value>({
   show,
   json = (value) => value,
   isBad = () => false,
+  isQuiet = () => false,
   ...texts
 }: {
   summary: string
   notes?: string
+  examples: readonly string[]
   options: z.ZodObject<Shape, z.core.$strict>
   run: (context: Context, options: z.output<z.ZodObject<Shape, z.core.$strict>>) => Promise<Value>
   show: (value: Value, style: Style) => string
   /** What `--json` prints, where it is not the value itself. */
   json?: (value: Value) => unknown
   isBad?: (value: Value) => boolean
+  isQuiet?: (value: Value) => boolean
 }): Command {
   const fields = Object.entries(options.shape)
   return {
     ...texts,
-    arguments: fields.filter(([, schema]) => argumentSchemas.has(schema)).map(parameterOf),
-    options: fields.filter(([, schema]) => !argumentSchemas.has(schema)).map(parameterOf),
+    arguments: fields.filter(([, schema]) => argumentValues.has(schema)).map(parameterOf),
+    options: fields.filter(([, schema]) => !argumentValues.has(schema)).map(parameterOf),
     async call(context, input) {
       const parsed = options.safeParse(input)
-      if (!parsed.success) throw optionError(parsed.error)
+      if (!parsed.success) throw optionError(parsed.error, options.shape)
       const value = await run(context, parsed.data)
-      return { value: json(value), show: (style) => show(value, style), isBad: isBad(value) }
+      return {
+        value: json(value),
+        show: (style) => show(value, style),
+        isBad: isBad(value),
+        isQuiet: isQuiet(value),
+      }
     },
   }
 }
@@ -91,20 +120,25 @@ export function defineCommand<Shape extends Record<string, z.ZodType>, Value>({
 function parameterOf([key, schema]: [string, z.ZodType]): Parameter {
   const name = kebabCase(key)
   const { description = '' } = schema
-  const placeholder = placeholders.get(schema)
-  if (placeholder !== undefined) return { syntax: `--${name} <${placeholder}>`, description }
+  const withValue = optionValues.get(schema)
+  if (withValue !== undefined) {
+    return { syntax: `--${name} <${withValue.placeholder}>`, description, values: withValue.values }
+  }
   const absent = schema.safeParse(undefined)
-  if (argumentSchemas.has(schema)) return { syntax: absent.success ? `[${name}]` : `<${name}>`, description }
-  return { syntax: absent.data === true ? `--no-${name}` : `--${name}`, description }
+  const values = argumentValues.get(schema)
+  if (values !== undefined) return { syntax: absent.success ? `[${name}]` : `<${name}>`, description, values }
+  return { syntax: absent.data === true ? `--no-${name}` : `--${name}`, description, values: [] }
 }
 
 /** Names the option and what would pass, and never what was given: it can be a handle. */
-function optionError(error: z.ZodError): UserError {
+function optionError(error: z.ZodError, shape: Readonly<Record<string, z.ZodType>>): UserError {
   const issue = error.issues[0]
-  const name = kebabCase(String(issue?.path[0] ?? ''))
-  return new UserError(`${name === '' ? 'The command' : name} ${issue?.message ?? 'is not valid'}.`, 'See `--help`.')
+  const key = String(issue?.path[0] ?? '')
+  const schema = shape[key]
+  const name = schema === undefined ? 'The command' : parameterOf([key, schema]).syntax.replace(/ .*$|[<>[\]]/g, '')
+  return new UserError(`${name} ${issue?.message ?? 'is not valid'}.`, 'See `--help`.', { code: 'invalid-argument' })
 }
 
-function kebabCase(name: string): string {
+export function kebabCase(name: string): string {
   return name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)
 }

@@ -10,6 +10,7 @@ const maxShown = 30
 
 export const command = defineCommand({
   summary: 'Find peers, and match them here',
+  examples: ['discover', 'discover --near-me', 'discover --explain --json'],
   options: DiscoverOptions,
   run: async (context, options) => (await import('../operations/discover.ts')).discover(context, options),
   show,

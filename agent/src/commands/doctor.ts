@@ -3,6 +3,7 @@ import { defineCommand } from './define-command.ts'
 
 export const command = defineCommand({
   summary: 'Show what is wrong, and the command that repairs it',
+  examples: ['doctor'],
   options: z.strictObject({}),
   async run(context) {
     const { diagnose } = await import('../operations/diagnose.ts')

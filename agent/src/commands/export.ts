@@ -4,6 +4,7 @@ import { defineCommand } from './define-command.ts'
 
 export const command = defineCommand({
   summary: 'Print everything that the directory holds of the agent, as it is stored',
+  examples: ['export > koko-export.json'],
   options: z.strictObject({}),
   async run(context) {
     const { openDirectory } = await import('../directory/session.ts')

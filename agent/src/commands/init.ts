@@ -8,9 +8,10 @@ import { showRecoveryKey } from './recovery-key.ts'
 export const command = defineCommand({
   summary: 'Register an agent in a directory, and keep its secret here',
   notes: 'Without a terminal, --directory and the three consents are required. KOKO_DIRECTORY can name the directory.',
+  examples: ['init', 'init --directory https://directory.example --accept-terms --accept-disclaimer --adult'],
   options: z.strictObject({
     directory: option('url', 'The directory, such as https://example-project.web.app', z.string().optional()),
-    room: option('name', 'The room to register in', RoomName.optional()),
+    room: option('name', 'The room to register in', RoomName.optional(), RoomName.options),
     acceptTerms: flag("Consent to the directory's terms"),
     acceptDisclaimer: flag("Consent to the directory's disclaimer"),
     adult: flag('Confirm that the operator is an adult'),

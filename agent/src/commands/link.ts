@@ -1,12 +1,13 @@
 import * as z from 'zod'
 import { channelNamed, channelNames, emulatorWarning } from '../labels.ts'
-import { argument, defineCommand, yes } from './define-command.ts'
+import { argument, channelArgument, defineCommand, yes } from './define-command.ts'
 
 export const command = defineCommand({
   summary: 'Keep a handle here for the next publish',
   notes: 'Nothing is sent: `koko publish` does that.',
+  examples: ['link telegram', 'link telegram my_agent', 'link whatsapp < number.txt'],
   options: z.strictObject({
-    channel: argument('whatsapp, telegram, discord or slack', z.string()),
+    channel: channelArgument(),
     handle: argument('Your handle on that channel', z.string()),
     yes,
   }),
@@ -30,4 +31,5 @@ export const command = defineCommand({
     )
     return lines.join('\n')
   },
+  isQuiet: ({ isUnlinked }) => !isUnlinked,
 })

@@ -6,6 +6,7 @@ import { defineCommand, type Command } from './define-command.ts'
 export const createMcpCommand = (serve: (context: Context) => Promise<void>): Command =>
   defineCommand({
     summary: 'Offer these commands as tools to an assistant, over the Model Context Protocol on stdio',
+    examples: ['mcp'],
     options: z.strictObject({}),
     async run(context) {
       context.ask?.say(

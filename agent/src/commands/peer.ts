@@ -6,6 +6,7 @@ import { argument, defineCommand } from './define-command.ts'
 
 export const command = defineCommand({
   summary: 'Ask the directory for a peer again, and show how to reach it',
+  examples: ['peer 039494b5'],
   options: z.strictObject({
     id: argument(
       "The peer's id; of a known peer, its beginning",

@@ -89,16 +89,16 @@ test('names every missing option in one error where koko cannot ask', async () =
 })
 
 test.each([
-  [{ age: '17' }, 'age must be a whole number from 18 to 120.'],
-  [{ age: '34.5' }, 'age must be a whole number from 18 to 120.'],
-  [{ ageMin: 'young' }, 'age-min must be a whole number from 18 to 120.'],
-  [{ gender: 'lady' }, 'gender must be one of woman, man, nonbinary, other.'],
-  [{ seeking: 'woman,woman' }, 'seeking must not name the same twice.'],
-  [{ maxDistance: '0' }, 'max-distance must be a whole number from 1 to 20000, or anywhere.'],
-  [{ area: 'gcpvj' }, 'area must be a geohash of 2 to 4 characters, of 0 to 9 and b to z without i, l and o.'],
-  [{ coarse: '5' }, 'coarse must be 2, 3 or 4.'],
+  [{ age: '17' }, '--age must be a whole number from 18 to 120.'],
+  [{ age: '34.5' }, '--age must be a whole number from 18 to 120.'],
+  [{ ageMin: 'young' }, '--age-min must be a whole number from 18 to 120.'],
+  [{ gender: 'lady' }, '--gender must be one of woman, man, nonbinary, other.'],
+  [{ seeking: 'woman,woman' }, '--seeking must not name the same twice.'],
+  [{ maxDistance: '0' }, '--max-distance must be a whole number from 1 to 20000, or anywhere.'],
+  [{ area: 'gcpvj' }, '--area must be a geohash of 2 to 4 characters, of 0 to 9 and b to z without i, l and o.'],
+  [{ coarse: '5' }, '--coarse must be 2, 3, or 4.'],
   [{ action: 'show' }, 'action must be edit, or left out.'],
-  [{ ageMin: '50' }, 'The profile was not changed: ageMax must not be below ageMin.'],
+  [{ ageMin: '50' }, '--age-max must not be below --age-min.'],
   [{ area: 'gcpv', at: '51.5,-0.1' }, '--place, --at and --area cannot be combined.'],
 ])('an option that is not valid changes nothing, and the error says what is valid: %j', async (options, message) => {
   await run(flags)

@@ -17,9 +17,9 @@ import { UserError } from '../errors.ts'
 import { privateFields } from '../home/files.ts'
 import { sizeInWords } from '../matching/places.ts'
 import { editProfile, missingFields, noDealbreakers, readProfile, roomOf, type Values } from '../operations/profile.ts'
-import { columns, type Style } from '../output.ts'
-import { alternatives, askArea, cellLengths, readArea } from './ask-area.ts'
-import { argument, defineCommand, option } from './define-command.ts'
+import { columns, formatList, type Style } from '../output.ts'
+import { askArea, cellLengths, readArea } from './ask-area.ts'
+import { argument, defineCommand, kebabCase, option } from './define-command.ts'
 
 interface KeptProfile {
   room: RoomName
@@ -35,7 +35,6 @@ interface KeptProfile {
 }
 
 const camelCase = (name: string) => name.replace(/-(.)/g, (_, letter: string) => letter.toUpperCase())
-const kebabCase = (name: string) => name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)
 
 /** The fields of a room, then its dealbreakers that stay at home, with the option that changes each. */
 function entriesOf(room: Room) {
@@ -50,7 +49,7 @@ function syntaxOf({ field, isPrivate }: ReturnType<typeof entriesOf>[number]): [
   if (isPrivate) return ['values', `${field.description}, separated by commas`]
   switch (field.kind) {
     case 'choice':
-      return ['value', alternatives(Object.keys(field.values))]
+      return ['value', formatList(Object.keys(field.values), 'or')]
     case 'list':
       return ['values', `Any of ${Object.keys(field.values).join(', ')}, separated by commas; empty is ${field.none}`]
     case 'number': {
@@ -62,13 +61,28 @@ function syntaxOf({ field, isPrivate }: ReturnType<typeof entriesOf>[number]): [
   }
 }
 
+/** The values that a shell completes. */
+function valuesOf(field: Field): string[] {
+  switch (field.kind) {
+    case 'choice':
+    case 'list':
+      return Object.keys(field.values)
+    case 'number':
+      return field.nullWord === undefined ? [] : [field.nullWord]
+    case 'area':
+      return []
+  }
+}
+
 const Options = z.strictObject({
-  action: argument('`edit` asks for each field', z.enum(['edit'], { error: 'must be edit, or left out' }).optional()),
+  action: argument('`edit` asks for each field', z.enum(['edit'], { error: 'must be edit, or left out' }).optional(), [
+    'edit',
+  ]),
   // Rooms share an option of the same name.
   ...Object.fromEntries(
     Object.values(rooms)
       .flatMap(entriesOf)
-      .map((entry) => [entry.key, option(...syntaxOf(entry), z.string().optional())]),
+      .map((entry) => [entry.key, option(...syntaxOf(entry), z.string().optional(), valuesOf(entry.field))]),
   ),
   place: option('city', 'A city of the built-in list; only the cell around it is kept', z.string().optional()),
   at: option(
@@ -80,18 +94,21 @@ const Options = z.strictObject({
     'characters',
     `How many characters of the cell are kept: ${areaLengths.min} to ${areaLengths.max}`,
     z
-      .enum(cellLengths.map(String), { error: `must be ${alternatives(cellLengths.map(String).reverse())}` })
+      .enum(cellLengths.map(String), { error: `must be ${formatList(cellLengths.map(String).reverse(), 'or')}` })
       .transform(Number)
       .optional(),
+    cellLengths.map(String),
   ),
 })
 
 export const command = defineCommand({
   summary: 'Show the profile; `profile edit` asks for it',
   notes: 'Any option edits. Nothing is sent: `koko publish` does that.',
+  examples: ['profile', 'profile edit', 'profile edit --place London --max-distance 100'],
   options: Options,
   run: profile,
   show,
+  isQuiet: ({ isWritten }) => isWritten,
   json: ({ room: _, profile, dealbreakers, ...rest }) => ({ profile, ...dealbreakers, ...rest }),
 })
 
@@ -114,6 +131,7 @@ async function profile(
   const area = await readArea({ place, at, area: cell, coarse }, before?.profile.area, ask)
   const given = area === undefined ? values : { ...values, area }
   const known: Values = { ...before?.dealbreakers, ...before?.profile, ...given }
+  assertInOrder(room, known)
   const missing = missingFields(roomName, known)
   const open = entriesOf(room).filter(({ name }) => isBare || missing.includes(name))
   const asked: Record<string, FieldValue> = {}
@@ -148,10 +166,22 @@ function readOptions(roomName: RoomName, typed: Readonly<Record<string, unknown>
     }
     const value = typedValue(entry.field, text)
     const problem = problemOf(entry.field, value)
-    if (problem !== undefined) throw new UserError(`${entry.flag} ${problem}.`, 'See `--help`.')
+    if (problem !== undefined)
+      throw new UserError(`--${entry.flag} ${problem}.`, 'See `koko profile --help`.', { code: 'invalid-argument' })
     return [[entry.name, value]]
   })
   return Object.fromEntries(values)
+}
+
+/** Throws `UserError` that names the options, where a number is below the one that is its minimum. */
+function assertInOrder(room: Room, values: Values): void {
+  const entries = entriesOf(room)
+  for (const { name, field, flag } of entries) {
+    const min = field.kind === 'number' ? entries.find((each) => each.name === field.atLeast) : undefined
+    const [value, least] = [values[name], min === undefined ? undefined : values[min.name]]
+    if (min === undefined || typeof value !== 'number' || typeof least !== 'number' || value >= least) continue
+    throw new UserError(`--${flag} must not be below --${min.flag}.`, 'Give both.', { code: 'invalid-argument' })
+  }
 }
 
 /** The value that a text stands for; it may not be valid. */
@@ -230,13 +260,13 @@ function show({ room, profile, dealbreakers, isWritten, isCoarse }: KeptProfile,
     columns(
       Object.entries(fields).map(([name, field]) => [
         field.label,
-        field.kind === 'area' ? areaWords(profile.area) : formatValue(field, profile[name] ?? null, conjunction),
+        field.kind === 'area' ? areaWords(profile.area) : formatValue(field, profile[name] ?? null, formatList),
       ]),
     ),
     '',
     ...Object.entries(privateFields(rooms[room])).map(
       ([name, field]) =>
-        `${field.label} ${formatValue(field, dealbreakers[name] ?? [], conjunction)}. This stays at home.`,
+        `${field.label} ${formatValue(field, dealbreakers[name] ?? [], formatList)}. This stays at home.`,
     ),
     ...(isCoarse
       ? [`Few people live there, so the cell is a coarse one: --coarse ${areaLengths.max} gives the smallest there is.`]
@@ -255,8 +285,4 @@ function areaWords(area: string): string {
 
 function degrees(value: number, positive: string, negative: string): string {
   return `${Math.abs(value).toFixed(1)}° ${value >= 0 ? positive : negative}`
-}
-
-function conjunction(parts: readonly string[]): string {
-  return new Intl.ListFormat('en', { type: 'conjunction' }).format(parts)
 }

@@ -10,6 +10,7 @@ import { defineCommand, flag, yes } from './define-command.ts'
 
 export const command = defineCommand({
   summary: 'Publish the profile and the handles',
+  examples: ['publish --dry-run', 'publish'],
   options: z.strictObject({ dryRun: flag(PublishOptions.shape.dryRun.description ?? ''), yes }),
   async run(context, { dryRun, yes }) {
     const { previewPublish, publish } = await import('../operations/publish.ts')
@@ -35,6 +36,7 @@ export const command = defineCommand({
     )
   },
   show: (value, style) => ('bytes' in value ? showPreview(value, style) : showPublished(value, style)),
+  isQuiet: (value) => !('bytes' in value) && value.withheld.length === 0,
 })
 
 function consentOf({ ask }: Context, yes: boolean): PublishConsent {
@@ -45,6 +47,7 @@ function consentOf({ ask }: Context, yes: boolean): PublishConsent {
         throw new UserError(
           `You have not agreed yet to publish ${inWords(newHandles)}.`,
           'Look with `koko publish --dry-run`, then give --yes.',
+          { code: 'confirmation-required' },
         )
       }
       ask.say(

@@ -7,6 +7,10 @@ import { defineCommand, option } from './define-command.ts'
 export const command = defineCommand({
   summary: 'Move an agent to this machine with its id and secret',
   notes: 'The secret is asked for. Without a terminal it is read from the standard input, never from an option.',
+  examples: [
+    'restore',
+    'restore --directory https://directory.example --agent 6481791c-78bb-4e21-8195-12e73493bfdf < secret.txt',
+  ],
   options: z.strictObject({
     directory: option('url', 'The directory that the agent is registered in', z.string().optional()),
     agent: option('id', "The agent's id", AgentId.optional()),
@@ -28,4 +32,5 @@ export const command = defineCommand({
           : 'It is not listed. Run `koko profile edit`, `koko link <channel> <handle>` and `koko publish` to list it.',
       'Run it on one machine only: `koko run` keeps it online.',
     ].join('\n'),
+  isQuiet: () => true,
 })

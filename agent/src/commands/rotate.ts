@@ -4,6 +4,7 @@ import { showRecoveryKey } from './recovery-key.ts'
 
 export const command = defineCommand({
   summary: 'Replace the secret; the old one and every session end',
+  examples: ['rotate'],
   options: z.strictObject({ yes }),
   run: async (context, options) => (await import('../operations/rotate.ts')).rotate(context, options),
   show: (key, style) =>

@@ -5,6 +5,7 @@ import { defineCommand, flag } from './define-command.ts'
 
 export const command = defineCommand({
   summary: 'Open the settings page: see the exact bytes, unlink a channel or allow it again',
+  examples: ['settings', 'settings --no-open'],
   options: z.strictObject({ open: flag('Print the link only', true) }),
   run: async (context, options) => (await import('../operations/settings.ts')).openSettings(context, options),
   show: ({ url, expiresAtMs, opened }, style) =>

@@ -7,6 +7,7 @@ import { defineCommand } from './define-command.ts'
 
 export const command = defineCommand({
   summary: 'Show how the agent stands, from what is kept here',
+  examples: ['status', 'status --json'],
   options: z.strictObject({}),
   run: async (context) => (await import('../operations/status.ts')).status(context),
   show(value, style) {

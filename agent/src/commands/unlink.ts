@@ -4,12 +4,13 @@ import { publishedFile } from '../home/files.ts'
 import { readIfWhole } from '../home/read-if-whole.ts'
 import { channelNamed, channelNames, clockTime } from '../labels.ts'
 import { confirm } from '../operations/confirm.ts'
-import { argument, defineCommand, flag, yes } from './define-command.ts'
+import { channelArgument, defineCommand, flag, yes } from './define-command.ts'
 
 export const command = defineCommand({
   summary: 'Stop sharing a channel, and wait until no peer can get its handle',
+  examples: ['unlink whatsapp', 'unlink telegram --yes --no-wait'],
   options: z.strictObject({
-    channel: argument('whatsapp, telegram, discord or slack', z.string()),
+    channel: channelArgument(),
     wait: flag('Do not wait until the handle is gone from every shard', true),
     yes,
   }),
@@ -56,4 +57,5 @@ export const command = defineCommand({
     }
     return [...lines, 'A peer that has already read the handle may keep it.'].join('\n')
   },
+  isQuiet: ({ state, problem }) => state !== 'allowed again' && problem === undefined,
 })

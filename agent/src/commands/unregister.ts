@@ -3,6 +3,7 @@ import { defineCommand, yes } from './define-command.ts'
 
 export const command = defineCommand({
   summary: 'Remove the agent from the directory permanently',
+  examples: ['unregister'],
   options: z.strictObject({ yes }),
   run: async (context, options) => (await import('../operations/unregister.ts')).unregister(context, options),
   show({ origin, wasGone, removed, kept }, style) {
@@ -16,4 +17,5 @@ export const command = defineCommand({
     }
     return lines.join('\n')
   },
+  isQuiet: () => true,
 })

@@ -182,7 +182,7 @@ function parseFile<T extends object>(path: string, file: HomeFile<T>, text: stri
 }
 
 function damaged(path: string, why: string): UserError {
-  return new UserError(`${path} is damaged: ${why}.`, 'Run `koko doctor`.')
+  return new UserError(`${path} is damaged: ${why}.`, 'Run `koko doctor`.', { code: 'data-loss' })
 }
 
 /** Does work with a draft that is on disk. Removes the draft unless the work renamed it. */

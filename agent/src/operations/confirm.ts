@@ -5,7 +5,7 @@ import type { Context } from '../context.ts'
 export async function confirm({ ask }: Context, { yes, message }: { yes: boolean; message: string }): Promise<void> {
   if (yes) return
   if (await asked(ask).confirm({ message, initial: false })) return
-  throw new UserError('Nothing was done.', 'Run it again when you are ready.')
+  throw new UserError('Nothing was done.', 'Run it again when you are ready.', { code: 'cancelled' })
 }
 
 /** The same for what cannot be undone: the operator types a word. */
@@ -22,5 +22,7 @@ export async function confirmTyped(
 
 function asked(ask: Context['ask']): NonNullable<Context['ask']> {
   if (ask !== undefined) return ask
-  throw new UserError('This needs your yes, and there is no terminal to ask in.', 'Give --yes.')
+  throw new UserError('This needs your yes, and there is no terminal to ask in.', 'Give --yes.', {
+    code: 'confirmation-required',
+  })
 }

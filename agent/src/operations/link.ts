@@ -61,7 +61,7 @@ async function handleOf({ ask }: Context, channel: Channel, typed: string): Prom
     if (await ask.confirm({ message: `Did you mean ${suggestion}?`, initial: true })) return suggestion
   }
   const near = 'What you typed nearly passes: write it in that form. In a terminal koko suggests the closest handle.'
-  throw new UserError(problem, hint ?? near)
+  throw new UserError(problem, hint ?? near, { code: 'invalid-argument' })
 }
 
 type Asked = Pick<Linked, 'channel' | 'handle' | 'isEmulated'> & { typed: string; replaces: boolean }
@@ -73,6 +73,7 @@ async function askFor({ ask }: Context, { channel, handle, typed, isEmulated, re
     throw new UserError(
       'On WhatsApp the handle is the phone number, and every listed agent of the room can read it.',
       'Give --yes, or link another channel: a Telegram username does not show a number.',
+      { code: 'confirmation-required' },
     )
   }
   if (isEmulated) ask.say(emulatorWarning())
@@ -81,7 +82,7 @@ async function askFor({ ask }: Context, { channel, handle, typed, isEmulated, re
   // A handle that is kept as typed needs no question, except a phone number, which reveals more than WhatsApp.
   if (channel !== 'whatsapp' && handle === typed && !replaces) return
   if (await ask.confirm({ message: `Keep ${handle} for ${name}?`, initial: channel !== 'whatsapp' })) return
-  throw new UserError('Nothing was kept.', 'Run it again when you are ready.')
+  throw new UserError('Nothing was kept.', 'Run it again when you are ready.', { code: 'cancelled' })
 }
 
 const whatsapp = [
