@@ -111,7 +111,7 @@ describe('Ctrl-C', () => {
       expect([node, await once(child, 'close'), child.said()]).toEqual([
         node,
         [1, null],
-        '✗ Stopped. Run it again to go on.\n',
+        '✗ Stopped. Run it again to continue.\n',
       ])
     }
   })
