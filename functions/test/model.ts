@@ -56,6 +56,9 @@ export type Operation =
   | { kind: 'redeem'; code: string }
   | { kind: 'signIn'; secret: string }
   | { kind: 'takeDown' | 'lift'; channel: ChannelName; handle: string }
+  | { kind: 'takeDownAgent' }
+  /** The host takes down an agent whose account was damaged; it has a listing. */
+  | { kind: 'takeDownDamaged' }
   | { kind: 'retire' }
 
 /** The outcome of a call. `minted` is what only the server can choose: a secret, a code or a token. */
@@ -168,6 +171,17 @@ export function applyOperation(
       const { [channel]: _removed, ...channels } = state.listing.channels
       const listing = Object.keys(channels).length === 0 ? null : { ...state.listing, channels }
       return answered({ refused, listing, unlistedSinceMs: unlistedSince(state, listing, today) }, { listings: 1 })
+    }
+    case 'takeDownAgent':
+    case 'takeDownDamaged': {
+      const { listing } = state
+      const handles = Object.values(listing?.channels ?? {}).flatMap((handle) => handle ?? [])
+      const refused = [...new Set([...state.refused, ...handles])]
+      const next =
+        operation.kind === 'takeDownDamaged'
+          ? removedState
+          : { listing: null, unlistedSinceMs: unlistedSince(state, null, today) }
+      return answered({ ...next, refused }, { listings: listing === null ? 0 : 1, handles: handles.length })
     }
     case 'lift':
       return answered(

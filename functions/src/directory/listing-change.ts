@@ -79,7 +79,8 @@ export function writeListing(
 
   const from = change === null ? (account.area ?? area) : change.from
   const to = after?.profile.area ?? null
-  if (after !== null || before !== null || change !== null || from !== null || unlinked !== undefined) {
+  // If nothing says where the shards hold an entry, a change would only end the removal that hides it.
+  if (change !== null || from !== null || to !== null || unlinked !== undefined) {
     const waiting = unlinked !== undefined || (change?.unlinked ?? false)
     transaction.set(paths.change(agentId), { room, revision, from, to, unlinked: waiting } satisfies Change)
   }

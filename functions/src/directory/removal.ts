@@ -1,8 +1,9 @@
-import { Badge, type RoomName } from '@koko/contract'
+import { Area, Badge, type RoomName } from '@koko/contract'
+import * as z from 'zod'
 import { Account, paths, type Departure } from '../documents.ts'
 import { departureDelayMs } from '../limits.ts'
 import { readListingState, writeListing } from './listing-change.ts'
-import type { Ports, Transaction } from '../ports.ts'
+import type { Fields, Ports, Transaction } from '../ports.ts'
 import { findOwner, unauthenticated, type Session } from '../sessions.ts'
 
 /**
@@ -47,29 +48,40 @@ export async function removeAgent(
     // Documents of an unknown shape are deleted too.
     const category = Badge.safeParse(badgeFields).data?.category ?? room
     if (category === undefined) return false
-    const account = Account.safeParse(accountFields).data
+    const account = Account.safeParse(accountFields).data ?? lostAccount(accountFields)
     const state = await readListingState(transaction, category, agentId)
-    const { area, change } = state
-    writeListing(transaction, state, null, account ?? { ...lostAccount, revision: change?.revision ?? 0, area }, now)
+    writeListing(transaction, state, null, account, now)
     transaction.delete(paths.badge(agentId))
     transaction.delete(paths.account(agentId))
     if (unlinks !== null) transaction.delete(paths.unlinks(agentId))
-    if (account !== undefined && account.settingsLinkHash !== null) {
-      transaction.delete(paths.settingsLink(account.settingsLinkHash))
-    }
+    if (account.settingsLinkHash !== null) transaction.delete(paths.settingsLink(account.settingsLinkHash))
     transaction.set(departurePath, departure)
     return true
   })
 }
 
-/** Stands in for an account that is missing or cannot be read. */
-const lostAccount: Account = {
-  secretHash: '',
-  generation: 0,
-  revision: 0,
-  publishAllowance: { used: 0, regainsFromMs: 0 },
-  budget: { dayMs: 0, discovered: 0, fetched: 0 },
-  settingsLinkHash: null,
-  unlistedSinceMs: null,
-  area: null,
+/**
+ * Stands in for an account that is missing or cannot be read. Its revision is above every entry's, because nobody knows
+ * that of the agent's entry; nothing follows, because without an account the agent can publish nothing.
+ */
+function lostAccount(fields: Fields | null | undefined): Account {
+  return {
+    secretHash: '',
+    generation: 0,
+    revision: Number.MAX_SAFE_INTEGER - 1,
+    publishAllowance: { used: 0, regainsFromMs: 0 },
+    budget: { dayMs: 0, discovered: 0, fetched: 0 },
+    unlistedSinceMs: null,
+    ...Remains.parse(fields ?? {}),
+  }
 }
+
+/** What a removal needs of an account, whatever its other fields are. */
+const Remains = z.object({
+  settingsLinkHash: z
+    .string()
+    .regex(/^[\w-]+$/)
+    .nullable()
+    .catch(null),
+  area: Area.nullable().catch(null),
+})

@@ -3,6 +3,8 @@ import type { Channels } from '@koko/contract'
 import fc from 'fast-check'
 import { createVault } from '../adapters/node.ts'
 import { republishDiscovery } from '../discovery/republish.ts'
+import type { Fields } from '../ports.ts'
+import { removeAgent } from './removal.ts'
 import { channelsOf, liftTakedown, takeDownAgent, takeDownHandle, takeDownListing, type Handle } from './takedown.ts'
 import { interleave, killAt } from '../../test/interleave.ts'
 import {
@@ -332,6 +334,66 @@ describe('an agent that is taken down', () => {
     expect(await takeDownAgent(world.ports, agent.agentId, world.clock.now())).toEqual({ listings: 1, handles: 1 })
     expect(listed(world)).toEqual([])
   })
+})
+
+describe('an agent whose account is missing or damaged', () => {
+  const damages = [
+    ['missing', () => null],
+    ['unreadable', (account: Fields) => ({ ...account, revision: 'lost' })],
+    ['unreadable, without its area', ({ secretHash }: Fields) => ({ secretHash })],
+  ] as const
+
+  /** An agent with many changes behind it, in a shard, and one that looks for it. */
+  async function damaged(damage: (account: Fields) => Fields | null) {
+    const world = createWorld(noon)
+    const [agent, looker] = [await register(world), await register(world)]
+    for (let times = 0; times < 5; times += 1) await publish(world, agent, { whatsapp: '+447700900123' })
+    await publish(world, looker, { telegram: 'somebody_else' })
+    await republishDiscovery(world.ports, world.clock.now)
+    const path = `accounts/${agent.agentId}`
+    world.store.put([[path, damage(world.store.all().get(path) ?? {})]])
+    const seen = async () => (await walk(world, world.newInstance(), looker.claims, 50)).map(({ agentId }) => agentId)
+    expect(await seen()).toEqual([agent.agentId])
+    return { world, agent, seen }
+  }
+
+  test.each(damages)('is in no answer after a takedown: %s, paused or republished', async (_which, damage) => {
+    const takedowns = [
+      (world: World) => takeDownHandle(world.ports, number, world.clock.now()),
+      (world: World, { agentId }: TestAgent) => takeDownAgent(world.ports, agentId, world.clock.now()),
+      (world: World, { agentId }: TestAgent) => takeDownListing(world.ports, agentId, world.clock.now()),
+    ]
+    for (const takeDown of takedowns) {
+      const { world, agent, seen } = await damaged(damage)
+      await takeDown(world, agent)
+      expect(await seen()).toEqual([])
+      await republishDiscovery(world.ports, world.clock.now)
+      expect(await seen()).toEqual([])
+      expect(await everything(world, await lookerIn(world))).not.toContain(agent.agentId)
+    }
+  })
+
+  test.each(damages)('is in no answer after its retention ends: %s', async (_which, damage) => {
+    const { world, agent, seen } = await damaged(damage)
+    const stillDue = () => Promise.resolve(true)
+    expect(await removeAgent(world.ports, agent.agentId, world.clock.now(), stillDue, 'dating')).toBe(true)
+    expect(await seen()).toEqual([])
+  })
+
+  test('stays out of answers if nothing says where the shards hold it', async () => {
+    const { world, agent, seen } = await damaged(() => null)
+    const path = `mcpDirectory/dating/agents/${agent.agentId}`
+    world.store.put([[path, { ...world.store.all().get(path), profile: 'of another version' }]])
+    await takeDownHandle(world.ports, number, world.clock.now())
+    await republishDiscovery(world.ports, world.clock.now)
+    expect(await seen()).toEqual([])
+  })
+
+  async function lookerIn(world: World): Promise<TestAgent> {
+    const looker = await register(world)
+    await publish(world, looker, { telegram: 'another_one' })
+    return looker
+  }
 })
 
 test('a text is matched to every channel of which it can be a handle', () => {

@@ -2,7 +2,7 @@ import type { CallableName } from '@koko/contract'
 import assert from 'node:assert/strict'
 import type { OnAwait } from '../../../testing/memory-store.ts'
 import { call, codeOf, profileIn } from '../../../testing/world.ts'
-import { liftTakedown, takeDownHandle } from '../../src/directory/takedown.ts'
+import { liftTakedown, takeDownAgent, takeDownHandle } from '../../src/directory/takedown.ts'
 import { republishDiscovery } from '../../src/discovery/republish.ts'
 import { interleave } from '../interleave.ts'
 import { channelNames, handleFor, hashOf, type Operation, type Outcome } from '../model.ts'
@@ -57,11 +57,14 @@ function operationOf(
       return { kind, code: actor.codes.at(-1 - draft.old) ?? 'x'.repeat(43) }
     case 'signIn':
       return { kind, secret: actor.secrets.at(-1 - draft.old) ?? 'x'.repeat(43) }
+    case 'takeDownDamaged':
+      return { kind: actor.state.listing === null ? 'takeDownAgent' : kind }
     case 'heartbeat':
     case 'unregister':
     case 'rotate':
     case 'export':
     case 'createLink':
+    case 'takeDownAgent':
       return { kind }
   }
 }
@@ -158,6 +161,13 @@ async function performCall({ world, actors }: History, { actor, operation, claim
           if (taken !== undefined) return { answer: taken }
         }
       }
+      case 'takeDownDamaged': {
+        const path = `accounts/${actor.state.agentId}`
+        world.store.put([[path, { ...world.store.all().get(path), revision: 'damaged' }]])
+        return { answer: await takeDownAgent(world.ports, actor.state.agentId, world.clock.now()) }
+      }
+      case 'takeDownAgent':
+        return { answer: await takeDownAgent(world.ports, actor.state.agentId, world.clock.now()) }
       case 'lift':
         return { answer: await liftTakedown(world.ports, operation) }
       case 'heartbeat':

@@ -73,6 +73,7 @@ const small = fc.nat(9)
 
 const rarely = fc.oneof({ weight: 5, arbitrary: fc.constant(0) }, { weight: 1, arbitrary: small })
 
+/** A call that may run beside others. */
 const callDraft: fc.Arbitrary<CallDraft> = fc.record({
   kind: fc.oneof(
     { weight: 6, arbitrary: fc.constant('publish' as const) },
@@ -101,6 +102,20 @@ const callDraft: fc.Arbitrary<CallDraft> = fc.record({
   old: rarely,
 })
 
+/**
+ * A call that runs alone. The takedown of an agent is many transactions, and no order of whole calls explains what comes
+ * of it beside others.
+ */
+const aloneDraft: fc.Arbitrary<CallDraft> = fc.oneof(
+  { weight: 11, arbitrary: callDraft },
+  {
+    weight: 1,
+    arbitrary: fc
+      .tuple(callDraft, fc.constantFrom('takeDownAgent' as const, 'takeDownDamaged' as const))
+      .map(([each, kind]) => ({ ...each, kind })),
+  },
+)
+
 const discoverDraft: fc.Arbitrary<DiscoverDraft> = fc.record({
   who: small,
   session: rarely,
@@ -118,7 +133,7 @@ const picks: fc.Arbitrary<Turn[]> = fc.array(
 
 const step: fc.Arbitrary<Step> = fc.oneof(
   { weight: 2, arbitrary: fc.constant({ kind: 'register' as const }) },
-  { weight: 12, arbitrary: fc.record({ kind: fc.constant('call' as const), draft: callDraft }) },
+  { weight: 12, arbitrary: fc.record({ kind: fc.constant('call' as const), draft: aloneDraft }) },
   {
     weight: 4,
     arbitrary: fc.record({
