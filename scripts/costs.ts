@@ -115,6 +115,7 @@ function counting(store: Store): Store & { counted: Operations } {
     transaction: (work) =>
       store.transaction((transaction) =>
         work({
+          ...transaction,
           get: get(transaction),
           set(path, fields) {
             counted.writes += 1

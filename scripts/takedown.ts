@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { parseArgs, promisify } from 'node:util'
 import { createFirestoreStore } from '../functions/src/adapters/firestore.ts'
+import { withCheckedClock } from '../functions/src/checked-clock.ts'
 import { createVault } from '../functions/src/adapters/node.ts'
 import {
   channelsOf,
@@ -44,7 +45,8 @@ export async function runTakedown(options: Options, readHandle: () => Promise<st
 
   const handle = agent === undefined ? toHandle(await readHandle(), named) : undefined
   await using firestore = await connect(project)
-  const takedownPorts = { store: createFirestoreStore(firestore), vault: createVault(await readSecret(project)) }
+  const store = withCheckedClock(createFirestoreStore(firestore), () => new Date())
+  const takedownPorts = { store, vault: createVault(await readSecret(project)) }
   if (handle === undefined && agent !== undefined) {
     if (listingOnly) {
       const isRemoved = await takeDownListing(takedownPorts, agent, new Date())

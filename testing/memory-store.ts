@@ -5,7 +5,7 @@ import type { Fields, Query, Store, Stored, TextRange, Transaction } from '../fu
 /** How often a transaction begins anew before it gives up, as Firestore's client does by default. */
 const attempts = 5
 
-/** A store in memory with serializable transactions and without rules. */
+/** A store in memory with serializable transactions, its own clock, and without rules. */
 export interface MemoryStore extends Store {
   /** Every document, by its path. */
   all: () => Map<string, Fields>
@@ -25,6 +25,7 @@ export type OnAwait = () => Promise<void>
 export function createMemoryStore(
   onEveryAwait: OnAwait = () => Promise.resolve(),
   initial: ReadonlyMap<string, Fields> = new Map(),
+  now: () => Date = () => new Date(),
 ): MemoryStore {
   const documents = new Map<string, { fields: Fields; version: number }>()
   let version = 0
@@ -86,6 +87,7 @@ export function createMemoryStore(
     async transaction<T>(work: (transaction: Transaction) => Promise<T>): Promise<T> {
       for (let attempt = 0; attempt < attempts; attempt += 1) {
         const seen = new Map<string, number>()
+        let readTime: Date | undefined
         const writes = new Map<string, Fields | null>()
         const isStale = () => [...seen].some(([path, version]) => versionOf(path) !== version)
         let result: T
@@ -96,11 +98,16 @@ export function createMemoryStore(
               await onAwait()
               for (const path of paths) seen.set(path, seen.get(path) ?? versionOf(path))
               const found = paths.map(read)
+              if (paths.length > 0) readTime = now()
               await onAwait()
               return found
             },
             set: (path, fields) => void writes.set(path, copy(fields)),
             delete: (path) => void writes.set(path, null),
+            readTime() {
+              if (readTime === undefined) throw new Error('a transaction knows the time of its reads only')
+              return readTime
+            },
           })
         } catch (error) {
           // What was decided from reads that do not belong together was never decided.

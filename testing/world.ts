@@ -109,7 +109,7 @@ function worldFrom(beginning: Beginning, onAwait?: OnAwait): World {
       wallOffsetMs += ms
     },
   }
-  const store = createMemoryStore(onAwait, beginning.documents)
+  const store = createMemoryStore(onAwait, beginning.documents, clock.now)
   const signIns = createTestSignIns(clock.monotonicMs, beginning.signIns)
   const vault = createVault('a secret of the tests')
   const ports: Ports = {

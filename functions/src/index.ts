@@ -10,6 +10,7 @@ import { logFault } from './adapters/firebase-logger.ts'
 import { codec, createVault, deriveKey } from './adapters/node.ts'
 import { parseCallableBody } from './body.ts'
 import { runCallable } from './calls.ts'
+import { withCheckedClock } from './checked-clock.ts'
 import { republishDiscovery as runRepublish } from './discovery/republish.ts'
 import { createDiscoveryView } from './discovery/view.ts'
 import { acceptsGzip, handleHttp, type Api } from './http.ts'
@@ -56,8 +57,9 @@ const getApi = once(async (): Promise<Api> => {
     import('./adapters/altcha.ts'),
   ])
   const key = (purpose: string) => deriveKey(secret.value(), purpose).toString('hex')
+  const store = createFirestoreStore(new Firestore({ projectId, ignoreUndefinedProperties: true }))
   const ports: Ports = {
-    store: createFirestoreStore(new Firestore({ projectId, ignoreUndefinedProperties: true })),
+    store: withCheckedClock(store, () => new Date()),
     signIns: createSignIns(once(() => loadAuth(projectId))),
     proofs: createProofs(
       { signature: key('challenge'), solution: key('solution') },

@@ -30,6 +30,9 @@ export const minPrepaidPageSize = 50
 /** An instance remembers the prepaid listings of this many callers: about 1 MB. */
 export const maxPrepaidCallers = 10_000
 
+/** Nothing is written by a machine whose clock differs from the database's by more. A read or a pause takes less. */
+export const maxClockSkewMs = minuteMs
+
 /** The sizes of shards and transactions. Tests use smaller ones. */
 export interface RepublishLimits {
   /** A shard above either number is split. Firestore allows 1 MiB a document. */

@@ -38,6 +38,8 @@ export interface Transaction extends Reader {
   /** Creates or replaces. */
   set: (path: string, fields: Fields) => void
   delete: (path: string) => void
+  /** The database's own time of the last read. Throws before the first. */
+  readTime: () => Date
 }
 
 export interface Store extends Reader {

@@ -113,6 +113,26 @@ export function describeStore(name: string, store: Store): void {
       expect(await store.get([`${at}/b`, `${at}/c`])).toEqual([null, { is: 2 }])
     })
 
+    test("tells a transaction the database's time of its last read", async () => {
+      const path = `${newCollection()}/a`
+      const times = await store.transaction(async (transaction) => {
+        expect(() => transaction.readTime()).toThrow('its reads only')
+        await transaction.get([])
+        expect(() => transaction.readTime()).toThrow('its reads only')
+        await transaction.get([path])
+        const first = transaction.readTime()
+        await transaction.get([path])
+        return [first.getTime(), transaction.readTime().getTime()]
+      })
+      const later = await store.transaction(async (transaction) => {
+        await transaction.get([path])
+        return transaction.readTime().getTime()
+      })
+      expect([...times, later]).toEqual([...times, later].sort())
+      // The emulator runs on this machine.
+      expect(Math.abs(later - Date.now())).toBeLessThan(raceTimeoutMs)
+    })
+
     test('returns what the work returns', async () => {
       expect(await store.transaction(() => Promise.resolve({ answer: 42 }))).toEqual({ answer: 42 })
     })

@@ -37,16 +37,23 @@ export function createFirestoreStore(firestore: Firestore): Store {
 
     async transaction<T>(work: (transaction: Transaction) => Promise<T>): Promise<T> {
       return named(() =>
-        firestore.runTransaction(async (transaction) =>
-          work({
+        firestore.runTransaction(async (transaction) => {
+          let readTime: Timestamp | undefined
+          return work({
             async get(paths) {
               if (paths.length === 0) return []
-              return (await transaction.getAll(...paths.map(reference))).map(fieldsOf)
+              const snapshots = await transaction.getAll(...paths.map(reference))
+              readTime = snapshots[0]?.readTime
+              return snapshots.map(fieldsOf)
             },
             set: (path, fields) => void transaction.set(reference(path), fields),
             delete: (path) => void transaction.delete(reference(path)),
-          }),
-        ),
+            readTime() {
+              if (readTime === undefined) throw new Error('a transaction knows the time of its reads only')
+              return readTime.toDate()
+            },
+          })
+        }),
       )
     },
   }

@@ -1,0 +1,62 @@
+import { dayMs, hourMs, minuteMs } from '@koko/contract'
+import { expect, test } from '@jest/globals'
+import { sampleChannels as channels } from '../../testing/samples.ts'
+import {
+  call,
+  createWorld,
+  openSettings,
+  profileIn,
+  refusalOf,
+  register,
+  type Claims,
+  type TestAgent,
+  type World,
+} from '../../testing/world.ts'
+import { withCheckedClock } from './checked-clock.ts'
+
+const startMs = Date.UTC(2026, 10, 21, 12)
+
+/** The same directory, reached by a machine whose clock is ahead by so much. */
+function withSkew({ ports, clock }: World, aheadMs: number): Pick<World, 'ports' | 'clock'> {
+  const now = () => new Date(clock.now().getTime() + aheadMs)
+  return { ports: { ...ports, store: withCheckedClock(ports.store, now) }, clock: { ...clock, now } }
+}
+
+async function listed(world: World): Promise<{ agent: TestAgent; settings: Claims }> {
+  const agent = await register(world)
+  await call(world, 'publishProfile', agent.claims, { channels, profile: profileIn('gcpv') })
+  return { agent, settings: await openSettings(world, agent) }
+}
+
+test.each([
+  ['31 days ahead', 31 * dayMs, '744 hours ahead of'],
+  ['61 hours ahead', 61 * hourMs, '61 hours ahead of'],
+  ['over a minute behind', -minuteMs - 1, '1 minute behind'],
+  ['31 days behind', -31 * dayMs, '744 hours behind'],
+])('a machine whose clock is %s changes nothing, and says why', async (_, aheadMs, words) => {
+  const world = createWorld(startMs)
+  const { agent, settings } = await listed(world)
+  const wrong = withSkew(world, aheadMs)
+  const before = world.store.all()
+  for (const work of [
+    () => call(wrong, 'publishProfile', agent.claims, { channels, profile: profileIn('u173') }),
+    () => call(wrong, 'heartbeat', agent.claims),
+    () => call(wrong, 'unlinkChannel', agent.claims, { channel: 'telegram' }),
+    () => call(wrong, 'unregisterAgent', agent.claims),
+    () => call(wrong, 'createSettingsLink', agent.claims),
+    ...(aheadMs > 0 ? [] : [() => call(wrong, 'relinkChannel', settings, { channel: 'telegram' })]),
+  ]) {
+    const { code, message } = await refusalOf(work())
+    expect({ code, message }).toEqual({
+      code: 'unavailable',
+      message: `The clock of this machine is ${words} the database's, so nothing was changed. Set the clock, then try again.`,
+    })
+  }
+  expect(world.store.all()).toEqual(before)
+})
+
+test.each([0, minuteMs, -minuteMs])('a clock that is %d ms ahead is good enough', async (aheadMs) => {
+  const world = createWorld(startMs)
+  const { agent } = await listed(world)
+  await call(withSkew(world, aheadMs), 'publishProfile', agent.claims, { channels, profile: profileIn('u173') })
+})
