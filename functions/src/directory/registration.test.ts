@@ -1,7 +1,8 @@
 import { minuteMs } from '@koko/contract'
 import { describe, expect, test } from '@jest/globals'
 import { consents } from '../../../testing/samples.ts'
-import { call, createWorld, refusalOf, register, solution, storedAt } from '../../../testing/world.ts'
+import { call, createWorld, refusalOf, register, solution, storedAt, type World } from '../../../testing/world.ts'
+import type { Ports, SignIns } from '../ports.ts'
 
 const noon = Date.UTC(2026, 10, 21, 12)
 
@@ -67,4 +68,40 @@ describe('registration', () => {
       code: 'failed-precondition',
     })
   })
+
+  test('signs one token for a proof, however often the proof is sent', async () => {
+    const world = createWorld(noon)
+    const { signed, ports } = countingTokens(world)
+    const { challenge } = await call(world, 'createRegistrationChallenge')
+    const input = { category: 'dating', consents, proof: { challenge, solution } }
+    const send = () => call({ ...world, ports }, 'registerAgent', undefined, input)
+    await Promise.allSettled(Array.from({ length: 12 }, send))
+    for (let replay = 0; replay < 20; replay += 1) {
+      expect(await refusalOf(send())).toMatchObject({ code: 'failed-precondition' })
+    }
+    expect(signed).toHaveLength(1)
+  })
+
+  test('that ends without a token leaves nothing, and the proof can be sent again', async () => {
+    const world = createWorld(noon)
+    const failing: Ports = {
+      ...world.ports,
+      signIns: { ...world.signIns, mint: () => Promise.reject(new Error('no signature')) },
+    }
+    const { challenge } = await call(world, 'createRegistrationChallenge')
+    const input = { category: 'dating', consents, proof: { challenge, solution } }
+    await expect(call({ ...world, ports: failing }, 'registerAgent', undefined, input)).rejects.toThrow('no signature')
+    expect(world.store.all().size).toBe(0)
+    await call(world, 'registerAgent', undefined, input)
+  })
 })
+
+/** The same directory, and the ids of the agents for which it signed a token. */
+function countingTokens({ ports, signIns }: World) {
+  const signed: string[] = []
+  const mint: SignIns['mint'] = (agentId, claims) => {
+    signed.push(agentId)
+    return signIns.mint(agentId, claims)
+  }
+  return { signed, ports: { ...ports, signIns: { ...signIns, mint } } satisfies Ports }
+}

@@ -32,8 +32,8 @@ export async function registerAgent(
   const agentId = vault.uuid()
   const secret = vault.code()
   const badge: Badge = { agentId, category, registeredAtMs: now.getTime() }
-  const token = await signIns.mint(agentId, { generation: 0 })
   const proofPath = paths.proof(vault.hash(proof.challenge.signature))
+  const accountPath = paths.account(agentId)
   await store.transaction(async (transaction) => {
     const [used] = await transaction.get([proofPath])
     if (used !== null) {
@@ -41,7 +41,7 @@ export async function registerAgent(
     }
     transaction.set(proofPath, { expiresAt: new Date(verified.expiresAtMs) })
     transaction.set(paths.badge(agentId), badge)
-    transaction.set(paths.account(agentId), {
+    transaction.set(accountPath, {
       secretHash: vault.hash(secret),
       generation: 0,
       revision: 0,
@@ -52,5 +52,17 @@ export async function registerAgent(
       area: null,
     } satisfies Account)
   })
-  return { ...badge, secret, token }
+  try {
+    // Once the proof is used, because a signature costs more than a proof that is sent again.
+    return { ...badge, secret, token: await signIns.mint(agentId, { generation: 0 }) }
+  } catch (error) {
+    // Nobody has the secret of this agent. If this fails too, retention removes it.
+    await store
+      .transaction((transaction) => {
+        for (const path of [proofPath, paths.badge(agentId), accountPath]) transaction.delete(path)
+        return Promise.resolve()
+      })
+      .catch(() => undefined)
+    throw error
+  }
 }
