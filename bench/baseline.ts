@@ -15,6 +15,7 @@ import {
 import { Firestore, type Query } from '@google-cloud/firestore'
 import { http } from '@google-cloud/functions-framework'
 import * as z from 'zod'
+import { createAllowances } from '../functions/src/allowances.ts'
 import { createSignIns, loadAuth } from '../functions/src/adapters/firebase-auth.ts'
 import { createFirestoreStore } from '../functions/src/adapters/firestore.ts'
 import { codec, createVault } from '../functions/src/adapters/node.ts'
@@ -74,7 +75,8 @@ http('api', async (request, response) => {
 
 function portsOf({ store, signIns, vault }: Baseline) {
   const proofs = { create: () => Promise.reject(new Error()), verify: () => Promise.reject(new Error()) }
-  return { store, signIns, vault, codec, proofs, monotonicMs: () => performance.now(), webOrigin: '' }
+  const monotonicMs = () => performance.now()
+  return { store, signIns, vault, codec, proofs, allowances: createAllowances(monotonicMs), monotonicMs, webOrigin: '' }
 }
 
 const PageToken = z.strictObject({ after: z.string(), isWrapped: z.boolean(), expiresAtMs: z.int() })

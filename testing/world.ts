@@ -7,11 +7,12 @@ import {
   type DiscoverInput,
 } from '@koko/contract'
 import type * as z from 'zod'
+import { createAllowances } from '../functions/src/allowances.ts'
 import { codec, createVault } from '../functions/src/adapters/node.ts'
 import { runCallable } from '../functions/src/calls.ts'
 import { createDiscoveryView, type DiscoveryView } from '../functions/src/discovery/view.ts'
 import { discover } from '../functions/src/discovery/discover.ts'
-import { customTokenLifetimeMs, type RemovalLimits } from '../functions/src/limits.ts'
+import { allowanceLimits, customTokenLifetimeMs, type RemovalLimits } from '../functions/src/limits.ts'
 import type { Fields, Ports, SignIns } from '../functions/src/ports.ts'
 import { sessionOf } from '../functions/src/sessions.ts'
 import { createMemoryStore, type MemoryStore, type OnAwait } from './memory-store.ts'
@@ -126,6 +127,8 @@ function worldFrom(beginning: Beginning, onAwait?: OnAwait): World {
     },
     vault,
     codec,
+    // Many tests register at one moment more agents than an instance would.
+    allowances: createAllowances(clock.monotonicMs, { ...allowanceLimits, anonymous: { burst: 1e9, intervalMs: 1 } }),
     monotonicMs: clock.monotonicMs,
     webOrigin: 'https://directory.example',
   }

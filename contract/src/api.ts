@@ -149,12 +149,14 @@ export const callables = {
   exportAgent: {
     summary: 'Every stored document of the agent, its entry in a discovery shard, and its sign-in record.',
     caller: 'agent or settings',
+    errors: ['resource-exhausted'],
     input: Nothing,
     output: z.strictObject({ documents: Fields, signIn: Fields }),
   },
   createSettingsLink: {
     summary: `A one-time link to the operator's settings page, valid for ${formatDuration(settingsLinkLifetimeMs)}. The previous link ends.`,
     caller: 'agent',
+    errors: ['resource-exhausted'],
     input: Nothing,
     output: z.strictObject({ url: z.string(), expiresAtMs: Milliseconds }),
   },
@@ -244,6 +246,8 @@ export interface Endpoint {
   /** The parameters of the URL, each at most once; none without this. */
   readonly query?: z.ZodObject
   readonly caller: 'anyone' | 'agent'
+  /** The error codes that not every endpoint of this kind has. */
+  readonly errors?: readonly 'resource-exhausted'[]
   /** The JSON body. */
   readonly input?: z.ZodType
   readonly output: z.ZodType
@@ -267,6 +271,7 @@ export const endpoints = {
     method: 'GET',
     path: '/api/v1/health',
     caller: 'anyone',
+    errors: ['resource-exhausted'],
     output: Health,
   },
   openapi: {

@@ -47,6 +47,7 @@ export async function runCallable(
   now: Date,
 ): Promise<unknown> {
   const { caller, input }: Callable = callables[name]
+  if (caller === 'anyone') ports.allowances.spendAnonymous(name)
   const session = caller === 'anyone' ? null : requireSession(claims)
   if (session !== null) assertMayCall(session, caller, now)
   const handle: (ports: Ports, session: never, input: never, now: Date) => Promise<unknown> = handlers[name]

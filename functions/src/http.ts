@@ -78,6 +78,7 @@ interface Answer<Name extends EndpointName> {
 const handlers: { [Name in EndpointName]: (api: Api, call: Call<Name>) => Promise<Answer<Name>> | Answer<Name> } = {
   config: ({ project }) => ({ body: config(project) }),
   async health({ ports }, { now }) {
+    ports.allowances.spendAnonymous('health')
     const body = await health(ports.store, now)
     return { status: body.late ? 503 : 200, body }
   },

@@ -8,12 +8,14 @@ import { createCallable } from './adapters/firebase-callable.ts'
 import { keepBodiesRaw, readRequest, writeJson } from './adapters/firebase-http.ts'
 import { logFault } from './adapters/firebase-logger.ts'
 import { codec, createVault, deriveKey } from './adapters/node.ts'
+import { createAllowances } from './allowances.ts'
 import { parseCallableBody } from './body.ts'
 import { runCallable } from './calls.ts'
 import { withCheckedClock } from './checked-clock.ts'
 import { republishDiscovery as runRepublish } from './discovery/republish.ts'
 import { createDiscoveryView } from './discovery/view.ts'
 import { acceptsGzip, handleHttp, type Api } from './http.ts'
+import { maxInstances } from './limits.ts'
 import type { Ports } from './ports.ts'
 import { claimsOf } from './sessions.ts'
 
@@ -38,7 +40,6 @@ setGlobalOptions({
   serviceAccount: `koko-runtime@${projectId}.iam.gserviceaccount.com`,
   memory: '512MiB',
   timeoutSeconds: 30,
-  maxInstances: 20,
   concurrency: 40,
 })
 // The platform parses the scheduler's requests itself.
@@ -68,6 +69,7 @@ const getApi = once(async (): Promise<Api> => {
     ),
     vault: createVault(secret.value()),
     codec,
+    allowances: createAllowances(() => performance.now()),
     monotonicMs: () => performance.now(),
     webOrigin: webOrigin.value() || (hostingOrigins[0] ?? ''),
   }
@@ -87,7 +89,7 @@ const getApi = once(async (): Promise<Api> => {
 })
 
 /** The HTTP API, behind Hosting's rewrite of `/api/v1`. */
-export const api = onRequest({ invoker: 'public' }, async (request, response) => {
+export const api = onRequest({ invoker: 'public', maxInstances: maxInstances.api }, async (request, response) => {
   const answer = await handleHttp(await getApi(), readRequest(request), new Date())
   await writeJson(response, answer, acceptsGzip(request.header('accept-encoding')))
 })
@@ -107,7 +109,7 @@ export const redeemSettingsLink = callable('redeemSettingsLink')
 
 /** Runs every minute. The next run continues one that was cut off. */
 export const republishDiscovery = onSchedule(
-  { schedule: 'every 1 minutes', timeoutSeconds: 120, maxInstances: 1, retryCount: 0 },
+  { schedule: 'every 1 minutes', timeoutSeconds: 120, maxInstances: maxInstances.republishDiscovery, retryCount: 0 },
   async () => {
     try {
       const { ports } = await getApi()
@@ -122,6 +124,7 @@ export const republishDiscovery = onSchedule(
 
 function callable(name: CallableName) {
   return createCallable({
+    maxInstances: maxInstances[name],
     allowedOrigins,
     read: readRequest,
     parse: parseCallableBody,

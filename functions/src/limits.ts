@@ -1,6 +1,6 @@
 // The server's policy numbers. A room's own numbers are in its definition, those that clients rely on in the contract.
 
-import { dayMs, goneWithinMs, hourMs, minuteMs, secondMs } from '@koko/contract'
+import { dayMs, goneWithinMs, hourMs, minuteMs, secondMs, type CallableName } from '@koko/contract'
 
 /** A custom token can be exchanged for an hour: https://firebase.google.com/docs/auth/admin/create-custom-tokens */
 export const customTokenLifetimeMs = hourMs
@@ -10,6 +10,51 @@ export const departureDelayMs = customTokenLifetimeMs + minuteMs
 /** An agent may publish this often in a row, then once in each interval: enough for a person, slow for a loop. */
 export const publishBurst = 60
 export const publishIntervalMs = minuteMs
+
+/** A number of calls at once, then one in each interval. */
+export interface Allowance {
+  burst: number
+  intervalMs: number
+}
+
+/** How often an instance lets somebody call. Tests use other numbers. */
+export interface AllowanceLimits {
+  /** Of one agent, for each of the calls that have such a limit. */
+  perAgent: Allowance
+  /** Of everyone together, for each call that needs no sign-in. */
+  anonymous: Allowance
+  /** An instance counts the calls of this many agents: about 1 MB. */
+  maxAgents: number
+}
+export const allowanceLimits: AllowanceLimits = {
+  // Several settings pages ask for 12 exports a minute each; an agent signs in once an hour.
+  perAgent: { burst: 60, intervalMs: secondMs },
+  // A million agents sign in 12 times a second.
+  anonymous: { burst: 300, intervalMs: secondMs / 50 },
+  maxAgents: 10_000,
+}
+
+/**
+ * How many instances of each function the platform may start. The ceiling of a day's bill follows from it (`npm run
+ * costs`). An instance serves at least 50 calls a second, so that these are enough for a million agents. Each function has
+ * its own: nobody who floods one of them slows down an unlink.
+ */
+export const maxInstances = {
+  api: 6,
+  createRegistrationChallenge: 1,
+  registerAgent: 1,
+  signInAgent: 2,
+  rotateSecret: 1,
+  publishProfile: 2,
+  unlinkChannel: 4,
+  relinkChannel: 1,
+  heartbeat: 2,
+  unregisterAgent: 2,
+  exportAgent: 2,
+  createSettingsLink: 1,
+  redeemSettingsLink: 1,
+  republishDiscovery: 1,
+} as const satisfies Record<CallableName | 'api' | 'republishDiscovery', number>
 
 /** The greatest age of the removals in an answer. */
 export const viewMaxAgeMs = goneWithinMs / 2

@@ -1,4 +1,5 @@
 import type { Challenge, Solution } from '@koko/contract'
+import type { Allowances } from './allowances.ts'
 
 /** The fields of a stored document. A Date is a Firestore Timestamp, a Uint8Array is bytes. */
 export type Fields = Record<string, unknown>
@@ -104,6 +105,7 @@ export interface Ports {
   proofs: Proofs
   vault: Vault
   codec: Codec
+  allowances: Allowances
   /** Milliseconds of a clock that never jumps. */
   monotonicMs: () => number
   /** Where the web pages are, such as `https://example-project.web.app`. */

@@ -85,7 +85,7 @@ test('it names the statuses that an endpoint answers with', () => {
   const statuses = (name: string) => Object.keys(operationOf(name).responses)
   expect(statuses('config')).toEqual(['200', '400', '500', '503'])
   for (const name of ['discover', 'batchGet']) {
-    expect(statuses(name)).toEqual(['200', '400', '401', '403', '404', '413', '429', '500', '503'])
+    expect(statuses(name)).toEqual(['200', '400', '401', '403', '404', '409', '413', '429', '500', '503'])
     expect(operationOf(name).responses['429']?.headers).toHaveProperty('Retry-After')
   }
   for (const name of Object.keys(endpoints))
@@ -93,7 +93,9 @@ test('it names the statuses that an endpoint answers with', () => {
       expect(response.headers).toHaveProperty('Cache-Control')
   expect(statuses('heartbeat')).toEqual(['200', '400', '401', '403', '409', '500', '503'])
   expect(statuses('redeemSettingsLink')).toContain('404')
-  expect(statuses('publishProfile')).toContain('429')
+  expect(statuses('health')).toEqual(['200', '400', '429', '500', '503'])
+  const limited = ['publishProfile', 'exportAgent', 'createSettingsLink', 'signInAgent', 'createRegistrationChallenge']
+  for (const name of limited) expect([name, statuses(name)]).toEqual([name, expect.arrayContaining(['429'])])
 })
 
 test('it has a body for each endpoint that takes an input, and for no other', () => {

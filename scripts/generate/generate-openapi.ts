@@ -82,13 +82,16 @@ export const errorMeanings = {
 } as const satisfies Record<ErrorCode, string>
 
 /** The statuses of an HTTP endpoint's errors. */
-export function endpointErrors({ method, caller }: Endpoint): Record<number, string> {
+export function endpointErrors({ method, caller, errors }: Endpoint): Record<number, string> {
   return {
     400: `INVALID_ARGUMENT: ${errorMeanings['invalid-argument']}`,
     ...(caller === 'agent' && {
       401: `UNAUTHENTICATED: ${errorMeanings.unauthenticated}`,
       403: 'PERMISSION_DENIED: the caller is of another room. FAILED_PRECONDITION: the caller is not listed and online itself.',
       404: 'NOT_FOUND: there is no such room.',
+      409: `ABORTED: ${errorMeanings.aborted}`,
+    }),
+    ...((caller === 'agent' || errors !== undefined) && {
       429: `RESOURCE_EXHAUSTED: ${errorMeanings['resource-exhausted']}`,
     }),
     ...(method === 'POST' && { 413: `INVALID_ARGUMENT: a body has at most ${maxBodyBytes} bytes.` }),
@@ -104,7 +107,8 @@ export const errorsOfAnyCall: readonly ErrorCode[] = ['invalid-argument', 'abort
 export function callableErrors(name: CallableName): ErrorCode[] {
   const { caller, errors = [] }: Callable = callables[name]
   const possible = [...errorsOfAnyCall, ...errors]
-  if (caller !== 'anyone') possible.push('unauthenticated', 'permission-denied')
+  if (caller === 'anyone') possible.push('resource-exhausted')
+  else possible.push('unauthenticated', 'permission-denied')
   return keysOf(errorMeanings).filter((code) => possible.includes(code))
 }
 

@@ -2,6 +2,7 @@ import { DirectoryError, invalidArgument } from '@koko/contract'
 import { HttpsError, onCall, type CallableFunction, type Request } from 'firebase-functions/v2/https'
 
 export interface CallableOptions {
+  maxInstances: number
   allowedOrigins: string[]
   /** The request as the client sent it. */
   read: (request: Request) => {
@@ -23,6 +24,7 @@ export interface CallableOptions {
  * emulators.
  */
 export function createCallable({
+  maxInstances,
   allowedOrigins,
   read,
   parse,
@@ -30,7 +32,7 @@ export function createCallable({
   onFault,
 }: CallableOptions): CallableFunction<unknown, Promise<unknown>> {
   const received = new WeakMap<Request, { authorization?: string | undefined; refusal?: DirectoryError }>()
-  const onParsed = onCall({ cors: allowedOrigins, invoker: 'public' }, async ({ data, rawRequest }) => {
+  const onParsed = onCall({ cors: allowedOrigins, invoker: 'public', maxInstances }, async ({ data, rawRequest }) => {
     try {
       const { authorization, refusal } = received.get(rawRequest) ?? {}
       if (refusal !== undefined) throw refusal

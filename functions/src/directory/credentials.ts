@@ -5,7 +5,7 @@ import { requireOwner, type Session } from '../sessions.ts'
 
 /** A token for the holder of the secret. An unknown agent and a wrong secret get the same `unauthenticated`. */
 export async function signInAgent(
-  { store, signIns, vault }: Ports,
+  { store, signIns, vault, allowances }: Ports,
   { agentId, secret }: { agentId: string; secret: string },
 ) {
   const [badgeFields, accountFields] = await store.get([paths.badge(agentId), paths.account(agentId)])
@@ -15,6 +15,7 @@ export async function signInAgent(
   if (badge === null || account?.secretHash !== vault.hash(secret)) {
     throw new DirectoryError('unauthenticated', 'There is no agent with this id and secret.')
   }
+  allowances.spend('signInAgent', agentId)
   return { token: await signIns.mint(agentId, { generation: account.generation }) }
 }
 

@@ -4,12 +4,13 @@ import type { Ports } from '../ports.ts'
 import { requireOwner, type Session } from '../sessions.ts'
 
 /** A one-time link to the settings page; it voids the last. The code is in the fragment; only its hash is stored. */
-export async function createSettingsLink({ store, vault, webOrigin }: Ports, session: Session, now: Date) {
+export async function createSettingsLink({ store, vault, allowances, webOrigin }: Ports, session: Session, now: Date) {
   const code = vault.code()
   const codeHash = vault.hash(code)
   const expiresAtMs = now.getTime() + settingsLinkLifetimeMs
   await store.transaction(async (transaction) => {
     const { account } = await requireOwner(transaction, session)
+    allowances.spend('createSettingsLink', session.agentId)
     if (account.settingsLinkHash !== null) transaction.delete(paths.settingsLink(account.settingsLinkHash))
     transaction.set(paths.settingsLink(codeHash), { agentId: session.agentId, expiresAt: new Date(expiresAtMs) })
     transaction.set(paths.account(session.agentId), { ...account, settingsLinkHash: codeHash } satisfies Account)

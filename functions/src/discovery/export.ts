@@ -8,9 +8,10 @@ import { emptyManifest, entriesOf, keyOf, shardAt } from './shards.ts'
  * Every document of the agent as stored, and its sign-in record. The key of its entry in a discovery shard is the shard's
  * path, `#` and the agent's id. A Timestamp becomes an ISO 8601 string.
  */
-export async function exportAgent({ store, signIns, codec }: Ports, session: Session) {
+export async function exportAgent({ store, signIns, codec, allowances }: Ports, session: Session) {
   const { agentId } = session
   const { badge, account } = await requireOwner(store, session)
+  allowances.spend('exportAgent', agentId)
   const room = badge.category
   const named = [
     paths.badge(agentId),
