@@ -77,10 +77,11 @@ const emulators = {
 }
 
 export async function createTestDirectory({
-  origin = 'https://directory.example',
+  isEmulated = false,
+  // Emulators belong to a directory on this machine.
+  origin = isEmulated ? 'http://127.0.0.1:5000' : 'https://directory.example',
   projectId = 'demo-agent',
   startMs: beginMs = startMs,
-  isEmulated = false,
 }: TestDirectoryOptions = {}): Promise<TestDirectory> {
   const world = createWorld(beginMs)
   const { clock } = world

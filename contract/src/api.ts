@@ -209,13 +209,14 @@ export type BatchGetInput = z.infer<typeof BatchGetInput>
 export const BatchGetOutput = z.strictObject({ agents: z.array(Listing), missing: z.array(AgentId) })
 export type BatchGetOutput = z.infer<typeof BatchGetOutput>
 
-const EmulatorAddress = z.strictObject({ host: z.string(), port: z.int() })
+const EmulatorAddress = z.strictObject({ host: z.string().regex(/^[A-Za-z0-9.:[\]-]{1,253}$/), port: z.int() })
 
-/** What a client needs besides the origin. */
+/** What a client needs besides the origin. It builds addresses from these values, so they hold no other characters. */
 export const Config = z.strictObject({
-  projectId: z.string(),
-  apiKey: z.string(),
-  region: z.string(),
+  projectId: z.string().regex(/^[a-z][a-z0-9-]{0,62}$/),
+  apiKey: z.string().regex(/^[A-Za-z0-9_-]{0,100}$/),
+  // https://cloud.google.com/about/locations
+  region: z.string().regex(/^[a-z]{1,30}-[a-z]{1,30}\d{1,2}$/),
   rooms: z.array(
     z.strictObject({
       name: RoomName,
@@ -225,7 +226,7 @@ export const Config = z.strictObject({
       budgets: z.strictObject({ discoverNewcomer: z.int(), discover: z.int(), batchGet: z.int(), newcomerMs: z.int() }),
     }),
   ),
-  termsVersion: z.string(),
+  termsVersion: z.string().regex(/^[\w.-]{1,32}$/),
   emulators: z
     .strictObject({ auth: EmulatorAddress, firestore: EmulatorAddress, functions: EmulatorAddress })
     .optional()

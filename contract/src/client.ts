@@ -2,6 +2,7 @@ import * as z from 'zod'
 import { callables, Config, endpoints, type CallableName, type EndpointName } from './api.ts'
 import { DirectoryError, errorCodes } from './errors.ts'
 import { keysOf } from './keys-of.ts'
+import { readAnswer } from './read-answer.ts'
 
 export interface ClientOptions {
   /** Where the directory is, such as `https://example-project.web.app`. */
@@ -132,7 +133,7 @@ function functionsUrl({ projectId, region, emulators }: Config): string {
 }
 
 function read<T extends z.ZodType>(schema: T, answer: unknown): z.output<T> {
-  const result = schema.safeParse(answer)
+  const result = readAnswer(schema, answer)
   if (result.success) return result.data
   throw new DirectoryError('internal', 'The directory gave an answer that this client does not understand.', {
     cause: result.error,
@@ -165,5 +166,7 @@ function errorOf(http: number, answer: unknown): DirectoryError {
     codes.find((each) => errorCodes[each].http === http) ??
     // A proxy gives these while the directory starts or is overloaded.
     (http === 502 || http === 504 ? 'unavailable' : 'internal')
-  return new DirectoryError(code, message ?? `The directory answered ${http}.`, { details })
+  return message === undefined
+    ? new DirectoryError(code, `The directory answered ${http}.`, { details })
+    : new DirectoryError(code, message, { details, isQuoted: true })
 }

@@ -25,15 +25,22 @@ export class DirectoryError extends Error {
   override readonly name = 'DirectoryError'
   readonly code: ErrorCode
   readonly details: readonly Violation[] | { retryAfterSeconds: number } | undefined
+  /** In a client: the message is the directory's text, which can be anything. Attribute it wherever it is shown. */
+  readonly isQuoted: boolean
 
   constructor(
     code: ErrorCode,
     message: string,
-    { details, cause }: { details?: DirectoryError['details']; cause?: unknown } = {},
+    {
+      details,
+      isQuoted = false,
+      cause,
+    }: { details?: DirectoryError['details']; isQuoted?: boolean; cause?: unknown } = {},
   ) {
     super(message, { cause })
     this.code = code
     this.details = details
+    this.isQuoted = isQuoted
   }
 }
 

@@ -58,6 +58,7 @@ export {
   Unlinks,
   unlinksPath,
 } from './listing.ts'
+export { readAnswer, unreadableIn } from './read-answer.ts'
 export { Area, areaLengths, formatValue, maxDistanceKm } from './rooms/fields.ts'
 export type { AreaField, Field, FieldValue, NumberField } from './rooms/fields.ts'
 export { DatingProfile } from './rooms/dating.ts'

@@ -35,7 +35,7 @@ export async function signInWithToken(
     const beganAtMs = nowMs()
     let response: Response
     try {
-      response = await fetch(`${base}/${path}?key=${apiKey}`, {
+      response = await fetch(`${base}/${path}?key=${encodeURIComponent(apiKey)}`, {
         method: 'POST',
         headers: { 'content-type': 'application/json' },
         body: JSON.stringify(body),

@@ -18,7 +18,7 @@ function createApi(world: World) {
   const api = {
     ports: world.ports,
     view: world.newInstance(),
-    project: { projectId: 'demo-http', apiKey: 'a key', emulators: undefined },
+    project: { projectId: 'demo-http', apiKey: 'a-key', emulators: undefined },
     onFault: (error: unknown) => void faults.push(error),
   }
   async function send(
