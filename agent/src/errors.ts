@@ -35,7 +35,7 @@ export function userErrorOf(error: unknown): UserError | null {
   if (error instanceof UserError) return error
   if (!(error instanceof DirectoryError)) return null
   if (error.cause instanceof UserError) return error.cause
-  const message = error.message.slice(0, 300)
+  const message = messageOf(error)
   const options = { cause: error }
   switch (error.code) {
     case 'unavailable':
@@ -60,6 +60,15 @@ export function userErrorOf(error: unknown): UserError | null {
       return null
   }
 }
+
+/** The message of an error, attributed to the directory where it is the directory's text: that can be anything. */
+export function messageOf({ message, isQuoted }: DirectoryError): string {
+  if (!isQuoted) return message
+  const text = plain(message.slice(0, 10 * maxQuoted)).replaceAll('"', "'")
+  return `The directory says: "${text.length > maxQuoted ? `${text.slice(0, maxQuoted)}...` : text}"`
+}
+
+const maxQuoted = 250
 
 /** How long the directory asks to wait, at most a day: budgets reset within one. */
 export function retryAfterSecondsOf({ details }: DirectoryError): number | undefined {

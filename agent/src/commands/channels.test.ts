@@ -2,7 +2,8 @@ import { Channel } from '@koko/contract'
 import { beforeEach, expect, test } from '@jest/globals'
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import { keepHandles, setUpAgent } from '../../test/agents.ts'
+import * as z from 'zod'
+import { keepHandles, keptAgent, setUpAgent } from '../../test/agents.ts'
 import { createTestContext, type TestContext } from '../../test/context.ts'
 import { createTestDirectory, type TestDirectory } from '../../../testing/directory.ts'
 import { styleOf } from '../output.ts'
@@ -122,4 +123,36 @@ test('a fault of the directory is no reason not to show what is kept here', asyn
     source: 'home',
     problem: { next: expect.stringContaining('its host') },
   })
+})
+
+test('documents of a newer directory are read without what is new in them', async () => {
+  await publishBoth()
+  await unlink(context, { channel: 'whatsapp', wait: false })
+  const Answer = z.object({
+    result: z.object({ documents: z.record(z.string(), z.looseObject({})), signIn: z.looseObject({}) }),
+  })
+  directory.intercept = async ({ name }, answer) => {
+    const response = await answer()
+    if (name !== 'exportAgent') return response
+    const { result } = Answer.parse(await response.json())
+    const documents = Object.fromEntries(
+      Object.entries(result.documents).map(([path, fields]) => [
+        path,
+        { ...fields, signal: { unlinkedAtMs: 1, goneAtMs: null } },
+      ]),
+    )
+    return Response.json({ result: { ...result, documents } })
+  }
+  expect(await standingOf('telegram')).toMatchObject({ state: 'shown' })
+  expect(await standingOf('whatsapp')).toMatchObject({ state: 'unlinked' })
+})
+
+test('unlinks that cannot be read are not taken for none', async () => {
+  await publishBoth()
+  const { agentId } = await keptAgent(context)
+  directory.intercept = ({ name }, answer) =>
+    name === 'exportAgent'
+      ? Promise.resolve(Response.json({ result: { documents: { [`unlinks/${agentId}`]: 'text' }, signIn: {} } }))
+      : answer()
+  expect(await channels(context)).toMatchObject({ source: 'home' })
 })

@@ -53,6 +53,33 @@ test.each([
   expect(context.opened).toEqual([])
 })
 
+test.each([
+  'https://thief.example/settings#code=x',
+  'https://directory.example.thief.example/settings#code=x',
+  'https://directory.example:8443/settings#code=x',
+  'http://127.0.0.1:5000/settings#code=x',
+])('neither opens nor prints a link that leads elsewhere: %s', async (url) => {
+  const { context } = await createRegistered({ directory })
+  directory.intercept = (request, answer) =>
+    request.name === 'createSettingsLink'
+      ? Promise.resolve(Response.json({ result: { url, expiresAtMs: 1 } }))
+      : answer()
+  const error = await command.call(context, {}).catch((failure: unknown) => failure)
+  expect(error).toMatchObject({ message: expect.stringContaining('leads elsewhere') as unknown })
+  expect(String(error)).not.toContain('code')
+  expect(context.opened).toEqual([])
+})
+
+test('a directory on this machine may call it by its other name', async () => {
+  directory = await createTestDirectory({ isEmulated: true })
+  const { context } = await createRegistered({ directory })
+  directory.intercept = (request, answer) =>
+    request.name === 'createSettingsLink'
+      ? Promise.resolve(Response.json({ result: { url: 'http://localhost:5000/settings#code=x', expiresAtMs: 1 } }))
+      : answer()
+  expect(await command.call(context, {})).toMatchObject({ value: { opened: true } })
+})
+
 test('prints a link as the address it is, whatever a directory writes into it', async () => {
   const { context } = await createRegistered({ directory })
   const url = 'https://directory.example/settings\u001b]0;owned\u0007#code=\u009b2J\u202E'

@@ -56,3 +56,13 @@ test('emulators on another machine are refused', async () => {
   const context = await createTestContext({ directory })
   await expect(configAt(context, directory.origin)).rejects.toThrow('in the clear')
 })
+
+test('a directory elsewhere that names emulators, which would be on this machine, is refused', async () => {
+  const directory = await createTestDirectory()
+  const address = { host: '127.0.0.1', port: 5001 }
+  const emulators = { auth: address, firestore: address, functions: address }
+  directory.intercept = async (_, answer) =>
+    Response.json({ ...((await (await answer()).json()) as object), emulators })
+  const context = await createTestContext({ directory })
+  await expect(configAt(context, directory.origin)).rejects.toThrow('not on this machine')
+})

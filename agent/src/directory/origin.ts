@@ -60,6 +60,12 @@ export async function configAt(context: Context, origin: string): Promise<Config
       throw new UserError(`There is no Koko Directory at ${origin}.`, 'Check the address.', { cause })
     })
   const { auth, functions } = config.emulators ?? {}
+  if (config.emulators !== undefined && !isLoopback(new URL(origin).hostname)) {
+    throw new UserError(
+      `${origin} says that it runs under emulators, and is not on this machine.`,
+      'Ask its host. For emulators of your own give an address of this machine, such as http://127.0.0.1:5000.',
+    )
+  }
   for (const emulator of [auth, functions]) {
     if (emulator !== undefined && !isLoopback(emulator.host)) {
       throw new UserError(

@@ -5,6 +5,7 @@ import {
   endpoints,
   Health,
   isOnline,
+  readAnswer,
   rooms,
   type Config,
   type Listing,
@@ -204,7 +205,7 @@ async function readHealth(context: Context, origin: string): Promise<{ health: H
     const body: unknown = await response.json().catch(() => null)
     const dateMs = Date.parse(response.headers.get('date') ?? '')
     return {
-      health: Health.safeParse(body).data ?? null,
+      health: readAnswer(Health, body).data ?? null,
       // The header counts whole seconds (RFC 9110, section 6.6.1).
       skewMs: Number.isNaN(dateMs) ? null : dateMs + 500 - (sentAtMs + context.nowMs()) / 2,
     }

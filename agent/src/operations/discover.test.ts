@@ -2,6 +2,7 @@ import type { Channels, DatingProfile } from '@koko/contract'
 import { describe, expect, jest, test } from '@jest/globals'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import * as z from 'zod'
 import { call, profileIn, register } from '../../../testing/world.ts'
 import { createTestContext, type TestContext } from '../../test/context.ts'
 import { createTestDirectory, type TestDirectory } from '../../../testing/directory.ts'
@@ -612,5 +613,59 @@ describe('a directory that answers something else', () => {
     expect(new Date(found.budget.discover.resetsAtMs).toISOString()).toMatch(/^2\d\d\d-/)
     directory.intercept = (_request, answer) => answer()
     expect(await discover(home, {})).toMatchObject({ matches: [{ refreshed: true }] })
+  })
+})
+
+describe('a listing that this version of koko cannot read', () => {
+  /** Makes the listings of these peers strange to this version. */
+  function makeStrange(directory: TestDirectory, isStrange: (agentId: string) => boolean) {
+    const Answer = z.looseObject({
+      agents: z.array(z.looseObject({ agentId: z.string(), channels: z.looseObject({}) })),
+    })
+    directory.intercept = async ({ name }, answer) => {
+      const response = await answer()
+      if (name !== 'discover' && name !== 'batchGet') return response
+      const body = Answer.parse(await response.json())
+      const agents = body.agents.map((agent) =>
+        isStrange(agent.agentId) ? { ...agent, channels: { signal: '+12025550123' } } : agent,
+      )
+      return Response.json({ ...body, agents })
+    }
+  }
+
+  test('is skipped and counted, and costs what the directory charged for it', async () => {
+    const directory = await createTestDirectory()
+    const home = await settle(directory)
+    const match = await directory.addPeer()
+    const strange = await directory.addPeer()
+    makeStrange(directory, (agentId) => agentId === strange.agentId)
+    const found = await discover(home, {})
+    expect(Discovery.parse(found)).toEqual(found)
+    expect(found).toMatchObject({ looked: 1, matches: [{ agentId: match.agentId }], unreadable: 1, hasMore: false })
+    expect(found.note).toBe('1 listing cannot be read by this version of koko. Update koko to see all.')
+    expect(found.budget.discover.used).toBe(2)
+    expect((await discover(home, {})).budget.batchGet.used).toBe(1)
+  })
+
+  test('does not end the walk, even where a whole page is strange', async () => {
+    const directory = await createTestDirectory()
+    const home = await settle(directory)
+    await crowd(directory, 100)
+    let count = 0
+    makeStrange(directory, () => (count += 1) <= 40)
+    expect(await discover(home, {})).toMatchObject({ looked: 60, unreadable: 40, hasMore: false })
+  })
+
+  test('is not said to be gone where that peer is asked for, and nothing of it is kept', async () => {
+    const directory = await createTestDirectory()
+    const home = await settle(directory)
+    const { agentId } = await directory.addPeer()
+    await discover(home, {})
+    makeStrange(directory, () => true)
+    await expect(askForPeer(home, agentId)).rejects.toMatchObject({
+      message: "This version of koko cannot read that peer's listing.",
+      hint: 'Update koko, then ask again. Nothing about the peer is kept here.',
+    })
+    expect(await home.kept()).not.toContain('a_fictional_peer')
   })
 })

@@ -8,6 +8,7 @@ import {
   maxPageSize,
   Milliseconds,
   rooms,
+  unreadableIn,
   type DiscoverInput,
   type DiscoverOutput,
 } from '@koko/contract'
@@ -16,6 +17,7 @@ import { UserError } from '../errors.ts'
 import type { Context } from '../context.ts'
 import { numberOf, radiusKm, Rule, type Me } from '../matching/engine.ts'
 import type { Match } from '../matching/ranking.ts'
+import { counted } from '../output.ts'
 import { fieldsOfAllRooms } from './profile.ts'
 import type { DiscoverOptions } from './options.ts'
 import { BudgetSpent, openRoomView, type RoomView } from './room-view.ts'
@@ -68,6 +70,7 @@ export const Discovery = z.strictObject({
     .describe('The best first'),
   leftOut: z.partialRecord(Rule, z.int()).describe('How many each dealbreaker left out, of those looked at'),
   leftOutPeers: z.array(z.strictObject({ agentId: AgentId, rule: Rule })).optional(),
+  unreadable: z.int().optional().describe('Listings that this version of koko cannot read, if there are any'),
   hasMore: z.boolean().describe('Whether the room holds more than was looked at'),
   budget: z.strictObject({ discover: Budget, batchGet: Budget }),
   note: z.string().optional(),
@@ -103,6 +106,12 @@ export async function discover(
   const worst = stops.find((stop) => stop instanceof DirectoryError) ?? (matches.length === 0 ? stops[0] : undefined)
   if (room.received.size === 0 && worst !== undefined) throw worst
   const leftOutPeers = [...room.received].flatMap(([agentId, { rule }]) => (rule === null ? [] : [{ agentId, rule }]))
+  const unreadable = room.unreadable()
+  const notes = stops.map(noteOf)
+  if (unreadable > 0) {
+    const listings = counted(unreadable, 'listing', 'listings')
+    notes.push(`${listings} cannot be read by this version of koko. Update koko to see all.`)
+  }
   const leftOut: Discovery['leftOut'] = {}
   for (const { rule } of leftOutPeers) leftOut[rule] = (leftOut[rule] ?? 0) + 1
   return {
@@ -117,7 +126,8 @@ export async function discover(
     ...(explain ? { leftOutPeers } : {}),
     hasMore: look.hasMore,
     budget: { discover: room.budget('discovered'), batchGet: room.budget('refreshed') },
-    ...(stops.length === 0 ? {} : { note: stops.map(noteOf).join(' ') }),
+    ...(unreadable === 0 ? {} : { unreadable }),
+    ...(notes.length === 0 ? {} : { note: notes.join(' ') }),
   }
 }
 
@@ -196,8 +206,9 @@ async function discoverPages(
       return { stop: stopOf(error, place.pageToken), hasMore: true }
     }
     if (page.nextPageToken === null) return { stop: undefined, hasMore: false }
-    if (page.agents.length === 0) break
-    looked += page.agents.length
+    const received = page.agents.length + unreadableIn(page)
+    if (received === 0) break
+    looked += received
     place = { pageToken: page.nextPageToken }
   }
   return { stop: undefined, hasMore: true }

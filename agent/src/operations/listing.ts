@@ -1,4 +1,14 @@
-import { Channel, Listing, Unlinks, type AgentId, type RoomName } from '@koko/contract'
+import {
+  Channel,
+  DirectoryError,
+  Listing,
+  listingPath,
+  readAnswer,
+  Unlinks,
+  unlinksPath,
+  type AgentId,
+  type RoomName,
+} from '@koko/contract'
 import { codeOf, type Directory } from '../directory/session.ts'
 import { UserError } from '../errors.ts'
 import { publishedFile, type Published } from '../home/files.ts'
@@ -21,11 +31,17 @@ export function storedIn(
   documents: Readonly<Record<string, unknown>>,
   { agentId, room }: { agentId: AgentId; room: RoomName },
 ): Stored {
-  const stored = documents[`mcpDirectory/${room}/agents/${agentId}`]
-  const listing = Listing.safeParse(stored).data
+  const stored = documents[listingPath(room, agentId)]
+  const listing = readAnswer(Listing, stored).data
+  const unlinks = readAnswer(Unlinks, documents[unlinksPath(agentId)] ?? {})
+  if (!unlinks.success) {
+    throw new DirectoryError('internal', 'The directory gave unlinks that this version of koko cannot read.', {
+      cause: unlinks.error,
+    })
+  }
   return {
     listing: stored === undefined ? null : listing?.agentId === agentId ? listing : undefined,
-    unlinks: Unlinks.safeParse(documents[`unlinks/${agentId}`]).data ?? {},
+    unlinks: unlinks.data,
   }
 }
 

@@ -12,7 +12,7 @@ import { deriveKey } from 'altcha-lib/algorithms/pbkdf2'
 import type { Context } from '../context.ts'
 import { chooseOrigin, configAt, requireOrigin } from '../directory/origin.ts'
 import { anyoneAt, codeOf, directoryOf } from '../directory/session.ts'
-import { UserError } from '../errors.ts'
+import { messageOf, UserError } from '../errors.ts'
 import { agentFile, type Agent } from '../home/files.ts'
 import { listingWaitMs } from '../home/home.ts'
 import { emulatorWarning } from '../labels.ts'
@@ -66,7 +66,7 @@ export async function register(context: Context, options: RegisterOptions): Prom
       })
       .catch((cause: unknown) => {
         if (!(cause instanceof DirectoryError) || cause.code !== 'failed-precondition') throw cause
-        throw new UserError(cause.message, 'Run `koko init` again.', { cause })
+        throw new UserError(messageOf(cause), 'Run `koko init` again.', { cause })
       })
     const { projectId, termsVersion } = config
     const summary = { origin, isEmulated: config.emulators !== undefined, room, registeredAtMs, termsVersion }

@@ -1,4 +1,4 @@
-import { AgentId, Badge, Channel, DirectoryError } from '@koko/contract'
+import { AgentId, Badge, badgePath, Channel, DirectoryError, readAnswer } from '@koko/contract'
 import { isDeepStrictEqual } from 'node:util'
 import type { Context } from '../context.ts'
 import { chooseOrigin, configAt } from '../directory/origin.ts'
@@ -159,7 +159,7 @@ interface Restoration {
 
 /** What a home can restore from an export. The operator agreed to what is listed when it was published. */
 function planRestoration(agentId: AgentId, documents: Readonly<Record<string, unknown>>): Restoration {
-  const badge = Badge.safeParse(documents[`agents/${agentId}`])
+  const badge = readAnswer(Badge, documents[badgePath(agentId)])
   if (badge.data?.agentId !== agentId) {
     throw new DirectoryError('internal', 'The directory gave an export without a badge.', { cause: badge.error })
   }

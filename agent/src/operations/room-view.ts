@@ -3,6 +3,7 @@ import {
   dayMs,
   DirectoryError,
   hourMs,
+  unreadableIn,
   type AgentId,
   type DiscoverInput,
   type DiscoverOutput,
@@ -54,6 +55,8 @@ export async function openRoomView(context: Context) {
   const received = new Map<AgentId, { asOfMs: number; rule: Rule | null }>()
   let aheadMs = 0
   let isDirectoryTime = false
+  /** Listings that this version of koko cannot read. */
+  let unreadable = 0
   /** The directory's time, as far as it is known. */
   const nowMs = () => context.nowMs() + aheadMs
   const plan = (before: typeof noPeers, answer: Answer) => planPeers(before, answer, me, maxPeers, context.nowMs())
@@ -106,14 +109,15 @@ export async function openRoomView(context: Context) {
     }
   }
 
-  async function askFor(agentIds: readonly AgentId[]): Promise<readonly Listing[]> {
+  async function askFor(agentIds: readonly AgentId[]): Promise<{ agents: readonly Listing[]; missing: AgentId[] }> {
     const asOfMs = context.nowMs()
     const request = () =>
       client.request('batchGet', { params: { room: agent.room }, input: { agentIds: [...agentIds] } })
     const answer = await ask('refreshed', agentIds.length, request)
     const agents = answer.agents.filter(({ agentId }) => agentIds.includes(agentId))
     await keep({ listings: agents, asked: agentIds, asOfMs }, 'refreshed', (before) => before + agentIds.length)
-    return agents
+    unreadable += unreadableIn(answer)
+    return { agents, missing: answer.missing }
   }
 
   function spent(count: Count, resetsInMs = utcDay(nowMs()) + dayMs - nowMs()): BudgetSpent {
@@ -129,8 +133,13 @@ export async function openRoomView(context: Context) {
     match: createMatcher(me),
     async askForOne(agentId: AgentId): Promise<Listing | undefined> {
       if (left('refreshed') === 0) throw spent('refreshed')
-      const listings = await askFor([agentId])
-      return listings.find((listing) => listing.agentId === agentId)
+      const { agents, missing } = await askFor([agentId])
+      const listing = agents.find((each) => each.agentId === agentId)
+      if (listing !== undefined || missing.includes(agentId)) return listing
+      throw new UserError(
+        "This version of koko cannot read that peer's listing.",
+        'Update koko, then ask again. Nothing about the peer is kept here.',
+      )
     },
     async askForMany(agentIds: readonly AgentId[]): Promise<void> {
       if (leftForMany() < agentIds.length) throw spent('refreshed')
@@ -144,9 +153,12 @@ export async function openRoomView(context: Context) {
       aheadMs = Math.min(Math.max(page.asOfMs - context.nowMs(), -maxAheadMs), maxAheadMs)
       isDirectoryTime = true
       const answer = { listings: page.agents, asked: [], asOfMs: askedAtMs - discoveryDelayMs }
-      await keep(answer, 'discovered', (before) => before + page.agents.length)
+      const received = page.agents.length + unreadableIn(page)
+      await keep(answer, 'discovered', (before) => before + received)
+      unreadable += unreadableIn(page)
       return page
     },
+    unreadable: () => unreadable,
     left,
     leftForMany,
     budget: (count: Count) => ({

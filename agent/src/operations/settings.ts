@@ -12,19 +12,33 @@ export interface SettingsLink {
 
 /** Makes a link to the settings page, and opens it. */
 export async function openSettings(context: Context, { open }: { open: boolean }): Promise<SettingsLink> {
-  const { client } = await openDirectory(context)
+  const { agent, client } = await openDirectory(context)
   const { url: given, expiresAtMs } = await client.call('createSettingsLink', {})
   const url = pageOf(given)
   // The system starts whatever program the scheme of an address names.
   if (url === undefined) {
     throw new UserError('The settings link of the directory is not a web page, and was not opened.', 'Ask its host.')
   }
-  return { url, expiresAtMs, opened: open && (await context.openPage(url)) }
+  if (!isOfDirectory(url, new URL(agent.origin))) {
+    throw new UserError(
+      `The settings link leads elsewhere than to ${agent.origin}, and was not opened.`,
+      'Ask its host.',
+    )
+  }
+  const { href } = url
+  return { url: href, expiresAtMs, opened: open && (await context.openPage(href)) }
 }
 
-/** The address as a URL, without control characters; undefined where it is not a web page. */
-function pageOf(given: string): string | undefined {
+/** The address as a URL, whose text has no control characters; undefined where it is not a web page. */
+function pageOf(given: string): URL | undefined {
   if (!URL.canParse(given)) return undefined
-  const { protocol, hostname, href } = new URL(given)
-  return protocol === 'https:' || (protocol === 'http:' && isLoopback(hostname)) ? href : undefined
+  const url = new URL(given)
+  return url.protocol === 'https:' || (url.protocol === 'http:' && isLoopback(url.hostname)) ? url : undefined
+}
+
+/** This machine has several names: an agent that registered at `localhost` gets a link to 127.0.0.1. */
+function isOfDirectory(url: URL, directory: URL): boolean {
+  if (url.origin === directory.origin) return true
+  const isThisMachine = isLoopback(url.hostname) && isLoopback(directory.hostname)
+  return isThisMachine && url.protocol === directory.protocol && url.port === directory.port
 }
