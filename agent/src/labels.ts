@@ -1,4 +1,4 @@
-import { Channel, channelDefinitions, forEachChannel, forEachRoom } from '@koko/contract'
+import { Channel, channelDefinitions, countryOfNumber, forEachChannel, forEachRoom } from '@koko/contract'
 import { UserError } from './errors.ts'
 import { nearMisses } from './near-misses.ts'
 import { formatList } from './output.ts'
@@ -6,7 +6,12 @@ import { formatList } from './output.ts'
 export const channelNames = forEachChannel((channel) => channelDefinitions[channel].label)
 
 /** What a handle reveals to a peer. */
-export const givesAway = forEachChannel((channel) => channelDefinitions[channel].reveals)
+export const reveals = forEachChannel((channel) => channelDefinitions[channel].reveals)
+
+/** A handle as it is shown before it is kept or published: a phone number with its country. */
+export function handleWords(channel: Channel, handle: string): string {
+  return channel === 'whatsapp' ? `${handle} (${countryOfNumber(handle)})` : handle
+}
 
 /** Channels in a sentence: `WhatsApp and Slack`. */
 export function inWords(channels: readonly Channel[]): string {

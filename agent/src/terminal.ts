@@ -48,13 +48,44 @@ function bar(done: number): string {
   return `${'█'.repeat(full)}${'░'.repeat(barLength - full)} ${Math.round(done * 100)} %`
 }
 
+/** What a terminal can do besides giving bytes. */
+type Keyboard = Readable & { setRawMode?: (isRaw: boolean) => unknown }
+
+const ctrlC = '\u0003'
+
+/**
+ * Drops the keys that were typed before now: none of them can answer a question that nobody has read. Returns them. In raw
+ * mode a terminal gives what was typed without Enter too; the prompt that follows leaves that mode.
+ */
+async function dropTypedAhead(input: Keyboard): Promise<string> {
+  let dropped = ''
+  let isMore = true
+  const take = (bytes: Buffer | string) => {
+    dropped += String(bytes)
+    isMore = true
+  }
+  input.setRawMode?.(true)
+  input.on('data', take).resume()
+  while (isMore) {
+    isMore = false
+    // The first turn of the event loop begins to read, and the second has read what was there.
+    for (let turn = 0; turn < 2; turn += 1) await new Promise((resolve) => setImmediate(resolve))
+  }
+  input.off('data', take).pause()
+  return dropped
+}
+
 /** Asks questions in the terminal. The prompt library is loaded with the first question. */
-export function createAsk(streams: { input: Readable; output: Writable; signal: AbortSignal }, clear: () => void): Ask {
+export function createAsk(streams: { input: Keyboard; output: Writable; signal: AbortSignal }, clear: () => void): Ask {
   async function answered<T>(question: (prompts: typeof Prompts) => Promise<T>): Promise<Exclude<T, symbol>> {
     clear()
-    const answer = await question(await import('@clack/prompts'))
-    if (typeof answer === 'symbol')
+    const prompts = await import('@clack/prompts')
+    const isStopped = (await dropTypedAhead(streams.input)).includes(ctrlC)
+    if (isStopped) streams.input.setRawMode?.(false)
+    const answer = isStopped ? Symbol('Ctrl-C') : await question(prompts)
+    if (typeof answer === 'symbol') {
       throw new UserError('Stopped.', 'Your answers so far were not kept.', { code: 'cancelled' })
+    }
     return answer as Exclude<T, symbol>
   }
 

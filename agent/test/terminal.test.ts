@@ -21,10 +21,11 @@ const enter = '\r'
 const down = '\u001b[B'
 const ctrlC = '\u0003'
 
-/** Waits for each text in turn, then types. */
+/** Waits for each text in turn, then types; `ahead` is typed before anything is shown. */
 async function type(
   given: readonly string[],
   turns: readonly (readonly [until: string, keys: string])[],
+  ahead = '',
 ): Promise<{ exitCode: number | null; screen: string }> {
   const command = [process.execPath, entry, ...given].map((part) => `'${part}'`).join(' ')
   const child = spawn('script', ['-qefc', `stty cols 100 rows 40; ${command}`, '/dev/null'], {
@@ -34,6 +35,7 @@ async function type(
   let screen = ''
   let seen = 0
   const waiting = [...turns]
+  child.stdin.write(ahead)
   child.stdout.setEncoding('utf8').on('data', (text: string) => {
     screen += stripVTControlCharacters(text)
     const [next] = waiting
@@ -94,6 +96,34 @@ test('shows what WhatsApp gives away and its alternatives, and keeps nothing if 
     expect(screen.replaceAll(/\s+/g, ' ').toLowerCase()).toContain(way)
   }
   expect(await openHome(join(folder, 'home')).read(handlesFile)).toBeUndefined()
+})
+
+test.each([['y'], ['y\r'], ['yyyy\r\ry']])(
+  'a key that was typed before a question does not answer it: %j',
+  async (ahead) => {
+    const { exitCode, screen } = await type(
+      ['link', 'whatsapp', '+44 7700 900123'],
+      [['Keep +447700900123', 'n']],
+      ahead,
+    )
+    expect([exitCode, screen]).toEqual([1, expect.stringContaining('Nothing was kept')])
+    expect(await openHome(join(folder, 'home')).read(handlesFile)).toBeUndefined()
+  },
+)
+
+test('asks for a number that is not on the command line, and for its country where it has no country code', async () => {
+  const { exitCode, screen } = await type(
+    ['link', 'whatsapp'],
+    [
+      ['Your WhatsApp number?', `202-555-0123${enter}`],
+      ['Which country is it from?', `nowhere${enter}`],
+      ['That is no country', `${'\u007f'.repeat(7)}United States${enter}`],
+      ['Keep +12025550123 (United States)', 'y'],
+    ],
+  )
+  expect([exitCode, screen]).toEqual([0, expect.stringContaining('/help/whatsapp')])
+  expect(screen).not.toContain('Egypt')
+  expect(await openHome(join(folder, 'home')).read(handlesFile)).toMatchObject({ whatsapp: { handle: '+12025550123' } })
 })
 
 test('Ctrl-C at a question ends it, changes nothing, and says so', async () => {

@@ -26,6 +26,7 @@ export {
 } from './channels.ts'
 export { createClient } from './client.ts'
 export type { Client } from './client.ts'
+export { countryCodeOf, countryName, countryNames, countryOfNumber, numberIn } from './countries.ts'
 export { DirectoryError, errorCodes, invalidArgument, parse } from './errors.ts'
 export type { ErrorCode } from './errors.ts'
 export { cellOf, centreOf, distanceKm, edgeDistanceKm, geohashAlphabet, geohashOf, sizeKm } from './geohash.ts'

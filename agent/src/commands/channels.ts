@@ -1,5 +1,5 @@
 import * as z from 'zod'
-import { channelNames, clockTime } from '../labels.ts'
+import { channelNames, clockTime, handleWords } from '../labels.ts'
 import type { ChannelsStanding, ChannelStanding } from '../operations/channels.ts'
 import { columns, type Style } from '../output.ts'
 import { defineCommand } from './define-command.ts'
@@ -26,7 +26,7 @@ function showChannel(standing: ChannelStanding, source: ChannelsStanding['source
   const kept =
     handle === null
       ? 'nothing'
-      : `${handle}, ${agreedAtMs === null ? 'not agreed to yet' : `agreed to at ${clockTime(agreedAtMs)}`}`
+      : `${handleWords(channel, handle)}, ${agreedAtMs === null ? 'not agreed to yet' : `agreed to at ${clockTime(agreedAtMs)}`}`
   const rows: [string, string][] = [
     ['kept here', kept],
     ['peers see', listed ?? (state === 'unknown' ? 'not known' : 'nothing')],
@@ -40,7 +40,7 @@ function showChannel(standing: ChannelStanding, source: ChannelsStanding['source
     rows.push(['allowed again', 'by you alone, on the settings page: `koko settings`'])
   }
   const title = `${style.bold(channelNames[channel])}  ${stateWords[state](style)}`
-  return [title, columns(rows), `  ${style.dim(standing.givesAway)}`].join('\n')
+  return [title, columns(rows), `  ${style.dim(standing.reveals)}`].join('\n')
 }
 
 const stateWords: Record<ChannelStanding['state'], (style: Style) => string> = {

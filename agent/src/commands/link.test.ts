@@ -1,13 +1,15 @@
 import { beforeEach, describe, expect, test } from '@jest/globals'
 import fc from 'fast-check'
-import { createTestContext, type Answer, type TestContext } from '../../test/context.ts'
+import { createTestContext, leaves, type Answer, type TestContext } from '../../test/context.ts'
 import { createTestDirectory, type TestDirectory } from '../../../testing/directory.ts'
 import { setUpAgent } from '../../test/agents.ts'
 import { UserError } from '../errors.ts'
 import { handlesFile } from '../home/files.ts'
 import { styleOf } from '../output.ts'
 import { command } from './link.ts'
+import { editProfile } from '../operations/profile.ts'
 import { publish } from '../operations/publish.ts'
+import { sampleProfile } from '../../../testing/samples.ts'
 import { unlink } from '../operations/unlink.ts'
 
 const style = styleOf({}, {})
@@ -20,7 +22,7 @@ beforeEach(async () => {
 })
 
 const answering = (answers: readonly Answer[]) => createTestContext({ directory, home: context.home.path, answers })
-const run = (channel: string, handle: string, options: object = {}, on: TestContext = context) =>
+const run = (channel: string, handle?: string, options: object = {}, on: TestContext = context) =>
   command.call(on, { channel, handle, ...options })
 const kept = () => context.home.read(handlesFile)
 
@@ -48,15 +50,67 @@ test('shows what will be kept before it is kept, and asks where it is not what w
 })
 
 describe('WhatsApp', () => {
-  test('says what the number gives away and the four ways around it, and asks', async () => {
-    const asked = await answering([['Keep +12025550123 for WhatsApp?', true]])
+  test('says before any question what publishing a number means, and the four ways around it', async () => {
+    const asked = await answering([['Keep +12025550123 (United States) for WhatsApp?', true]])
     await run('whatsapp', '+1 202 555 0123', {}, asked)
     const said = asked.said.join('\n')
-    expect(said).toContain('the handle is the phone number')
-    for (const way of ['Another channel', 'A dedicated number', 'A generated number', 'Several channels']) {
+    expect(said).toContain('the handle is your phone number')
+    for (const way of ['another channel', 'a dedicated number', 'a generated\nnumber', 'several channels']) {
       expect(said).toContain(way)
     }
     expect(await kept()).toEqual({ whatsapp: { handle: '+12025550123', agreedAtMs: null } })
+  })
+
+  test('names the help page of the directory', async () => {
+    await setUpAgent(context, directory, {})
+    const asked = await answering([['Keep', true]])
+    await run('whatsapp', '+12025550123', {}, asked)
+    expect(asked.said[0]).toContain(`${directory.origin}/help/whatsapp`)
+    await expect(run('whatsapp', '+12025550124')).rejects.toMatchObject({
+      hint: expect.stringContaining(`${directory.origin}/help/whatsapp`),
+    })
+  })
+
+  test('shows the country of the number, and asks for it where the number has no country code', async () => {
+    const asked = await answering([
+      ['Which country is it from?', 'Utopia'],
+      ['Which country is it from?', 'Unted States'],
+      ['Which country is it from?', 'Iceland'],
+      ['Which country is it from?', 'us'],
+      ['Keep +12025550123 (United States) for WhatsApp?', true],
+    ])
+    const { show } = await run('whatsapp', '202-555-0123', {}, asked)
+    expect(asked.refused).toEqual([
+      'That is no country with numbers of this form.',
+      expect.stringMatching(/^That is no country with numbers of this form\. Did you mean .*United States/),
+      'Iceland has no number of this form.',
+    ])
+    expect(show(style)).toContain('WhatsApp +12025550123 (United States) is kept here')
+    // Without a terminal there is nobody who knows the country.
+    await expect(run('whatsapp', '202-555-0123', { yes: true })).rejects.toMatchObject({
+      message: 'A handle of WhatsApp must begin with + and the country code, such as +12025550123.',
+      hint: expect.stringContaining('country code'),
+    })
+  })
+
+  test('offers the country of the number before, then that of the area, and no other', async () => {
+    const offered = async () => {
+      const asked = await answering([['Which country', leaves]])
+      const initial: (string | undefined)[] = []
+      const { ask } = asked
+      if (ask === undefined) throw new Error('There is a terminal.')
+      const text: typeof ask.text = (question) => {
+        initial.push(question.initial)
+        return ask.text(question)
+      }
+      await expect(run('whatsapp', '202-555-0123', {}, { ...asked, ask: { ...ask, text } })).rejects.toThrow('You left')
+      return initial
+    }
+    expect(await offered()).toEqual([undefined])
+    await editProfile(context.home, 'dating', { ...sampleProfile, area: 'gcpv' })
+    expect(await offered()).toEqual(['United Kingdom'])
+    await run('whatsapp', '+1 202 555 0124', { yes: true })
+    expect(await offered()).toEqual(['United States'])
   })
 
   test('is not kept without a yes', async () => {
@@ -66,6 +120,61 @@ describe('WhatsApp', () => {
     await run('whatsapp', '+12025550123', { yes: true })
     expect(await kept()).toHaveProperty('whatsapp')
   })
+})
+
+describe('a handle that is not an argument', () => {
+  test('is asked for in a terminal, and each answer checked', async () => {
+    const asked = await answering([
+      ['Your Telegram username?', '1'],
+      ['Your Telegram username?', '@alice_a'],
+      ['Keep alice_a', true],
+    ])
+    const { value } = await run('telegram', undefined, {}, asked)
+    expect(value).toMatchObject({ handle: 'alice_a' })
+    expect(asked.refused).toEqual([expect.stringMatching(/^It must have 5 to 32 characters\. Find or choose/)])
+  })
+
+  test('is read from standard input elsewhere', async () => {
+    const piped = await createTestContext({ directory, home: context.home.path, input: '+1 202 555 0123\n' })
+    await run('whatsapp', undefined, { yes: true }, piped)
+    expect(await kept()).toMatchObject({ whatsapp: { handle: '+12025550123' } })
+    await expect(run('whatsapp')).rejects.toMatchObject({
+      code: 'invalid-argument',
+      hint: expect.stringContaining('koko link whatsapp --yes < '),
+    })
+  })
+})
+
+describe('--forget', () => {
+  test('removes the handle from this home, and sends nothing', async () => {
+    await run('telegram', 'alice_a')
+    const { value, show } = await run('telegram', undefined, { forget: true })
+    expect(value).toEqual({ channel: 'telegram', isForgotten: true, listed: null, hasOthers: false })
+    expect(show(style)).toContain('The Telegram handle is no longer kept here. Nothing was sent.')
+    expect(await kept()).toEqual({})
+    expect((await run('telegram', undefined, { forget: true })).value).toMatchObject({ isForgotten: false })
+    await expect(run('telegram', 'alice_a', { forget: true })).rejects.toThrow('--forget takes no handle.')
+    expect(directory.requests).toEqual([])
+  })
+
+  test('says that a published handle stays public, and how to stop that', async () => {
+    await setUpAgent(context, directory, { telegram: 'alice_a', discord: '80351110224678912' })
+    await publish(context, { agree: () => Promise.resolve(true) })
+    const said = (await run('telegram', undefined, { forget: true })).show(style)
+    expect(said).toContain('Telegram is still published')
+    expect(said).toMatch(/`koko publish` .*`koko unlink telegram`/)
+    const last = (await run('discord', undefined, { forget: true })).show(style)
+    expect(last).toContain('`koko unlink discord` stops that.')
+    expect(last).not.toContain('`koko publish`')
+  })
+})
+
+test('a mistyped handle that was published is replaced by the next publish, without an unlink', async () => {
+  await setUpAgent(context, directory, { telegram: 'alice_b' })
+  await publish(context, { agree: () => Promise.resolve(true) })
+  await run('telegram', 'alice_a')
+  const published = await publish(context, { agree: () => Promise.resolve(true) })
+  expect(published).toMatchObject({ listing: { channels: { telegram: 'alice_a' } }, withheld: [] })
 })
 
 describe('what nearly passes', () => {

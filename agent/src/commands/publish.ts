@@ -2,7 +2,7 @@ import { Channel } from '@koko/contract'
 import * as z from 'zod'
 import type { Context } from '../context.ts'
 import { UserError } from '../errors.ts'
-import { channelNames, clockTime, emulatorWarning, givesAway, inWords } from '../labels.ts'
+import { channelNames, clockTime, emulatorWarning, handleWords, inWords, reveals } from '../labels.ts'
 import { PublishOptions } from '../operations/options.ts'
 import type { Change, PublishConsent, Publication, PublishPreview, Withheld } from '../operations/publish.ts'
 import { columns, type Style } from '../output.ts'
@@ -53,9 +53,11 @@ function consentOf({ ask }: Context, yes: boolean): PublishConsent {
       ask.say(
         [
           'Every agent of the room that discovers yours will see:',
-          columns(newHandles.map((channel) => [channelNames[channel], input?.channels[channel] ?? ''])),
+          columns(
+            newHandles.map((channel) => [channelNames[channel], handleWords(channel, input?.channels[channel] ?? '')]),
+          ),
           '',
-          ...newHandles.map((channel) => `${channelNames[channel]}: ${givesAway[channel]}`),
+          ...newHandles.map((channel) => `${channelNames[channel]}: ${reveals[channel]}`),
           'You can stop sharing each with `koko unlink`. A peer that has read it by then may keep it.',
         ].join('\n'),
       )
@@ -69,7 +71,7 @@ function consentOf({ ask }: Context, yes: boolean): PublishConsent {
 }
 
 function showPreview(preview: PublishPreview, style: Style): string {
-  const { bytes, asOfMs, newHandles, takesAway, isEmulated } = preview
+  const { bytes, asOfMs, numberFrom, newHandles, takesAway, isEmulated } = preview
   const lines = [
     bytes === null
       ? style.warn('Nothing would be sent: every channel that is kept here is unlinked.')
@@ -80,6 +82,7 @@ function showPreview(preview: PublishPreview, style: Style): string {
     ...showWithheld(preview.withheld),
   ]
   if (newHandles.length > 0) lines.push(style.warn(`Your yes is asked for first: ${inWords(newHandles)}.`))
+  if (numberFrom !== null) lines.push(`The WhatsApp number is from ${numberFrom}.`)
   if (takesAway.length > 0) lines.push(style.warn(`This would leave your listing: ${inWords(takesAway)}.`))
   if (isEmulated) lines.push(style.warn(emulatorWarning()))
   return lines.join('\n')

@@ -1,4 +1,15 @@
-import { areaLengths, cellOf, distanceKm, geohashOf, sizeKm, type Area, type Point } from '@koko/contract'
+import {
+  areaLengths,
+  cellOf,
+  centreOf,
+  countryName,
+  countryNames,
+  distanceKm,
+  geohashOf,
+  sizeKm,
+  type Area,
+  type Point,
+} from '@koko/contract'
 import { cities } from './cities.ts'
 import { nearMisses } from '../near-misses.ts'
 
@@ -11,6 +22,8 @@ export interface Place extends Point {
 
 /** Many people live this near the middle of a large city. */
 const nearCityKm = 30
+/** Most cells are in the country of a city that is as near. */
+const nearestCityKm = 300
 const maxSuggestions = 5
 
 /** Letters that stay when accents are removed. */
@@ -39,7 +52,7 @@ const entries = cities
  */
 export function findPlaces(typed: string): { places: Place[]; suggestions: Place[] } {
   const [name = '', ...rest] = typed.split(',').map(fold)
-  const country = countryNames[rest.join(' ').trim()] ?? rest.join(' ').trim()
+  const country = aliases[rest.join(' ').trim()] ?? rest.join(' ').trim()
   const named = entries.filter(({ names }) => names.includes(name))
   const inCountry = named.filter((entry) => entry.country.startsWith(country))
   if (inCountry.length > 0) return { places: inCountry.map(({ place }) => place), suggestions: [] }
@@ -80,6 +93,28 @@ export function sizeInWords(area: Area): string {
   return `about ${Math.round(width)} × ${Math.round(height)} km`
 }
 
+/** The large city that is nearest to the centre of an area; undefined if none is near. */
+export function cityNear(area: Area): Place | undefined {
+  const centre = centreOf(cellOf(area))
+  const distances = entries.map(({ place }) => ({ place, km: distanceKm(place, centre) }))
+  const nearest = distances.reduce((best, each) => (each.km < best.km ? each : best))
+  return nearest.km <= nearestCityKm ? nearest.place : undefined
+}
+
+/** A country by its name, an abbreviation or its code; suggestions where there is none. */
+export function findCountry(typed: string): { code: string | undefined; suggestions: string[] } {
+  const wanted = fold(typed)
+  const name = aliases[wanted] ?? wanted
+  const countries = countryNames()
+  const foldedNames = ({ names }: (typeof countries)[number]) =>
+    names.map((each) => fold(each).replaceAll(' and ', ' '))
+  const found =
+    countries.find(({ code }) => fold(code) === wanted) ??
+    countries.find((country) => foldedNames(country).includes(name.replaceAll(' and ', ' ')))
+  const near = found === undefined ? nearMisses(name, countries, foldedNames) : []
+  return { code: found?.code, suggestions: near.slice(0, maxSuggestions).map(({ code }) => countryName(code)) }
+}
+
 /** Removes case, accents and punctuation: `São Paulo`, `sao paulo` and `SAO-PAULO` are equal. */
 function fold(text: string): string {
   return text
@@ -93,9 +128,10 @@ function fold(text: string): string {
 }
 
 /** Other names of some countries, folded. */
-const countryNames: Record<string, string> = {
+const aliases: Record<string, string> = {
   uk: 'united kingdom',
   gb: 'united kingdom',
+  britain: 'united kingdom',
   'great britain': 'united kingdom',
   england: 'united kingdom',
   scotland: 'united kingdom',

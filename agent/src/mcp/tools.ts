@@ -2,7 +2,7 @@ import { AgentId, Channel, Milliseconds, type Channels } from '@koko/contract'
 import type { InputRequiredResult, ToolAnnotations } from '@modelcontextprotocol/server'
 import * as z from 'zod'
 import { UserError } from '../errors.ts'
-import { channelNames, givesAway, inWords } from '../labels.ts'
+import { channelNames, handleWords, inWords, reveals } from '../labels.ts'
 import { previewPublish, publish } from '../operations/publish.ts'
 import { openSettings } from '../operations/settings.ts'
 import { Standing, status } from '../operations/status.ts'
@@ -220,7 +220,9 @@ function publishQuestion(newHandles: readonly Channel[], sent: Partial<Channels>
   return {
     message: [
       'Your assistant wants to publish for the first time what every agent of the room that discovers yours will see:',
-      ...newHandles.map((channel) => `${channelNames[channel]}: ${sent[channel] ?? ''}. ${givesAway[channel]}`),
+      ...newHandles.map(
+        (channel) => `${channelNames[channel]}: ${handleWords(channel, sent[channel] ?? '')}. ${reveals[channel]}`,
+      ),
       'You can stop sharing each later. A peer that has read it by then may keep it.',
     ].join('\n'),
     label: `Publish ${inWords(newHandles)}?`,

@@ -4,7 +4,7 @@ import { directoryOf } from '../directory/session.ts'
 import { userErrorOf } from '../errors.ts'
 import { agentFile, handlesFile, publishedFile } from '../home/files.ts'
 import { readIfWhole } from '../home/read-if-whole.ts'
-import { givesAway } from '../labels.ts'
+import { reveals } from '../labels.ts'
 import type { Problem } from '../problem.ts'
 import { readStored } from './listing.ts'
 
@@ -18,7 +18,7 @@ export interface ChannelStanding {
   state: 'shown' | 'offline' | 'not published' | 'unlinked' | 'unknown'
   /** `goneAtMs`: since when no shard holds it; null until then, absent if only the home was asked. */
   unlink: { unlinkedAtMs: number; goneAtMs?: number | null } | null
-  givesAway: string
+  reveals: string
 }
 
 export interface ChannelsStanding {
@@ -42,7 +42,7 @@ export async function channels(context: Context): Promise<ChannelsStanding> {
       const unlink = unlinks[channel] ?? null
       const published = listed === null ? 'not published' : isOnline ? 'shown' : 'offline'
       const state = unlink !== null ? 'unlinked' : listing === undefined ? 'unknown' : published
-      return { channel, handle, agreedAtMs, listed, state, unlink, givesAway: givesAway[channel] }
+      return { channel, handle, agreedAtMs, listed, state, unlink, reveals: reveals[channel] }
     }),
   }
 }

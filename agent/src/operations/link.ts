@@ -1,9 +1,12 @@
-import type { Channel } from '@koko/contract'
-import type { Context } from '../context.ts'
+import { channelDefinitions, countryCodeOf, countryName, handles, numberIn, type Channel } from '@koko/contract'
+import type { Ask, Context } from '../context.ts'
 import { UserError } from '../errors.ts'
-import { agentFile, handlesFile, publishedFile } from '../home/files.ts'
+import { agentFile, handlesFile, profileFile, publishedFile } from '../home/files.ts'
 import { readIfWhole } from '../home/read-if-whole.ts'
-import { channelNames, emulatorWarning, givesAway } from '../labels.ts'
+import { channelNames, emulatorWarning, handleWords, reveals } from '../labels.ts'
+import { cityNear, findCountry } from '../matching/places.ts'
+import { formatList } from '../output.ts'
+import { untilAborted } from '../until-aborted.ts'
 import { normaliseHandle } from './normalise-handle.ts'
 
 export interface Linked {
@@ -16,20 +19,33 @@ export interface Linked {
   /** As far as is known here. */
   isUnlinked: boolean
   isEmulated: boolean
-  givesAway: string
+  reveals: string
 }
 
-/** Shows a handle in its canonical form, and keeps it for the next publish. Sends nothing. */
+/** Shows a handle in its canonical form, and keeps it for the next publish. Asks for it if none is given. Sends nothing. */
 export async function link(
   context: Context,
-  { channel, typed, yes }: { channel: Channel; typed: string; yes: boolean },
+  { channel, typed, yes }: { channel: Channel; typed: string | undefined; yes: boolean },
 ): Promise<Linked> {
-  const { home } = context
-  const handle = await handleOf(context, channel, typed)
+  const { home, ask } = context
+  const agent = await home.read(agentFile)
   const before = (await home.read(handlesFile))?.[channel]
-  const { isEmulated = false } = (await home.read(agentFile)) ?? {}
+  const isKept = typed !== undefined && isHandle(normaliseHandle(channel, typed), before?.handle)
+  if (channel === 'whatsapp' && !isKept && (!yes || typed === undefined)) ask?.say(aboutWhatsapp(agent?.origin))
+  const given = typed ?? (await readHandle(context, channel))
+  const handle = await handleOf(context, channel, given)
+  const isEmulated = agent?.isEmulated ?? false
   const isChanged = before?.handle !== handle
-  if (isChanged && !yes) await askFor(context, { channel, handle, typed, isEmulated, replaces: before !== undefined })
+  if (isChanged && !yes) {
+    await askFor(context, {
+      channel,
+      handle,
+      isAsTyped: handle === given,
+      isEmulated,
+      replaces: before !== undefined,
+      origin: agent?.origin,
+    })
+  }
 
   const kept = await home.change(async (files) => {
     const handles = (await files.read(handlesFile)) ?? {}
@@ -46,55 +62,148 @@ export async function link(
     isAgreed: kept.agreedAtMs !== null,
     isUnlinked: withheld.some((each) => each.channel === channel),
     isEmulated,
-    givesAway: givesAway[channel],
+    reveals: reveals[channel],
   }
 }
 
+export interface Forgotten {
+  channel: Channel
+  /** False: no handle was kept. */
+  isForgotten: boolean
+  /** The handle that peers still see, as the last publish from here left it; null if there is none. */
+  listed: string | null
+  /** Other handles are kept, so a publish can replace the listing. */
+  hasOthers: boolean
+}
+
+/** Removes a handle from this home. Sends nothing: what is published stays. */
+export async function forgetHandle({ home }: Context, channel: Channel): Promise<Forgotten> {
+  const { isForgotten, hasOthers } = await home.change(async (files) => {
+    const { [channel]: kept, ...others } = (await files.read(handlesFile)) ?? {}
+    if (kept !== undefined) await files.write(handlesFile, others)
+    return { isForgotten: kept !== undefined, hasOthers: Object.values(others).some((each) => each !== undefined) }
+  })
+  const published = await readIfWhole(home, publishedFile)
+  return { channel, isForgotten, listed: published?.listing?.channels[channel] ?? null, hasOthers }
+}
+
+/** A number as an argument stays in the history of the shell, so the handle is also asked for, or read. */
+async function readHandle({ ask, report, readInput, signal }: Context, channel: Channel): Promise<string> {
+  const { handleLabel } = channelDefinitions[channel]
+  if (ask !== undefined) {
+    return ask.text({
+      message: `Your ${handleLabel}?`,
+      validate(typed) {
+        const normalised = normaliseHandle(channel, typed)
+        if ('handle' in normalised || (normalised.suggestion ?? normalised.national) !== undefined) return undefined
+        return `It ${normalised.because}. ${normalised.hint ?? ''}`.trim()
+      },
+    })
+  }
+  report({ text: `Reading the ${handleLabel} from standard input` })
+  const typed = (await untilAborted(signal, readInput())).trim()
+  if (typed !== '') return typed
+  throw new UserError(
+    'There is no handle on standard input.',
+    `Pass it there, such as with \`koko link ${channel} --yes < handle.txt\`, or as an argument.`,
+    { code: 'invalid-argument' },
+  )
+}
+
+function isHandle(normalised: ReturnType<typeof normaliseHandle>, handle: string | undefined): boolean {
+  return 'handle' in normalised && normalised.handle === handle
+}
+
 /** The canonical handle, or a close one that the operator confirms. Throws `UserError`, which never holds the handle. */
-async function handleOf({ ask }: Context, channel: Channel, typed: string): Promise<string> {
+async function handleOf(context: Context, channel: Channel, typed: string): Promise<string> {
+  const { ask } = context
   const normalised = normaliseHandle(channel, typed)
   if ('handle' in normalised) return normalised.handle
-  const { because, hint, suggestion } = normalised
+  const { because, hint, suggestion, national } = normalised
   const problem = `A handle of ${channelNames[channel]} ${because}.`
-  if (suggestion !== undefined && ask !== undefined) {
+  if (ask !== undefined && national !== undefined) return askCountry(context, ask, national)
+  if (ask !== undefined && suggestion !== undefined) {
     ask.say(problem)
-    if (await ask.confirm({ message: `Did you mean ${suggestion}?`, initial: true })) return suggestion
+    const message = `Did you mean ${handleWords(channel, suggestion)}?`
+    if (await ask.confirm({ message, initial: true })) return suggestion
   }
   const near = 'What you typed nearly passes: write it in that form. In a terminal koko suggests the closest handle.'
   throw new UserError(problem, hint ?? near, { code: 'invalid-argument' })
 }
 
-type Asked = Pick<Linked, 'channel' | 'handle' | 'isEmulated'> & { typed: string; replaces: boolean }
+/** A number without its country code can be from anywhere, so no country is tried: the operator names it. */
+async function askCountry(context: Context, ask: Ask, national: string): Promise<string> {
+  const usual = await usualCountry(context)
+  const numberFrom = (typed: string): string | undefined => {
+    const number = numberIn(findCountry(typed).code ?? typed.trim().replace('+', ''), national)
+    return handles.whatsapp.safeParse(number).data
+  }
+  const country = await ask.text({
+    message: 'This number has no country code. Which country is it from?',
+    placeholder: 'United Kingdom, or GB, or +44',
+    ...(usual === undefined ? {} : { initial: usual }),
+    validate(typed) {
+      if (numberFrom(typed) !== undefined) return undefined
+      const { code, suggestions } = findCountry(typed)
+      if (code !== undefined) return `${countryName(code)} has no number of this form.`
+      const others = suggestions.length === 0 ? '' : ` Did you mean ${formatList(suggestions, 'or')}?`
+      return `That is no country with numbers of this form.${others}`
+    },
+  })
+  return numberFrom(country) ?? ''
+}
 
-async function askFor({ ask }: Context, { channel, handle, typed, isEmulated, replaces }: Asked): Promise<void> {
+/** The country of the number that is kept, or around the area of the profile. */
+async function usualCountry({ home }: Context): Promise<string | undefined> {
+  const number = (await readIfWhole(home, handlesFile))?.whatsapp?.handle
+  const code = number === undefined ? undefined : countryCodeOf(number)
+  if (code !== undefined) return countryName(code)
+  const area = (await readIfWhole(home, profileFile))?.profile.area
+  const city = area === undefined ? undefined : cityNear(area)
+  const near = city === undefined ? undefined : findCountry(city.country).code
+  return near === undefined ? undefined : countryName(near)
+}
+
+interface Asked extends Pick<Linked, 'channel' | 'handle' | 'isEmulated'> {
+  isAsTyped: boolean
+  replaces: boolean
+  origin: string | undefined
+}
+
+async function askFor(
+  { ask }: Context,
+  { channel, handle, isAsTyped, isEmulated, replaces, origin }: Asked,
+): Promise<void> {
   const name = channelNames[channel]
   if (ask === undefined) {
     if (channel !== 'whatsapp') return
     throw new UserError(
-      'On WhatsApp the handle is the phone number, and every listed agent of the room can read it.',
-      'Give --yes, or link another channel: a Telegram username does not show a number.',
+      'On WhatsApp the handle is your phone number, and every listed agent of the room can read it.',
+      `Read ${helpPage(origin)}, then give --yes, or link another channel: a Telegram username does not show a number.`,
       { code: 'confirmation-required' },
     )
   }
   if (isEmulated) ask.say(emulatorWarning())
-  if (channel === 'whatsapp') ask.say(whatsapp)
-  ask.say(`${name} ${handle} will be kept here${replaces ? ', in place of the handle kept so far' : ''}.`)
+  const shown = handleWords(channel, handle)
+  ask.say(`${name} ${shown} will be kept here${replaces ? ', in place of the handle kept so far' : ''}.`)
   // A handle that is kept as typed needs no question, except a phone number, which reveals more than WhatsApp.
-  if (channel !== 'whatsapp' && handle === typed && !replaces) return
-  if (await ask.confirm({ message: `Keep ${handle} for ${name}?`, initial: channel !== 'whatsapp' })) return
+  if (channel !== 'whatsapp' && isAsTyped && !replaces) return
+  if (await ask.confirm({ message: `Keep ${shown} for ${name}?`, initial: channel !== 'whatsapp' })) return
   throw new UserError('Nothing was kept.', 'Run it again when you are ready.', { code: 'cancelled' })
 }
 
-const whatsapp = [
-  'On WhatsApp the handle is the phone number. Strangers cannot reach you there without one, and the number reveals more',
-  'than WhatsApp: your country, often your carrier, and what else is registered under it.',
-  'Every agent of your room that is listed itself can read it, within its daily budget. So can the host of the directory.',
-  '',
-  'Four ways not to show your own:',
-  '  1. Another channel: a Telegram username does not show your number.',
-  '  2. A dedicated number: a second SIM, for your agent alone.',
-  '  3. A generated number: a virtual one that you can give up.',
-  '  4. Several channels: WhatsApp only for those to whom you give it later, in a conversation.',
-  '',
-  'Once it is published a peer can keep it, even if you unlink it later.',
-].join('\n')
+function helpPage(origin: string | undefined): string {
+  return origin === undefined ? 'the page /help/whatsapp of your directory' : `${origin}/help/whatsapp`
+}
+
+function aboutWhatsapp(origin: string | undefined): string {
+  return [
+    'On WhatsApp the handle is your phone number. Once you publish it, every listed agent of your room and the host of the',
+    'directory can read it, and keep it even if you unlink it later. It tells your country, often your carrier, and what',
+    'else is registered under it. You can leave WhatsApp out: any one channel is enough. Four ways keep your own number',
+    'private: another channel, such as a Telegram username; a dedicated number, with a SIM or eSIM of its own; a generated',
+    'number from a provider; or several channels, of which two agents use one that both have.',
+    '',
+    `Read this before you decide: ${helpPage(origin)}`,
+  ].join('\n')
+}

@@ -123,8 +123,7 @@ test('a link to something else than a person is not taken for a username', () =>
 })
 
 test.each([
-  ['whatsapp', '12025550123', '+12025550123'],
-  ['whatsapp', '011 44 7700 900123', '+447700900123'],
+  ['whatsapp', '++44 7700 900123', '+447700900123'],
   ['whatsapp', '+0044 7700 900123', '+447700900123'],
   ['telegram', 'alice a', 'alice_a'],
   ['telegram', '@alice-a', 'alice_a'],
@@ -133,6 +132,29 @@ test.each([
   ['slack', '@U012-AB3CD', 'U012AB3CD'],
 ] as const)('what nearly passes is suggested and not kept: %s %s', (channel, typed, suggestion) => {
   expect(refusal(channel, typed)).toMatchObject({ suggestion })
+})
+
+// +20 is Egypt, +7 Kazakhstan, and 011 begins a call abroad in one country and a number of the capital in another.
+test.each([
+  ['202-555-0123', '2025550123'],
+  ['+07700 900123', '07700900123'],
+  ['07700 900123', '07700900123'],
+  ['12025550123', '12025550123'],
+  ['011 44 7700 900123', '011447700900123'],
+])('no country is guessed for a number without its code: %s', (typed, national) => {
+  expect(refusal('whatsapp', typed)).toMatchObject({ suggestion: undefined, national })
+})
+
+test('no suggestion adds a country code that was not typed', () => {
+  fc.assert(
+    fc.property(fc.stringMatching(/^[+]?[0-9][0-9 ().-]{5,16}$/), (typed) => {
+      const normalised = normaliseHandle('whatsapp', typed)
+      const number = 'handle' in normalised ? normalised.handle : normalised.suggestion
+      if (number === undefined) return
+      expect(typed).toMatch(/^\+|^00/)
+      expect(number.slice(1)).toBe(typed.replaceAll(/\D/g, '').replace(/^0+/, ''))
+    }),
+  )
 })
 
 test.each([

@@ -9,6 +9,8 @@ export type NormalisedHandle =
       hint: string | undefined
       /** A close handle that passes; shown to the operator only. */
       suggestion: string | undefined
+      /** A phone number without its country, as it was typed: the operator knows the country, and nobody else does. */
+      national: string | undefined
     }
 
 /** Removes what people and programs put around a handle, and checks the rest with the schema of the contract. */
@@ -21,6 +23,7 @@ export function normaliseHandle(channel: Channel, typed: string): NormalisedHand
     because: checked.error.issues[0]?.message ?? 'is not valid',
     hint: suggestion === undefined ? hintFor(channel, asTyped(typed)) : undefined,
     suggestion,
+    national: channel === 'whatsapp' && suggestion === undefined ? nationalNumber(handle) : undefined,
   }
 }
 
@@ -81,7 +84,8 @@ function undivided(number: string): string {
 
 /** What may have been meant, the likeliest first. */
 const near: Record<Channel, (handle: string) => string[]> = {
-  whatsapp: (handle) => [handle.replace(/^011/, '+'), `+${handle.replace(/^\++0*/, '')}`],
+  // Only what was typed with a country code: any other number may be from anywhere.
+  whatsapp: (handle) => (/^\+(?:\++|\+*00)[1-9]/.test(handle) ? [`+${handle.replace(/^\+[+0]*/, '')}`] : []),
   telegram: (handle) => [
     handle
       .replace(/[\s.-]+/g, '_')
@@ -90,6 +94,11 @@ const near: Record<Channel, (handle: string) => string[]> = {
   ],
   discord: (handle) => [handle.replace(/[\s,._'-]/g, '')],
   slack: (handle) => [handle.replace(/[\s@_-]/g, '')],
+}
+
+/** The digits of a number that was typed without a country code. A single zero after the + is dialled at home only. */
+function nationalNumber(handle: string): string | undefined {
+  return /^(?:\+?0|[1-9])\d{3,16}$/.test(handle) ? handle.replace('+', '') : undefined
 }
 
 const wanted: Record<Channel, string> = {

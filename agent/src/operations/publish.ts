@@ -1,4 +1,12 @@
-import { Channel, DirectoryError, publishInput, type Listing, type Profile, type RoomName } from '@koko/contract'
+import {
+  Channel,
+  countryOfNumber,
+  DirectoryError,
+  publishInput,
+  type Listing,
+  type Profile,
+  type RoomName,
+} from '@koko/contract'
 import type { Context } from '../context.ts'
 import { openDirectory } from '../directory/session.ts'
 import { UserError } from '../errors.ts'
@@ -16,6 +24,8 @@ export interface PublishPreview extends Omit<Plan, 'input'> {
   bytes: string | null
   /** When the home last learned what is listed. */
   asOfMs: number | null
+  /** The country of the WhatsApp number that would be sent; null if none would be. */
+  numberFrom: string | null
   isEmulated: boolean
 }
 
@@ -49,7 +59,14 @@ export async function previewPublish({ home }: Context): Promise<PublishPreview>
   const { input, ...plan } = planPublish(kept, known, handleTexts(kept.handles))
   if (input !== null) assertPasses(room, input)
   const bytes = input === null ? null : bytesOf(input)
-  return { bytes, ...plan, asOfMs: published?.publishedAtMs ?? null, isEmulated }
+  const number = input?.channels.whatsapp
+  return {
+    bytes,
+    ...plan,
+    asOfMs: published?.publishedAtMs ?? null,
+    numberFrom: number === undefined ? null : countryOfNumber(number),
+    isEmulated,
+  }
 }
 
 /** Replaces the listing by the profile and the handles that are agreed to. An agreement counts once it is published. */
