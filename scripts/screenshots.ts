@@ -1,5 +1,5 @@
 import { mkdir, rm } from 'node:fs/promises'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import type { Page } from 'playwright-core'
 import { launchChromium, openTab } from '../testing/browser.ts'
 import { registerAgent } from '../testing/registered-agent.ts'
@@ -9,25 +9,31 @@ import { reportFailure } from './failure.ts'
 import { runSchedule } from './schedule.ts'
 
 const folder = join(root, 'docs', 'screenshots')
+/** What the home page and the README show. */
+const pictures = join(root, 'web', 'public', 'pictures')
 const looks = {
   'desktop-light': { viewport: { width: 1280, height: 860 }, colorScheme: 'light' },
   'desktop-dark': { viewport: { width: 1280, height: 860 }, colorScheme: 'dark' },
   'phone-light': { viewport: { width: 390, height: 844 }, colorScheme: 'light' },
   'phone-dark': { viewport: { width: 390, height: 844 }, colorScheme: 'dark' },
+  'wide-light': { viewport: { width: 960, height: 1080 }, colorScheme: 'light' },
+  'wide-dark': { viewport: { width: 960, height: 1080 }, colorScheme: 'dark' },
 } as const
 type Look = keyof typeof looks
 
-/** Pictures of the main states of the web pages, for docs/settings.md: beside a fresh stack, with fictional people. */
+/**
+ * Pictures of the main states of the web pages, for docs/settings.md, the home page and the README: beside a fresh stack,
+ * with fictional people.
+ */
 async function takeScreenshots(): Promise<void> {
-  await rm(folder, { recursive: true, force: true })
-  await mkdir(folder, { recursive: true })
+  for (const each of [folder, pictures]) {
+    await rm(each, { recursive: true, force: true })
+    await mkdir(each, { recursive: true })
+  }
   await using browser = await launchChromium()
   await using ada = await registerAgent()
   await using tab = await openTab(browser)
   const { page } = tab
-
-  await page.goto(hostingOrigin)
-  await shoot(page, 'home', ['desktop-light', 'phone-dark'])
 
   await ada.unlink('slack')
   await ada.publish(sampleChannels)
@@ -40,6 +46,7 @@ async function takeScreenshots(): Promise<void> {
   await page.locator('.bytes').waitFor()
   await page.mouse.move(0, 0)
   await shoot(page, 'settings', ['desktop-light', 'desktop-dark', 'phone-light', 'phone-dark'])
+  await shootBeginning(page)
   await shoot(page, 'channels', ['desktop-light', 'phone-dark'], '#channels')
   await shoot(page, 'profile', ['desktop-light', 'phone-dark'], '#profile')
   await shoot(page, 'exact-bytes', ['desktop-light', 'phone-dark'], '#bytes')
@@ -63,16 +70,42 @@ async function takeScreenshots(): Promise<void> {
   await page.getByRole('button', { name: 'Delete everything' }).click()
   await page.getByRole('heading', { name: 'Your agent is unregistered' }).waitFor()
   await shoot(page, 'nothing-left', ['desktop-light', 'phone-dark'])
+
+  // The stack serves the pictures of the last time.
+  await page.route('**/pictures/*', (route) =>
+    route.fulfill({ path: join(pictures, basename(new URL(route.request().url()).pathname)) }),
+  )
+  await page.goto(hostingOrigin)
+  await shoot(page, 'home', ['desktop-light', 'phone-dark'])
+  await page.goto(`${hostingOrigin}/help/whatsapp`)
+  await shoot(page, 'help', ['desktop-light', 'phone-dark'])
+}
+
+/** The settings page to the end of the first channel: on a phone from the heading of the channels, else from its top. */
+async function shootBeginning(page: Page): Promise<void> {
+  for (const look of ['wide-light', 'wide-dark', 'phone-light', 'phone-dark'] as const) {
+    await show(page, look)
+    const { width } = looks[look].viewport
+    const heading = await page.locator('#channels').boundingBox()
+    const channel = await page.locator('.channel').first().boundingBox()
+    const y = look.startsWith('phone') ? Math.round(heading?.y ?? 0) - 20 : 0
+    const clip = { x: 0, y, width, height: Math.round((channel?.y ?? 0) + (channel?.height ?? 0)) - y }
+    await page.screenshot({ path: join(pictures, `settings-${look}.png`), clip, fullPage: true })
+  }
 }
 
 async function shoot(page: Page, state: string, shown: readonly Look[], scrollTo = 'body'): Promise<void> {
   for (const look of shown) {
-    const { viewport, colorScheme } = looks[look]
-    await page.setViewportSize(viewport)
-    await page.emulateMedia({ colorScheme })
-    await page.evaluate((to) => document.querySelector(to)?.scrollIntoView(), scrollTo)
+    await show(page, look, scrollTo)
     await page.screenshot({ path: join(folder, `${state}-${look}.png`) })
   }
+}
+
+async function show(page: Page, look: Look, scrollTo = 'body'): Promise<void> {
+  const { viewport, colorScheme } = looks[look]
+  await page.setViewportSize(viewport)
+  await page.emulateMedia({ colorScheme })
+  await page.evaluate((to) => document.querySelector(to)?.scrollIntoView(), scrollTo)
 }
 
 if (import.meta.main) {

@@ -18,6 +18,8 @@ const FLAGS = [
 /** Every origin that a page may ask. */
 const ALLOWED = [hostingOrigin, authOrigin, firestoreOrigin]
 
+/** The narrowest page that must not scroll sideways: https://www.w3.org/WAI/WCAG22/Understanding/reflow */
+const NARROW = { width: 320, height: 640 }
 export const PHONE = { width: 360, height: 740 }
 export const DESKTOP = { width: 1280, height: 900 }
 
@@ -93,11 +95,11 @@ export async function openTab(
   }
 }
 
-/** What axe finds, and where the page would scroll sideways: in both colour schemes, on a phone and on a desktop. */
+/** What axe finds, and where the page would scroll sideways: in both colour schemes, on phones and on a desktop. */
 export async function accessibilityProblems(page: Page): Promise<string[]> {
   const before = page.viewportSize() ?? DESKTOP
   const problems: string[] = []
-  for (const viewport of [PHONE, DESKTOP]) {
+  for (const viewport of [NARROW, PHONE, DESKTOP]) {
     await page.setViewportSize(viewport)
     for (const colorScheme of ['light', 'dark'] as const) {
       await page.emulateMedia({ colorScheme })

@@ -1,12 +1,15 @@
+import { facts } from './facts.ts'
+
 const links = {
   '/settings': 'Settings',
+  '/help/whatsapp': 'WhatsApp and your number',
   '/terms': 'Terms',
   '/disclaimer': 'Disclaimer',
   '/privacy': 'Privacy',
   '/report': 'Report a number',
 }
 
-/** The document around a page, which writes its own title, meta tags and scripts, and then its `main`. */
+/** The document around a page, which writes its own title, meta tags, scripts and further styles, and then its `main`. */
 export function layout(page: string, file: string): string {
   const path = file.replace(/\.html$/, '')
   // A settings session lives in its tab alone: a link there opens a tab of its own.
@@ -26,6 +29,7 @@ export function layout(page: string, file: string): string {
     <meta charset="utf-8" />
     <meta name="viewport" content="width=device-width, initial-scale=1" />
     <meta name="color-scheme" content="light dark" />
+    <link rel="icon" href="/favicon.ico" sizes="32x32" />
     <link rel="icon" href="/koko.svg" type="image/svg+xml" />
     <link rel="stylesheet" href="/src/style.css" />
     ${page.slice(0, mainAt).trim()}
@@ -35,7 +39,7 @@ export function layout(page: string, file: string): string {
     <header class="bar">
       <a class="brand" href="/"${newTab}><img src="/koko.svg" alt="" width="26" height="26" />Koko Directory${hint}</a>
     </header>
-    ${page.slice(mainAt).trim()}
+    ${withFacts(page.slice(mainAt).trim(), file)}
     <footer class="foot">
       <nav aria-label="Site">
         ${nav.join('\n        ')}
@@ -44,4 +48,12 @@ export function layout(page: string, file: string): string {
   </body>
 </html>
 `
+}
+
+function withFacts(main: string, file: string): string {
+  return main.replace(/\{\{(\w+)\}\}/g, (_, name: string) => {
+    const fact = facts[name]
+    if (fact === undefined) throw new Error(`${file} asks for the fact ${name}, which web/facts.ts does not have`)
+    return fact
+  })
 }

@@ -3,7 +3,9 @@ import { join } from 'node:path'
 import { defineConfig } from 'vite'
 import { layout } from './layout.ts'
 
-const pages = readdirSync(import.meta.dirname).filter((file) => file.endsWith('.html'))
+const pages = ['', 'help']
+  .flatMap((folder) => readdirSync(join(import.meta.dirname, folder)).map((file) => join(folder, file)))
+  .filter((file) => file.endsWith('.html'))
 
 // Vite reads its configuration from the default export.
 // eslint-disable-next-line no-restricted-syntax
