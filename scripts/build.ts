@@ -5,6 +5,7 @@ import { buildAgent, bundle, printSizes } from './build-agent.ts'
 import { cutLock } from './deploy/cut-lock.ts'
 import type { Lock, Manifest } from './deploy/cut-lock.ts'
 import { Failure, reportFailure } from './failure.ts'
+import { writeDeployConfig } from './hosting-config.ts'
 import { webSizes } from './web-sizes.ts'
 
 /** The runtime in firebase.json. */
@@ -26,6 +27,7 @@ export interface Built {
 export async function build(): Promise<Built> {
   const built = await buildFunctions(join(root, 'functions', 'dist'))
   await buildWeb(join(root, 'web'))
+  await writeDeployConfig()
   return built
 }
 

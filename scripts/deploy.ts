@@ -9,12 +9,14 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
 import firebase from '../firebase.json' with { type: 'json' }
 import { root } from './stack/addresses.ts'
-import { describeAction, describePlan, planDeployment } from './deploy/deploy-plan.ts'
+import { budgetCommands, describeAction, describePlan, planDeployment } from './deploy/deploy-plan.ts'
 import type { Action, DeployOptions, OwnWork, Step } from './deploy/deploy-plan.ts'
 import { Failure, runUntilStopped } from './failure.ts'
 import { runSmoke } from './smoke.ts'
 
-const USAGE = `usage: npm run deploy -- --project <id>
+const USAGE = `usage: npm run deploy -- --project <id> --contact <email address or https page>
+                     --contact <contact>    where people report their number to you; /report shows it
+                     --budget <amount>      of a month, for the budget alert (default: 50)
                      --dry-run              prints every step and changes nothing
                      --location <location>  of a new database (default: us-central1)
                      --web-origin <origin>  of the pages, if they are on your own domain`
@@ -50,9 +52,16 @@ export async function runDeployment(
       report(`WARNING  ${advice}`)
       continue
     }
+    const failed: string[] = []
     for (const action of apply) {
       const { ok, output } = await run(action)
-      if (!ok) throw new Failure(`${title}: failed\n  ${describeAction(action)}\n${output}`)
+      if (ok) continue
+      if (isAdvice !== true) throw new Failure(`${title}: failed\n  ${describeAction(action)}\n${output}`)
+      failed.push(output)
+    }
+    if (failed.length > 0) {
+      report(`WARNING  ${title}: no. ${why}\n  ${byHand ?? ''}\n${failed.join('\n')}`)
+      continue
     }
     for (let waitedMs = 0; check !== undefined && !(await isInOrder()); waitedMs += POLL_MS) {
       if (waitedMs >= CHECK_TIMEOUT_MS) {
@@ -88,7 +97,7 @@ async function execute(action: Action, options: DeployOptions, signal: AbortSign
   switch (action.kind) {
     case 'command': {
       const input = action.input === undefined ? '' : randomBytes(32).toString('base64url')
-      return runProgram(action.program, action.args, signal, input)
+      return runProgram(action.program, action.args, signal, input, action.env)
     }
     case 'request': {
       const token = (await runProgram('gcloud', ['auth', 'print-access-token'], signal)).trim()
@@ -107,12 +116,12 @@ async function execute(action: Action, options: DeployOptions, signal: AbortSign
       return answer
     }
     case 'own':
-      await doOwnWork(action.work, options, signal)
-      return ''
+      return doOwnWork(action.work, options, signal)
   }
 }
 
-async function doOwnWork(work: OwnWork, { project, webOrigin }: DeployOptions, signal: AbortSignal): Promise<void> {
+async function doOwnWork(work: OwnWork, options: DeployOptions, signal: AbortSignal): Promise<string> {
+  const { project, webOrigin } = options
   switch (work) {
     case 'check tools': {
       const listAccounts = ['auth', 'list', '--filter=status:ACTIVE', '--format=value(account)']
@@ -121,7 +130,13 @@ async function doOwnWork(work: OwnWork, { project, webOrigin }: DeployOptions, s
       await runProgram('firebase', ['projects:list', '--json', '--non-interactive'], signal).catch((cause: unknown) => {
         throw new Failure('firebase has no session; run: npx firebase login', { cause })
       })
-      return
+      return ''
+    }
+    case 'find budget':
+    case 'create budget': {
+      const { find, list, create } = budgetCommands(options)
+      const account = (await runProgram('gcloud', find, signal)).trim()
+      return runProgram('gcloud', (work === 'find budget' ? list : create)(account), signal)
     }
     case 'write parameters': {
       const ask = (...words: string[]) => runProgram('firebase', [...words, '--json', '--project', project], signal)
@@ -131,15 +146,16 @@ async function doOwnWork(work: OwnWork, { project, webOrigin }: DeployOptions, s
       const path = join(root, 'functions', `.env.${project}`)
       const before = existsSync(path) ? await readFile(path, 'utf8') : ''
       await writeFile(path, withParameters(before, { WEB_API_KEY: apiKey, WEB_ORIGIN: webOrigin }))
-      return
+      return ''
     }
     case 'check firebase.json': {
       const found = localAddresses(firebase)
       if (found.length > 0) throw new Failure(`it names ${found.join(', ')}`)
-      return
+      return ''
     }
     case 'smoke run':
       await runSmoke(webOrigin, { signal, report: (line) => console.log(`  ${line}`) })
+      return ''
   }
 }
 
@@ -148,6 +164,7 @@ async function runProgram(
   arguments_: readonly string[],
   signal: AbortSignal,
   input = '',
+  env: Readonly<Record<string, string>> = {},
 ): Promise<string> {
   const child = spawn(program, arguments_, {
     cwd: root,
@@ -155,6 +172,7 @@ async function runProgram(
     // With one of these set, firebase and the SDKs would call the emulators.
     env: {
       ...process.env,
+      ...env,
       FIRESTORE_EMULATOR_HOST: undefined,
       FIREBASE_AUTH_EMULATOR_HOST: undefined,
       FIREBASE_EMULATOR_HUB: undefined,
@@ -184,12 +202,15 @@ function readOptions(): DeployOptions & { isDryRun: boolean } {
         project: { type: 'string' },
         location: { type: 'string', default: 'us-central1' },
         'web-origin': { type: 'string' },
+        contact: { type: 'string' },
+        budget: { type: 'string', default: '50' },
         'dry-run': { type: 'boolean', default: false },
       },
     })
-    const { project, location, 'web-origin': webOrigin, 'dry-run': isDryRun } = values
-    if (project === undefined) throw new Failure(USAGE)
-    return { project, location, webOrigin: webOrigin ?? `https://${project}.web.app`, isDryRun }
+    const { project, location, 'web-origin': webOrigin, contact, budget, 'dry-run': isDryRun } = values
+    if (project === undefined || contact === undefined) throw new Failure(USAGE)
+    const origin = webOrigin ?? `https://${project}.web.app`
+    return { project, location, webOrigin: origin, contact, budget: Number(budget), isDryRun }
   } catch (cause) {
     throw new Failure(USAGE, { cause })
   }

@@ -1,18 +1,29 @@
 import { readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { defineConfig } from 'vite'
+import { contactLink, readSite, securityTxt } from './contact.ts'
 import { layout } from './layout.ts'
 
 const pages = ['', 'help']
   .flatMap((folder) => readdirSync(join(import.meta.dirname, folder)).map((file) => join(folder, file)))
   .filter((file) => file.endsWith('.html'))
+const site = readSite(process.env)
 
 // Vite reads its configuration from the default export.
 // eslint-disable-next-line no-restricted-syntax
 export default defineConfig({
   root: import.meta.dirname,
   appType: 'mpa',
-  plugins: [{ name: 'layout', transformIndexHtml: { order: 'pre', handler: (page, { path }) => layout(page, path) } }],
+  plugins: [
+    { name: 'layout', transformIndexHtml: { order: 'pre', handler: (page, { path }) => layout(page, path) } },
+    {
+      name: 'contact',
+      transformIndexHtml: (page) => page.replaceAll('<!--contact-->', contactLink(site)),
+      generateBundle() {
+        this.emitFile({ type: 'asset', fileName: 'security.txt', source: securityTxt(site, new Date()) })
+      },
+    },
+  ],
   build: {
     target: 'es2023',
     outDir: 'dist',

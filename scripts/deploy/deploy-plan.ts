@@ -1,3 +1,6 @@
+import indexes from '../../firestore.indexes.json' with { type: 'json' }
+import { isContact } from '../../web/contact.ts'
+import { deployConfigName } from '../hosting-config.ts'
 import { region } from '../stack/addresses.ts'
 import { Failure } from '../failure.ts'
 
@@ -11,7 +14,15 @@ const signInMethods = ['email', 'phoneNumber', 'anonymous']
 
 /** Functions of the second generation, and what they call. */
 export const requiredApis = [
-  ...['artifactregistry', 'cloudbilling', 'cloudbuild', 'cloudfunctions', 'cloudresourcemanager', 'cloudscheduler'],
+  ...[
+    'artifactregistry',
+    'billingbudgets',
+    'cloudbilling',
+    'cloudbuild',
+    'cloudfunctions',
+    'cloudresourcemanager',
+    'cloudscheduler',
+  ],
   ...['eventarc', 'firebase', 'firebasehosting', 'firebaserules', 'firestore', 'iam', 'iamcredentials'],
   ...['identitytoolkit', 'logging', 'pubsub', 'run', 'secretmanager', 'securetoken', 'serviceusage', 'storage'],
 ].map((name) => `${name}.googleapis.com`)
@@ -26,13 +37,24 @@ export interface DeployOptions {
   location: string
   /** The origin of the pages. */
   webOrigin: string
+  /** Where people report their number to the host: an email address or a page. The pages show it. */
+  contact: string
+  /** Of a month, in the currency of the billing account. At half of it, and above, Google sends an email. */
+  budget: number
 }
 
-export type OwnWork = 'check tools' | 'write parameters' | 'check firebase.json' | 'smoke run'
+export type OwnWork =
+  'check tools' | 'find budget' | 'create budget' | 'write parameters' | 'check firebase.json' | 'smoke run'
 
 /** A program, a request with the host's credentials, or work that `scripts/deploy.ts` does in its own process. */
 export type Action =
-  | { kind: 'command'; program: 'gcloud' | 'firebase' | 'npm'; args: readonly string[]; input?: 'new secret' }
+  | {
+      kind: 'command'
+      program: 'gcloud' | 'firebase' | 'npm'
+      args: readonly string[]
+      input?: 'new secret'
+      env?: Readonly<Record<string, string>>
+    }
   | { kind: 'request'; method: 'GET' | 'PATCH'; url: string; body?: object }
   | { kind: 'own'; work: OwnWork; says: string }
 
@@ -50,14 +72,14 @@ export interface Step {
   check?: Check
   /** Empty if only the host can do it. */
   apply: readonly Action[]
-  /** What the host does if `apply` is empty. */
+  /** What the host does if `apply` is empty, or fails and is advice. */
   byHand?: string
-  /** A check that does not pass is a warning, not an error. */
+  /** What does not pass or cannot be done is a warning, not an error. */
   isAdvice?: boolean
 }
 
 /** Project ids: https://cloud.google.com/resource-manager/docs/creating-managing-projects */
-function assertDeployable({ project, location, webOrigin }: DeployOptions): void {
+function assertDeployable({ project, location, webOrigin, contact, budget }: DeployOptions): void {
   if (!/^[a-z][a-z0-9-]{4,28}[a-z0-9]$/.test(project)) {
     throw new Failure('--project takes a project id: 6 to 30 of a–z, 0–9 and -, beginning with a letter')
   }
@@ -70,12 +92,20 @@ function assertDeployable({ project, location, webOrigin }: DeployOptions): void
   if (!/^https:\/\/[a-z0-9.-]+$/.test(webOrigin)) {
     throw new Failure('--web-origin takes an origin, such as https://koko.example')
   }
+  if (!isContact(contact)) {
+    throw new Failure(
+      '--contact takes the email address or the https page at which people report their number to you; /report shows it',
+    )
+  }
+  if (!Number.isInteger(budget) || budget < 1) {
+    throw new Failure('--budget takes a whole number of your currency, such as 50')
+  }
 }
 
 /** Every step of a deployment, in order. Planning runs nothing, and running the plan twice changes nothing more. */
 export function planDeployment(options: DeployOptions): Step[] {
   assertDeployable(options)
-  const { project, location, webOrigin } = options
+  const { project, location, webOrigin, contact, budget } = options
   const runtime = `${runtimeName}@${project}.iam.gserviceaccount.com`
   const member = `serviceAccount:${runtime}`
   const consoleUrl = `https://console.firebase.google.com/project/${project}`
@@ -119,6 +149,8 @@ export function planDeployment(options: DeployOptions): Step[] {
     why,
     ...roleOn('projects', project, role, '--condition=None'),
   })
+  const describeSink = gcloud('logging sinks describe _Default --format=json')
+  const addExclusion = `--add-exclusion=name=${exclusionName},description=No addresses of callers,filter=${excludedLogs}`
   const decideOnBackups = { apply: [], byHand: 'decide: docs/hosting.md, Backup and erasure', isAdvice: true }
 
   return [
@@ -136,7 +168,7 @@ export function planDeployment(options: DeployOptions): Step[] {
     },
     {
       title: 'Billing is on (the Blaze plan)',
-      why: 'Cloud Functions, Secret Manager and Cloud Scheduler need it. Set a budget alert at the same place.',
+      why: 'Cloud Functions, Secret Manager and Cloud Scheduler need it.',
       check: prints('True', gcloud(`billing projects describe ${project} --format=value(billingEnabled)`)),
       apply: [],
       byHand: `link a billing account at ${consoleUrl}/usage/details`,
@@ -152,6 +184,23 @@ export function planDeployment(options: DeployOptions): Step[] {
       apply: [gcloud(`services enable ${requiredApis.join(' ')}`)],
     },
     {
+      title: 'There is a budget alert',
+      why: `Google sends an email at half of ${budget} a month, at nine tenths, and when more is spent or forecast. It stops nothing. An existing budget stays as it is.`,
+      check: {
+        action: own(
+          'find budget',
+          `gcloud ${budgetCommands(options).list('<the billing account>').map(quote).join(' ')}`,
+        ),
+        shows: 'its name',
+        passes: (output) => output.trim() !== '',
+      },
+      apply: [
+        own('create budget', `gcloud ${budgetCommands(options).create('<the billing account>').map(quote).join(' ')}`),
+      ],
+      byHand: `set one at ${consoleUrl}/usage/details, or ask who may: the role is Billing Account Costs Manager`,
+      isAdvice: true,
+    },
+    {
       title: 'The project is a Firebase project',
       why: 'Hosting, Authentication and the rules come with that.',
       check: {
@@ -162,19 +211,24 @@ export function planDeployment(options: DeployOptions): Step[] {
       apply: [{ kind: 'command', program: 'firebase', args: ['projects:addfirebase', project, '--non-interactive'] }],
     },
     {
+      title: 'No outdated exclusion of request logs is left',
+      why: 'An exclusion of the same name that is off, or has another filter, would keep addresses. It is replaced in one change.',
+      check: {
+        action: describeSink,
+        shows: `${exclusionName} on and with the filter below, or no ${exclusionName}`,
+        passes: (output) => exclusionsIn(output).every(({ name }) => name !== exclusionName) || excludes(output),
+      },
+      apply: [gcloud('logging sinks update _Default', `--remove-exclusions=${exclusionName}`, addExclusion)],
+    },
+    {
       title: 'Request logs are not kept',
       why: "They hold IP addresses and user agents. Google does not allow administrators' audit logs to be switched off.",
       check: {
-        action: gcloud('logging sinks describe _Default --format=value(exclusions.name)'),
-        shows: exclusionName,
-        passes: (output) => output.split(/[\s;]+/).includes(exclusionName),
+        action: describeSink,
+        shows: `${exclusionName} on and with this filter`,
+        passes: excludes,
       },
-      apply: [
-        gcloud(
-          'logging sinks update _Default',
-          `--add-exclusion=name=${exclusionName},description=No addresses of callers,filter=${excludedLogs}`,
-        ),
-      ],
+      apply: [gcloud('logging sinks update _Default', addExclusion)],
     },
     {
       title: 'The database exists, in Native mode',
@@ -337,7 +391,14 @@ export function planDeployment(options: DeployOptions): Step[] {
     {
       title: 'Functions and pages are built',
       why: 'firebase deploy sends functions/dist and web/dist as they are.',
-      apply: [{ kind: 'command', program: 'npm', args: ['run', 'build'] }],
+      apply: [
+        {
+          kind: 'command',
+          program: 'npm',
+          args: ['run', 'build'],
+          env: { KOKO_CONTACT: contact, KOKO_WEB_ORIGIN: webOrigin },
+        },
+      ],
     },
     {
       title: 'firebase.json has no emulator addresses',
@@ -351,8 +412,29 @@ export function planDeployment(options: DeployOptions): Step[] {
     },
     {
       title: 'Everything is deployed',
-      why: 'Rules, indexes, exemptions and TTL policies are in firestore.indexes.json and firestore.rules.',
-      apply: [firebase('deploy --only functions,firestore,hosting')],
+      why: 'npm run build wrote the configuration: firebase.json, with the names of the built files. Rules, indexes, exemptions and TTL policies are in firestore.indexes.json and firestore.rules.',
+      apply: [firebase(`deploy --config ${deployConfigName} --only functions,firestore,hosting`)],
+    },
+    {
+      title: 'Firestore deletes what has expired',
+      why: 'Used proofs of work and settings links would otherwise stay for good.',
+      check: {
+        action: gcloud('firestore fields ttls list --database=(default) --format=json'),
+        shows: `${expiring.map(({ collectionGroup, fieldPath }) => `${collectionGroup}.${fieldPath}`).join(' and ')} with ttlConfig.state ACTIVE or CREATING`,
+        passes: (output) =>
+          expiring.every(({ collectionGroup, fieldPath }) =>
+            elements(output).some(
+              (each) =>
+                String(at(each, 'name')).endsWith(`/collectionGroups/${collectionGroup}/fields/${fieldPath}`) &&
+                ['ACTIVE', 'CREATING'].includes(String(at(each, 'ttlConfig', 'state'))),
+            ),
+          ),
+      },
+      apply: expiring.map(({ collectionGroup, fieldPath }) =>
+        gcloud(
+          `firestore fields ttls update ${fieldPath} --collection-group=${collectionGroup} --database=(default) --enable-ttl --async`,
+        ),
+      ),
     },
     {
       title: 'The deployment works',
@@ -362,18 +444,78 @@ export function planDeployment(options: DeployOptions): Step[] {
   ]
 }
 
+/** The collections in which Firestore deletes documents after a time that they hold. */
+const expiring = indexes.fieldOverrides.filter((override) => 'ttl' in override)
+
+/** The arguments for gcloud that find out who pays for the project, and give that billing account a budget for it. */
+export function budgetCommands({ project, budget }: DeployOptions) {
+  const name = `koko-${project}`
+  const of = (account: string) => [
+    `--billing-account=${account.replace(/^billingAccounts\//, '')}`,
+    // Whose quota of the API is used.
+    `--billing-project=${project}`,
+  ]
+  return {
+    find: ['billing', 'projects', 'describe', project, '--format=value(billingAccountName)'],
+    list: (account: string) => [
+      ...['billing', 'budgets', 'list', ...of(account)],
+      `--filter=displayName=${name}`,
+      '--format=value(name)',
+    ],
+    create: (account: string) => [
+      ...['billing', 'budgets', 'create', ...of(account)],
+      `--display-name=${name}`,
+      `--budget-amount=${budget}`,
+      `--filter-projects=projects/${project}`,
+      ...['0.5', '0.9', '1.0'].map((percent) => `--threshold-rule=percent=${percent}`),
+      '--threshold-rule=percent=1.0,basis=forecasted-spend',
+    ],
+  }
+}
+
+interface Exclusion {
+  name: unknown
+  filter: unknown
+  disabled: unknown
+}
+
+function exclusionsIn(sink: string): Exclusion[] {
+  const exclusions = field(sink, 'exclusions')
+  if (!Array.isArray(exclusions)) return []
+  return exclusions.map((each) => ({
+    name: at(each, 'name'),
+    filter: at(each, 'filter'),
+    disabled: at(each, 'disabled'),
+  }))
+}
+
+/** Whether a sink, as JSON, leaves out the logs that hold addresses. */
+function excludes(sink: string): boolean {
+  return exclusionsIn(sink).some(
+    ({ name, filter, disabled }) => name === exclusionName && filter === excludedLogs && disabled !== true,
+  )
+}
+
+/** The elements of a JSON array; none for anything else. */
+function elements(json: string): unknown[] {
+  const value = field(json)
+  return Array.isArray(value) ? value : []
+}
+
 /** A field of a JSON object, by its path. */
 function field(json: string, ...path: string[]): unknown {
-  let value: unknown
   try {
-    value = JSON.parse(json)
+    return at(JSON.parse(json), ...path)
   } catch {
     return undefined
   }
-  for (const key of path) {
-    value = typeof value === 'object' && value !== null ? (value as Record<string, unknown>)[key] : undefined
-  }
-  return value
+}
+
+function at(value: unknown, ...path: string[]): unknown {
+  return path.reduce<unknown>(
+    (found, key) => (typeof found === 'object' && found !== null ? Reflect.get(found, key) : undefined),
+    value,
+  )
 }
 
 /** The plan for people: every step, with its check and what it would run. */
@@ -398,7 +540,8 @@ export function describeAction(action: Action): string {
     case 'command': {
       const program = action.program === 'firebase' ? 'npx firebase' : action.program
       const input = action.input === undefined ? '' : "head -c 32 /dev/urandom | basenc --base64url -w 0 | tr -d '=' | "
-      return `${input}${program} ${action.args.map(quote).join(' ')}`
+      const env = Object.entries(action.env ?? {}).map(([name, value]) => `${name}=${quote(value)} `)
+      return `${input}${env.join('')}${program} ${action.args.map(quote).join(' ')}`
     }
     case 'request':
       return `${action.method} ${action.url}${action.body === undefined ? '' : ` ${JSON.stringify(action.body)}`}`

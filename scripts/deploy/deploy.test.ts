@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import * as z from 'zod'
 import { paths } from '../../functions/src/documents.ts'
 import { root } from '../stack/addresses.ts'
-import { describeAction, describePlan, planDeployment, quote, requiredApis } from './deploy-plan.ts'
+import { budgetCommands, describeAction, describePlan, planDeployment, quote, requiredApis } from './deploy-plan.ts'
 import type { Action, Step } from './deploy-plan.ts'
 import { localAddresses, runDeployment, withParameters } from '../deploy.ts'
 import { Failure } from '../failure.ts'
@@ -15,9 +15,17 @@ const options = {
   project: 'koko-example-1',
   location: 'us-central1',
   webOrigin: 'https://koko-example-1.web.app',
+  contact: 'reports@koko.example',
+  budget: 50,
 }
 const plan = planDeployment(options)
 const read = (path: string) => readFileSync(join(root, path), 'utf8')
+
+/** The arguments of the one command that a step runs. */
+function argumentsOf({ apply }: Step): readonly string[] {
+  const [action] = apply
+  return action?.kind === 'command' ? action.args : []
+}
 
 function stepOf(title: RegExp): Step {
   const found = plan.filter((step) => title.test(step.title))
@@ -47,6 +55,14 @@ describe('a deployment plan', () => {
     { location: '$(id)' },
     { webOrigin: 'http://koko.example' },
     { webOrigin: 'https://koko.example/path' },
+    { contact: '' },
+    { contact: 'http://koko.example/report' },
+    { contact: 'reports' },
+    { contact: 'reports@koko.example\nExpires: never' },
+    { contact: '<reports@koko.example>' },
+    { budget: 0 },
+    { budget: NaN },
+    { budget: 1.5 },
   ])('is refused for %j', (wrong) => {
     expect(() => planDeployment({ ...options, ...wrong })).toThrow(Failure)
   })
@@ -72,7 +88,8 @@ describe('a deployment plan', () => {
       'Everything is deployed',
       'The deployment works',
     ])
-    for (const { apply, byHand } of plan) expect(apply.length === 0).toBe(byHand !== undefined)
+    for (const { apply, byHand, isAdvice } of plan)
+      expect(apply.length === 0 || isAdvice === true).toBe(byHand !== undefined)
   })
 
   test('passes the secret on standard input, never in an argument or a file', () => {
@@ -92,6 +109,86 @@ describe('a deployment plan', () => {
     expect(titles.indexOf('Request logs are not kept')).toBeLessThan(titles.indexOf('Everything is deployed'))
     const [action] = stepOf(/Request logs/).apply
     expect(action === undefined ? '' : describeAction(action)).toContain('log_id("run.googleapis.com/requests")')
+  })
+
+  test('replaces a log exclusion that is off or excludes less, in one change', () => {
+    const filter = /,filter=(.*)$/.exec(
+      argumentsOf(stepOf(/Request logs/)).find((each) => each.startsWith('--add')) ?? '',
+    )
+    const right = { name: 'koko-request-logs', filter: filter?.[1] }
+    const sink = (...exclusions: object[]) => JSON.stringify({ name: '_Default', exclusions })
+    const wrong = [
+      { ...right, disabled: true },
+      { ...right, filter: 'log_id("other")' },
+    ]
+
+    const replaced = stepOf(/No outdated exclusion/)
+    expect(plan.indexOf(replaced)).toBeLessThan(plan.indexOf(stepOf(/Request logs/)))
+    expect(argumentsOf(replaced)).toEqual(
+      expect.arrayContaining([
+        '--remove-exclusions=koko-request-logs',
+        expect.stringMatching(/^--add-exclusion=name=koko-request-logs,/),
+      ]),
+    )
+    for (const output of ['{"name": "_Default"}', sink(), sink({ name: 'another', filter: 'x' }), sink(right)]) {
+      expect([output, replaced.check?.passes(output)]).toEqual([output, true])
+    }
+    for (const each of wrong) expect(replaced.check?.passes(sink(each))).toBe(false)
+
+    const { check } = stepOf(/Request logs/)
+    expect(check?.passes(sink({ name: 'another', filter: 'x' }, right))).toBe(true)
+    for (const output of ['', '{}', sink(), ...wrong.map((each) => sink(each))]) {
+      expect([output, check?.passes(output)]).toEqual([output, false])
+    }
+  })
+
+  test('checks after the deployment that Firestore deletes what has expired', () => {
+    const step = stepOf(/Firestore deletes/)
+    expect(plan.indexOf(step)).toBeGreaterThan(plan.indexOf(stepOf(/Everything is deployed/)))
+    const field = (collection: string, state?: string) => ({
+      name: `projects/koko-example-1/databases/(default)/collectionGroups/${collection}/fields/expiresAt`,
+      ...(state === undefined ? {} : { ttlConfig: { state } }),
+    })
+    const passes = (...fields: object[]) => step.check?.passes(JSON.stringify(fields))
+    expect(passes(field('proofs', 'ACTIVE'), field('settingsLinks', 'CREATING'))).toBe(true)
+    expect(passes()).toBe(false)
+    expect(passes(field('proofs', 'ACTIVE'))).toBe(false)
+    expect(passes(field('proofs', 'ACTIVE'), field('settingsLinks'))).toBe(false)
+    expect(passes(field('proofs', 'ACTIVE'), field('settingsLinks', 'NEEDS_REPAIR'))).toBe(false)
+    expect(step.check?.passes('')).toBe(false)
+    expect(step.apply.map(describeAction)).toEqual(
+      ['proofs', 'settingsLinks'].map(
+        (collection) =>
+          `gcloud firestore fields ttls update expiresAt --collection-group=${collection} '--database=(default)' --enable-ttl --async --project=koko-example-1`,
+      ),
+    )
+  })
+
+  test('creates a budget alert on the billing account that pays, unless the project has one', () => {
+    const { find, list, create } = budgetCommands(options)
+    expect(find.join(' ')).toBe('billing projects describe koko-example-1 --format=value(billingAccountName)')
+    expect(list('billingAccounts/0X0X0X-0X0X0X-0X0X0X')).toEqual(
+      expect.arrayContaining(['--billing-account=0X0X0X-0X0X0X-0X0X0X', '--filter=displayName=koko-koko-example-1']),
+    )
+    expect(create('billingAccounts/0X0X0X-0X0X0X-0X0X0X')).toEqual(
+      expect.arrayContaining([
+        '--budget-amount=50',
+        '--display-name=koko-koko-example-1',
+        '--filter-projects=projects/koko-example-1',
+        '--threshold-rule=percent=1.0',
+        '--threshold-rule=percent=1.0,basis=forecasted-spend',
+      ]),
+    )
+    const step = stepOf(/budget alert/)
+    // A host that may deploy may lack the right to see the billing account.
+    expect(step).toMatchObject({ isAdvice: true, byHand: expect.stringContaining('/usage/details') })
+    expect(requiredApis).toContain('billingbudgets.googleapis.com')
+  })
+
+  test('builds the pages with the contact that people report numbers to', () => {
+    expect(stepOf(/are built/).apply.map(describeAction)).toEqual([
+      'KOKO_CONTACT=reports@koko.example KOKO_WEB_ORIGIN=https://koko-example-1.web.app npm run build',
+    ])
   })
 
   test('never upgrades Authentication to Identity Platform', () => {
@@ -129,7 +226,7 @@ describe('a deployment plan', () => {
 
   test('deploys functions, rules with indexes, and pages, and nothing else', () => {
     expect(stepOf(/Everything is deployed/).apply.map(describeAction)).toEqual([
-      'npx firebase deploy --only functions,firestore,hosting --non-interactive --project koko-example-1',
+      'npx firebase deploy --config firebase.deploy.json --only functions,firestore,hosting --non-interactive --project koko-example-1',
     ])
     expect(plan.at(-1)?.title).toBe('The deployment works')
   })
@@ -222,6 +319,15 @@ describe('a deployment', () => {
     expect(failure).toBeNull()
     expect(lines).toEqual(['WARNING  A thing: no. because\n  decide', 'A thing: already'])
   })
+
+  test('continues with a warning if advice cannot be carried out', async () => {
+    const advice = { ...step, byHand: 'ask who may', isAdvice: true }
+    const { ran, lines, failure } = await deploy([advice, step], (action, count) =>
+      action === applied ? 'failed' : count > 2 ? 'yes' : 'no',
+    )
+    expect({ ran, failure }).toEqual({ ran: ['asked', 'applied', 'asked'], failure: null })
+    expect(lines).toEqual(['WARNING  A thing: no. because\n  ask who may\nfailed', 'A thing: already'])
+  })
 })
 
 describe('npm run deploy', () => {
@@ -232,24 +338,29 @@ describe('npm run deploy', () => {
       env: { PATH: '/nonexistent', HOME: '/nonexistent' },
     })
 
+  const given = ['--project', 'koko-example-1', '--contact', 'reports@koko.example']
+
   test('prints every step with --dry-run, without a tool or a credential', () => {
-    const { status, stdout, stderr } = deploy('--project', 'koko-example-1', '--dry-run')
+    const { status, stdout, stderr } = deploy(...given, '--dry-run')
     expect({ status, stderr }).toEqual({ status: 0, stderr: '' })
     for (const [index, { title }] of plan.entries()) expect(stdout).toContain(`${index + 1}. ${title}\n`)
     expect(stdout).toMatch(/Nothing was run\.\n$/)
   })
 
-  test.each([[[]], [['--project', 'demo-koko']], [['--project', 'koko-example-1', '--region', 'europe-west1']]])(
-    'refuses %j in a few lines',
-    (given) => {
-      const { status, stdout, stderr } = deploy(...given)
-      expect({ status, stdout }).toEqual({ status: 1, stdout: '' })
-      expect(stderr).not.toMatch(/^\s+at /m)
-    },
-  )
+  test.each([
+    [[]],
+    [['--project', 'demo-koko', '--contact', 'reports@koko.example']],
+    [['--project', 'koko-example-1']],
+    [[...given, '--budget', 'much']],
+    [[...given, '--region', 'europe-west1']],
+  ])('refuses %j in a few lines', (given) => {
+    const { status, stdout, stderr } = deploy(...given)
+    expect({ status, stdout }).toEqual({ status: 1, stdout: '' })
+    expect(stderr).not.toMatch(/^\s+at /m)
+  })
 
   test('says which program is missing', () => {
-    const { status, stderr } = deploy('--project', 'koko-example-1')
+    const { status, stderr } = deploy(...given)
     expect(status).toBe(1)
     expect(stderr).toMatch(/gcloud is missing: https:\/\/cloud\.google\.com\/sdk/)
   })

@@ -1,6 +1,6 @@
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import firebase from '../../firebase.json' with { type: 'json' }
+import { readHostingConfig } from '../hosting-config.ts'
 import { authOrigin, firestoreOrigin, root } from './addresses.ts'
 
 /**
@@ -9,8 +9,9 @@ import { authOrigin, firestoreOrigin, root } from './addresses.ts'
  */
 const path = join(root, `firebase.emulators.${process.pid}.json`)
 
-/** Writes a copy of firebase.json whose pages may also reach the emulators. Returns its path. */
+/** Writes the configuration of Hosting, changed so that the pages may also reach the emulators. Returns its path. */
 export async function writeEmulatorConfig(): Promise<string> {
+  const firebase = await readHostingConfig()
   const headers = firebase.hosting.headers.map(({ source, headers }) => ({
     source,
     headers: headers.map(({ key, value }) => ({ key, value: key === policy ? withEmulators(value) : value })),

@@ -134,6 +134,24 @@ test.each([
   expect(await response.text()).toContain(content)
 })
 
+test('security.txt is where RFC 9116 puts it, as text, and has the contact that /report shows', async () => {
+  const response = await fetch(`${hostingOrigin}/.well-known/security.txt`)
+  expect([response.status, response.headers.get('content-type')]).toEqual([200, 'text/plain; charset=utf-8'])
+  const [, contact = ''] = /^Contact: mailto:(.+)$/m.exec(await response.text()) ?? []
+  expect(contact).not.toBe('')
+  expect(await (await fetch(`${hostingOrigin}/report`)).text()).toContain(`<a href="mailto:${contact}">${contact}</a>`)
+})
+
+test('a missing asset is not found, and nobody keeps that answer', async () => {
+  for (const path of ['/assets/gone-AbCd1234.js', '/assets/gone.css', '/assets/']) {
+    const missing = await fetch(hostingOrigin + path)
+    expect([path, missing.status, missing.headers.get('cache-control')]).toEqual([path, 404, 'no-store'])
+  }
+  const [asset = ''] = readdirSync(join(dist, 'assets')).filter((file) => file.endsWith('.js'))
+  const found = await fetch(`${hostingOrigin}/assets/${asset}`)
+  expect([found.status, found.headers.get('cache-control')]).toEqual([200, 'public, max-age=31536000, immutable'])
+})
+
 test.each(['/terms', '/disclaimer', '/privacy'])(
   '%s is a version that registration can ask consent to',
   async (path) => {
