@@ -185,6 +185,11 @@ describe('a defect', () => {
   })
 })
 
+test('an option for several values may be given several times', async () => {
+  const { stderr } = await koko(['publish', '--only', 'fax', '--only', 'telegram'])
+  expect(stderr).toContain('There is no such channel.')
+})
+
 describe('--quiet', () => {
   test('prints nothing if all was done as asked, and --json its value all the same', async () => {
     expect(await koko(['--quiet', 'link', 'telegram', 'my_agent'])).toEqual({ exitCode: 0, stdout: '', stderr: '' })

@@ -128,7 +128,10 @@ export async function runCli(system: System): Promise<ExitCode> {
         exitCode = await run(command, { ...options, ...named })
       })
     for (const { syntax, description } of command.arguments) added.argument(syntax, description)
-    for (const { syntax, description } of command.options) added.option(syntax, description)
+    for (const { syntax, description, isList } of command.options) {
+      if (isList) added.option(syntax, description, joined)
+      else added.option(syntax, description)
+    }
     for (const [syntax, description] of commonOptions) added.option(syntax, description)
     if (command.notes !== undefined) added.addHelpText('after', `\n${command.notes}`)
     const examples = command.examples.map((example) => `  koko ${example}`.trimEnd())
@@ -211,6 +214,10 @@ Examples:
 
 Without a terminal koko asks nothing: give every answer as an option. The agent is kept in ~/.koko, or in KOKO_HOME.
 Exit codes: 0 done; 1 not done, and one line says why and what to do next; 2 an internal error of koko.`
+
+function joined(value: string, before: string | undefined): string {
+  return before === undefined ? value : `${before},${value}`
+}
 
 /** A relative KOKO_HOME counts from the working folder, and `~` is the user's own: services and containers pass it as is. */
 function homePath(env: System['env']): string {

@@ -138,10 +138,12 @@ test('two assistants publish, find each other, unlink and leave, and neither lea
   expect(hers.asked[0]).toContain('ada_of_the_assistants')
   await republishNow()
 
-  expect(await lookUntilFound(hers, beaId)).toMatchObject({ channel: 'telegram' })
-  expect(await lookUntilFound(theirs, adaId)).toMatchObject({ channel: 'telegram' })
+  expect(await lookUntilFound(hers, beaId)).toMatchObject({ channels: ['telegram'] })
+  expect(await lookUntilFound(theirs, adaId)).toMatchObject({ channels: ['telegram'] })
   expect(hers.received.join('\n')).not.toContain('bea_of_the_assistants')
-  expect(await hers.call('peer', { agentId: beaId })).toMatchObject({ match: { handle: 'bea_of_the_assistants' } })
+  expect(await hers.call('peer', { agentId: beaId })).toMatchObject({
+    match: { channels: [{ handle: 'bea_of_the_assistants' }] },
+  })
 
   const inspected = (await inspect(ada, '--method', 'tools/list', '--strict')) as { tools: { name: string }[] }
   expect(inspected.tools.map(({ name }) => name)).toContain('discover')

@@ -18,7 +18,7 @@ async function setUp(operator: Operator, handles: readonly [channel: string, han
 }
 
 interface Look {
-  matches: { agentId: string; channel: string; handle?: string }[]
+  matches: { agentId: string; channels: { channel: string; handle?: string }[] }[]
 }
 
 async function lookFor(operator: Operator, agentId: string): Promise<Look['matches'][number] | undefined> {
@@ -51,11 +51,13 @@ test('two agents set up with commands find each other, and an unlinked handle is
   const beaId = await setUp(bea, [['whatsapp', '+447700900612']])
   await republishNow()
 
-  expect(await lookUntilFound(bea, adaId)).toMatchObject({ channel: 'whatsapp', handle: number })
-  expect(await lookUntilFound(ada, beaId)).toMatchObject({ channel: 'whatsapp', handle: '+447700900612' })
+  expect(await lookUntilFound(bea, adaId)).toMatchObject({ channels: [{ channel: 'whatsapp', handle: number }] })
+  expect(await lookUntilFound(ada, beaId)).toMatchObject({
+    channels: [{ channel: 'whatsapp', handle: '+447700900612' }],
+  })
   expect(await bea.value('peer', adaId)).toMatchObject({
     found: true,
-    match: { channel: 'whatsapp', handle: number },
+    match: { channels: [{ channel: 'whatsapp', handle: number }] },
   })
   expect(await filesOf(bea.home)).toContain(number)
 

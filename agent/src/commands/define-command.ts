@@ -11,6 +11,8 @@ export interface Parameter {
   description: string
   /** What a shell completes: the values that pass. */
   values: readonly string[]
+  /** The option may be given several times; its value is then a list with commas. */
+  isList: boolean
 }
 
 export interface Command {
@@ -39,7 +41,7 @@ export interface Command {
 
 /** The values of the fields that are arguments; the placeholder and values of each option. All others are flags. */
 const argumentValues = new WeakMap<z.ZodType, readonly string[]>()
-const optionValues = new WeakMap<z.ZodType, { placeholder: string; values: readonly string[] }>()
+const optionValues = new WeakMap<z.ZodType, { placeholder: string; values: readonly string[]; isList: boolean }>()
 
 /** `values` are those that a shell completes. */
 export function argument<Schema extends z.ZodType>(
@@ -58,9 +60,10 @@ export function option<Schema extends z.ZodType>(
   description: string,
   schema: Schema,
   values: readonly string[] = [],
+  isList = false,
 ): Schema {
   const described = schema.describe(description)
-  optionValues.set(described, { placeholder, values })
+  optionValues.set(described, { placeholder, values, isList })
   return described
 }
 
@@ -122,12 +125,14 @@ function parameterOf([key, schema]: [string, z.ZodType]): Parameter {
   const { description = '' } = schema
   const withValue = optionValues.get(schema)
   if (withValue !== undefined) {
-    return { syntax: `--${name} <${withValue.placeholder}>`, description, values: withValue.values }
+    const { placeholder, values, isList } = withValue
+    return { syntax: `--${name} <${placeholder}>`, description, values, isList }
   }
   const absent = schema.safeParse(undefined)
   const values = argumentValues.get(schema)
-  if (values !== undefined) return { syntax: absent.success ? `[${name}]` : `<${name}>`, description, values }
-  return { syntax: absent.data === true ? `--no-${name}` : `--${name}`, description, values: [] }
+  if (values !== undefined)
+    return { syntax: absent.success ? `[${name}]` : `<${name}>`, description, values, isList: false }
+  return { syntax: absent.data === true ? `--no-${name}` : `--${name}`, description, values: [], isList: false }
 }
 
 /** Names the option and what would pass, and never what was given: it can be a handle. */

@@ -38,6 +38,15 @@ test('shows matches in a table, the best first, and how to reach the best', asyn
   ])
 })
 
+test('names every shared channel of a match, and the handle of the best', async () => {
+  const directory = await createTestDirectory()
+  const context = await listed(directory)
+  await directory.addPeer({ channels: { slack: 'U0FARAWAY', telegram: 'near_by', whatsapp: '+12025550111' } })
+  const text = await shown(context)
+  expect(text).toContain('Telegram near_by or Slack')
+  expect(text).not.toContain('WhatsApp')
+})
+
 test('names with --explain who was left out, and why', async () => {
   const directory = await createTestDirectory()
   const context = await listed(directory)

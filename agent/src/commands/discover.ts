@@ -72,8 +72,12 @@ function matchTable(matches: readonly Found[], short: (agentId: string) => strin
   ].join('\n')
 }
 
-function contactWords({ channel, handle }: Found): string {
-  return handle === undefined ? `${channelNames[channel]}, not asked for again` : `${channelNames[channel]} ${handle}`
+/** The best channel with its handle, and the names of the others. */
+function contactWords({ channels: [best, ...others] }: Found): string {
+  if (best === undefined) return ''
+  const name = channelNames[best.channel]
+  const also = others.length === 0 ? '' : ` or ${others.map(({ channel }) => channelNames[channel]).join(', ')}`
+  return best.handle === undefined ? `${name}${also}, not asked for again` : `${name} ${best.handle}${also}`
 }
 
 function showLeftOut(

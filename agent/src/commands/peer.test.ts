@@ -24,11 +24,14 @@ test('shows how to reach a peer', async () => {
     '  gender       woman',
     '  looking for  long term',
     '  distance     same area (area gcpv)',
-    '  Telegram     near_by',
-    '  link         https://t.me/near_by',
+    '  Telegram     near_by  https://t.me/near_by',
   ])
-  const slack = await directory.addPeer({ channels: { slack: 'U0NEARBYX' } })
-  expect(await shown(context, { id: slack.agentId })).toContain('look for this member id')
+  const slack = await directory.addPeer({ channels: { slack: 'U0NEARBYX', telegram: 'both_of_them' } })
+  expect((await shown(context, { id: slack.agentId })).split('\n').slice(-3)).toEqual([
+    '  Telegram     both_of_them  https://t.me/both_of_them',
+    '  Slack        U0NEARBYX  in the workspace that you share, look for this member id',
+    'The first channel reveals least about you both.',
+  ])
 })
 
 test('says that a peer is gone, or is no match, and that nothing is kept', async () => {

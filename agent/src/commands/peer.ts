@@ -1,5 +1,5 @@
 import * as z from 'zod'
-import { channelNames, distanceWords, summaryFields, summaryWords } from '../labels.ts'
+import { channelNames, distanceWords, handleWords, summaryFields, summaryWords } from '../labels.ts'
 import { ruleWords } from '../matching/engine.ts'
 import { columns } from '../output.ts'
 import { argument, defineCommand } from './define-command.ts'
@@ -24,15 +24,18 @@ export const command = defineCommand({
       return `${agentId} is no match: ${ruleWords[leftOut] ?? leftOut}. Nothing about it is kept here.`
     }
     if (match === undefined) return ''
-    const { area, distanceKm, channel, handle = '', link } = match
+    const { area, distanceKm, channels } = match
     return [
       style.bold(agentId),
       columns([
         ...summaryFields([match]).map(({ name, heading }): [string, string] => [heading, summaryWords(match, name)]),
         ['distance', `${distanceWords(distanceKm)} (area ${area})`],
-        [channelNames[channel], handle],
-        ['link', link ?? 'In the workspace that you share, look for this member id.'],
+        ...channels.map(({ channel, handle, link }): [string, string] => [
+          channelNames[channel],
+          `${handleWords(channel, handle)}  ${link ?? 'in the workspace that you share, look for this member id'}`,
+        ]),
       ]),
+      ...(channels.length > 1 ? ['The first channel reveals least about you both.'] : []),
     ].join('\n')
   },
 })

@@ -123,6 +123,20 @@ describe('without a yes', () => {
     expect(await agreements()).toEqual(['telegram'])
   })
 
+  test('a pending handle does not keep the others from being published, and the output says so', async () => {
+    await keepHandles(context, { telegram })
+    await publish(context, yes)
+    await context.home.change(async (files) => {
+      const handles = (await files.read(handlesFile)) ?? {}
+      await files.write(handlesFile, { ...handles, whatsapp: { handle: whatsapp, agreedAtMs: null } })
+    })
+    const { value, show, isQuiet } = await command.call(context, {})
+    expect(value).toMatchObject({ state: 'published', withheld: [{ channel: 'whatsapp', because: 'not agreed' }] })
+    expect(show(style)).toContain('WhatsApp is left out: you have not agreed to its handle.')
+    expect(isQuiet).toBe(false)
+    expect(listed()).toEqual({ telegram })
+  })
+
   test('a channel whose handle was replaced stays listed: leaving it out would take it away', async () => {
     await publish(context, yes)
     await keepHandles(context, { telegram: 'alice_b', whatsapp })
@@ -130,7 +144,7 @@ describe('without a yes', () => {
       const handles = (await files.read(handlesFile)) ?? {}
       await files.write(handlesFile, { ...handles, whatsapp: { handle: whatsapp, agreedAtMs: 1 } })
     })
-    expect(await publish(context, never)).toEqual({ state: 'would take away', channels: ['telegram'] })
+    expect(await publish(context, never)).toEqual({ state: 'would remove channels', channels: ['telegram'] })
     expect(listed()).toEqual({ telegram, whatsapp })
     expect((await publish(context, yes)).state).toBe('published')
     expect(listed()).toEqual({ telegram: 'alice_b', whatsapp })
@@ -145,6 +159,68 @@ test('a home that lacks a handle which is listed takes it out of the listing onl
   expect(listed()).toEqual({ telegram, whatsapp })
   await command.call(await answering([['WhatsApp would leave', true]]), {})
   expect(listed()).toEqual({ telegram })
+})
+
+describe('--only', () => {
+  test('publishes the named channels, and says what it leaves out and what it replaces', async () => {
+    await publish(context, yes)
+    const { value, show } = await command.call(context, { only: 'telegram' })
+    expect(value).toMatchObject({
+      state: 'published',
+      listing: { channels: { telegram } },
+      withheld: [{ channel: 'whatsapp', because: 'not chosen' }],
+      changes: [{ at: 'channels.whatsapp', kind: 'removed', before: whatsapp }],
+    })
+    expect(show(style)).toContain('Published, in place of the former listing. Peers see Telegram,')
+    expect(show(style)).toContain('WhatsApp is left out, as --only says.')
+    expect(listed()).toEqual({ telegram })
+  })
+
+  test('takes several channels, and asks for the new handles among them only', async () => {
+    const asked = await answering([['Publish Telegram?', true]])
+    await command.call(asked, { only: 'tg' })
+    expect(asked.said.join('\n')).not.toContain(whatsapp)
+    expect(JSON.stringify(directory.requests)).not.toContain(whatsapp)
+    await command.call(context, { only: 'telegram,whatsapp', yes: true })
+    expect(listed()).toEqual({ telegram, whatsapp })
+  })
+
+  test('lasts: nothing that was left out is published again without a new yes, whatever the outcome', async () => {
+    await publish(context, yes)
+    directory.isDown = true
+    await expect(command.call(context, { only: 'telegram' })).rejects.toThrow('cannot be reached')
+    expect(await agreements()).toEqual(['whatsapp', 'telegram'])
+    directory.isDown = false
+    directory.intercept = ({ name }, answer) => (name === 'publishProfile' ? Promise.reject(new TypeError()) : answer())
+    await expect(command.call(context, { only: 'telegram' })).rejects.toThrow()
+    expect(await agreements()).toEqual(['telegram'])
+    directory.intercept = (_, answer) => answer()
+    expect(await publish(context, never)).toEqual({ state: 'would remove channels', channels: ['whatsapp'] })
+    await command.call(context, { only: 'telegram' })
+    expect(await publish(context, never)).toMatchObject({ listing: { channels: { telegram } } })
+    await publish(context, yes)
+    expect(listed()).toEqual({ telegram, whatsapp })
+  })
+
+  test('shows with --dry-run what would be sent', async () => {
+    const { value, show } = await command.call(context, { only: 'telegram', dryRun: true })
+    expect(JSON.parse((value as { bytes: string }).bytes)).toMatchObject({ data: { channels: { telegram } } })
+    expect(show(style)).not.toContain(whatsapp)
+    const { show: showAll } = await command.call(context, { dryRun: true })
+    expect(showAll(style)).toContain('Country of the WhatsApp number: United States.')
+  })
+
+  test('names a channel that has a handle here and is not unlinked', async () => {
+    await expect(command.call(context, { only: 'slack' })).rejects.toMatchObject({
+      message: 'No Slack handle is kept here.',
+      hint: 'Run `koko link slack`.',
+    })
+    await expect(command.call(context, { only: 'telegramm' })).rejects.toMatchObject({ hint: 'Did you mean telegram?' })
+    await publish(context, yes)
+    await (await openDirectory(context)).client.call('unlinkChannel', { channel: 'whatsapp' })
+    await expect(command.call(context, { only: 'whatsapp' })).rejects.toThrow('WhatsApp is unlinked')
+    expect(listed()).toEqual({ telegram })
+  })
 })
 
 describe('an unlinked channel', () => {

@@ -2,23 +2,34 @@ import { Channel } from '@koko/contract'
 import * as z from 'zod'
 import type { Context } from '../context.ts'
 import { UserError } from '../errors.ts'
-import { channelNames, clockTime, emulatorWarning, handleWords, inWords, reveals } from '../labels.ts'
+import { channelNames, clockTime, channelNamed, emulatorWarning, handleWords, inWords, reveals } from '../labels.ts'
 import { PublishOptions } from '../operations/options.ts'
 import type { Change, PublishConsent, Publication, PublishPreview, Withheld } from '../operations/publish.ts'
 import { columns, type Style } from '../output.ts'
-import { defineCommand, flag, yes } from './define-command.ts'
+import { defineCommand, flag, option, yes } from './define-command.ts'
 
 export const command = defineCommand({
   summary: 'Publish the profile and the handles',
-  examples: ['publish --dry-run', 'publish'],
-  options: z.strictObject({ dryRun: flag(PublishOptions.shape.dryRun.description ?? ''), yes }),
-  async run(context, { dryRun, yes }) {
+  examples: ['publish --dry-run', 'publish', 'publish --only telegram', 'publish --only telegram,discord --dry-run'],
+  options: z.strictObject({
+    dryRun: flag(PublishOptions.shape.dryRun.description ?? ''),
+    only: option(
+      'channel',
+      'Publish this channel and no other; several with commas, or by giving it again',
+      z.string().optional(),
+      Channel.options,
+      true,
+    ),
+    yes,
+  }),
+  async run(context, { dryRun, only: typed, yes }) {
     const { previewPublish, publish } = await import('../operations/publish.ts')
-    if (dryRun) return previewPublish(context)
-    const publication = await publish(context, consentOf(context, yes))
+    const only = typed?.split(',').map(channelNamed)
+    if (dryRun) return previewPublish(context, only)
+    const publication = await publish(context, consentOf(context, yes), only)
     if (publication.state === 'published') return publication
     const { state, channels } = publication
-    if (state === 'would take away') {
+    if (state === 'would remove channels') {
       throw new UserError(
         `Nothing was published: ${inWords(channels)} would have left your listing.`,
         'Agree to the new handle with `koko publish`, give one with `koko link`, or unlink the channel with `koko unlink`.',
@@ -41,8 +52,14 @@ export const command = defineCommand({
 
 function consentOf({ ask }: Context, yes: boolean): PublishConsent {
   return {
-    async agree(newHandles, { input }) {
+    async agree(newHandles, { input, withheld }) {
       if (yes) return true
+      const unlinked = withheld.flatMap(({ channel, because }) => (because === 'unlinked' ? [channel] : []))
+      const isAgreed = (channel: Channel) => !newHandles.includes(channel) && !unlinked.includes(channel)
+      // The others are published all the same, and the result says what was left out.
+      if (ask === undefined && Channel.options.some((each) => input?.channels[each] !== undefined && isAgreed(each))) {
+        return false
+      }
       if (ask === undefined) {
         throw new UserError(
           `You have not agreed yet to publish ${inWords(newHandles)}.`,
@@ -63,7 +80,7 @@ function consentOf({ ask }: Context, yes: boolean): PublishConsent {
       )
       return ask.confirm({ message: `Publish ${inWords(newHandles)}?`, initial: false })
     },
-    async takeAway(channels) {
+    async mayRemove(channels) {
       const message = `${inWords(channels)} would leave your listing: no handle that you agreed to is kept here. Go on?`
       return yes || ((await ask?.confirm({ message, initial: false })) ?? false)
     },
@@ -71,7 +88,7 @@ function consentOf({ ask }: Context, yes: boolean): PublishConsent {
 }
 
 function showPreview(preview: PublishPreview, style: Style): string {
-  const { bytes, asOfMs, numberFrom, newHandles, takesAway, isEmulated } = preview
+  const { bytes, asOfMs, numberFrom, newHandles, removes, isEmulated } = preview
   const lines = [
     bytes === null
       ? style.warn('Nothing would be sent: every channel that is kept here is unlinked.')
@@ -82,8 +99,8 @@ function showPreview(preview: PublishPreview, style: Style): string {
     ...showWithheld(preview.withheld),
   ]
   if (newHandles.length > 0) lines.push(style.warn(`Your yes is asked for first: ${inWords(newHandles)}.`))
-  if (numberFrom !== null) lines.push(`The WhatsApp number is from ${numberFrom}.`)
-  if (takesAway.length > 0) lines.push(style.warn(`This would leave your listing: ${inWords(takesAway)}.`))
+  if (numberFrom !== null) lines.push(`Country of the WhatsApp number: ${numberFrom}.`)
+  if (removes.length > 0) lines.push(style.warn(`This would leave your listing: ${inWords(removes)}.`))
   if (isEmulated) lines.push(style.warn(emulatorWarning()))
   return lines.join('\n')
 }
@@ -93,10 +110,11 @@ function showPublished(
   style: Style,
 ): string {
   const shown = Channel.options.filter((channel) => listing?.channels[channel] !== undefined)
+  const isReplaced = withheld.some(({ because }) => because === 'not chosen')
   return [
     listing === null
       ? style.warn('Sent, and nothing is listed: every channel is withheld.')
-      : `${style.good('✓')} Published. Peers see ${inWords(shown)}, within a minute or two.`,
+      : `${style.good('✓')} Published${isReplaced ? ', in place of the former listing' : ''}. Peers see ${inWords(shown)}, within a minute or two.`,
     showChanges(changes),
     ...showWithheld(withheld),
     ...(isEmulated ? [style.warn(emulatorWarning())] : []),
@@ -116,11 +134,17 @@ function showChanges(changes: readonly Change[]): string {
 }
 
 function showWithheld(withheld: readonly Withheld[]): string[] {
-  const lines = withheld.map((each) =>
-    each.because === 'unlinked'
-      ? `${channelNames[each.channel]} is withheld: you unlinked it at ${clockTime(each.unlinkedAtMs)}.`
-      : `${channelNames[each.channel]} is left out: you have not agreed to its handle.`,
-  )
+  const lines = withheld.map((each) => {
+    const name = channelNames[each.channel]
+    switch (each.because) {
+      case 'unlinked':
+        return `${name} is withheld: you unlinked it at ${clockTime(each.unlinkedAtMs)}.`
+      case 'not agreed':
+        return `${name} is left out: you have not agreed to its handle. \`koko publish\` asks in a terminal; --yes agrees.`
+      case 'not chosen':
+        return `${name} is left out, as --only says. \`koko publish\` shows it again, after a new yes.`
+    }
+  })
   const isUnlinked = withheld.some(({ because }) => because === 'unlinked')
   return isUnlinked ? [...lines, 'Only the settings page allows it again: `koko settings`.'] : lines
 }

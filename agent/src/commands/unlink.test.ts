@@ -164,7 +164,7 @@ describe('where the answer is lost', () => {
     await expect(unlink(context, { channel: 'whatsapp', wait: false })).rejects.toMatchObject({ code: 'unavailable' })
     directory.isDown = false
     const publication = await publish(context, { agree: () => Promise.resolve(false) })
-    expect(publication).toEqual({ state: 'would take away', channels: ['whatsapp'] })
+    expect(publication).toEqual({ state: 'would remove channels', channels: ['whatsapp'] })
   })
 })
 

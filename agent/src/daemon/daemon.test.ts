@@ -480,7 +480,7 @@ describe('koko run', () => {
 
   test('takes the time of the daily discovery, and refuses an invalid one', async () => {
     const error = await userErrorFrom(command.call(context, { discoverAt: '9 am' }))
-    expect(error.message).toBe('discover-at must be a time of day from 00:00 to 23:59, such as 09:00.')
+    expect(error.message).toBe('--discover-at must be a time of day from 00:00 to 23:59, such as 09:00.')
     expect((await command.call(context, { discoverAt: '00:00', once: true })).isBad).toBe(false)
   })
 

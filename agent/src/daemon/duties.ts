@@ -154,7 +154,7 @@ async function readConditions(duties: Duties): Promise<Conditions> {
   }
   const known = { listing: published?.listing, unlinked: published?.withheld ?? [] }
   const kept = { profile: profile.profile, handles }
-  const { input, newHandles, takesAway, withheld, isUnchanged } = planPublish(kept, known, {})
+  const { input, newHandles, removes, withheld, isUnchanged } = planPublish(kept, known, {})
   const waits = newHandles.length === 1 ? 'waits' : 'wait'
   if (newHandles.length === 0) log.end('agreement')
   else log.begin('agreement', `${inWords(newHandles)} ${waits} for your yes: run \`koko publish\`.`)
@@ -162,7 +162,7 @@ async function readConditions(duties: Duties): Promise<Conditions> {
     ({ channel, because }) => because === 'unlinked' && input?.channels[channel] !== undefined,
   )
   return {
-    canPublish: input !== null && takesAway.length === 0,
+    canPublish: input !== null && removes.length === 0,
     isChanged: !isUnchanged,
     isListed,
     withheldAtMs: isUnlinked ? (published?.publishedAtMs ?? null) : null,

@@ -98,13 +98,25 @@ describe('matches', () => {
     expect(verdictOf(who, of)).toMatchObject({ isMatch: true })
   })
 
-  test.each<[ours: Channel[], theirs: Channel[], used: Channel]>([
-    [['whatsapp', 'telegram', 'discord', 'slack'], ['whatsapp', 'telegram', 'discord', 'slack'], 'telegram'],
-    [['whatsapp', 'slack', 'discord'], ['whatsapp', 'discord', 'slack'], 'discord'],
-    [['whatsapp', 'slack'], ['whatsapp', 'telegram', 'slack'], 'slack'],
-    [['whatsapp', 'telegram'], ['whatsapp', 'slack'], 'whatsapp'],
-  ])('by the shared channel that gives away least: %j and %j use %s', (ours, theirs, channel) => {
-    expect(verdictOf(me({}, { channels: ours }), listing({}, theirs))).toMatchObject({ channel })
+  test.each<[ours: Channel[], theirs: Channel[], shared: Channel[]]>([
+    [
+      ['whatsapp', 'telegram', 'discord', 'slack'],
+      ['whatsapp', 'telegram', 'discord', 'slack'],
+      ['telegram', 'discord', 'slack', 'whatsapp'],
+    ],
+    [
+      ['whatsapp', 'slack', 'discord'],
+      ['whatsapp', 'discord', 'slack'],
+      ['discord', 'slack', 'whatsapp'],
+    ],
+    [
+      ['whatsapp', 'slack'],
+      ['whatsapp', 'telegram', 'slack'],
+      ['slack', 'whatsapp'],
+    ],
+    [['whatsapp', 'telegram'], ['whatsapp', 'slack'], ['whatsapp']],
+  ])('by every shared channel, the one that reveals least first: %j and %j share %j', (ours, theirs, channels) => {
+    expect(verdictOf(me({}, { channels: ours }), listing({}, theirs))).toMatchObject({ channels })
   })
 })
 

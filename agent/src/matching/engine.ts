@@ -53,7 +53,8 @@ export interface Distance {
   about: number
 }
 
-export type Verdict = { isMatch: true; channel: Channel; distance: Distance } | { isMatch: false; rule: Rule }
+/** `channels` are those in common, the one that reveals least first. */
+export type Verdict = { isMatch: true; channels: Channel[]; distance: Distance } | { isMatch: false; rule: Rule }
 
 const channelsByPrivacy = [...Channel.options].sort(
   (a, b) => channelDefinitions[a].privacyRank - channelDefinitions[b].privacyRank,
@@ -80,9 +81,9 @@ export function createMatcher(me: Me): (listing: Listing) => Verdict {
   return ({ agentId, channels, profile }) => {
     if (agentId === me.agentId) return { isMatch: false, rule: 'self' }
     for (const { rule, passes } of checks) if (!passes(profile)) return { isMatch: false, rule }
-    const channel = channelsByPrivacy.find((each) => channels[each] !== undefined && me.channels.includes(each))
-    if (channel === undefined) return { isMatch: false, rule: 'channel' }
-    return { isMatch: true, channel, distance: distanceTo(profile.area) }
+    const shared = channelsByPrivacy.filter((each) => channels[each] !== undefined && me.channels.includes(each))
+    if (shared.length === 0) return { isMatch: false, rule: 'channel' }
+    return { isMatch: true, channels: shared, distance: distanceTo(profile.area) }
   }
 }
 

@@ -208,7 +208,7 @@ describe.each(eras)('to a client of %s', (era) => {
     })
     expect(asked).toHaveLength(1)
     expect(asked[0]).toContain('Telegram: ada_of_the_test.')
-    expect(asked[0]).toContain('WhatsApp: +447700900123.')
+    expect(asked[0]).toContain('WhatsApp: +447700900123 (United Kingdom')
     expect(directory.requests.find(({ name }) => name === 'publishProfile')?.body).toEqual({
       channels: handles,
       profile,
@@ -426,13 +426,13 @@ test('a look tells of each match the channel to use, and its handle only when it
     isError: false,
     value: {
       matched: 1,
-      matches: [{ agentId: bea.agentId, channel: 'telegram', isNew: true }],
+      matches: [{ agentId: bea.agentId, channels: ['telegram'], isNew: true }],
       leftOutPeers: [{ agentId: cay.agentId, rule: 'age' }],
     },
   })
   expect(traffic.join('\n')).not.toMatch(/(bea|cay)_of_the_test/)
   expect(await call('peer', { agentId: bea.agentId })).toMatchObject({
-    value: { found: true, match: { channel: 'telegram', handle: 'bea_of_the_test' } },
+    value: { found: true, match: { channels: [{ channel: 'telegram', handle: 'bea_of_the_test' }] } },
   })
   const taken = await call('peer', { agentId: cay.agentId })
   expect(taken).toMatchObject({ value: { found: true, leftOut: 'age' } })

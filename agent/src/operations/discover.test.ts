@@ -74,7 +74,7 @@ async function crowd(
 
 const asked = ({ requests }: TestDirectory, name: string) => requests.filter((request) => request.name === name)
 
-test('finds who matches with the handle to use, and says which rule left out whom', async () => {
+test('finds who matches with every shared channel, the best first, and says which rule left out whom', async () => {
   const directory = await createTestDirectory()
   const home = await settle(directory)
   const match = await directory.addPeer({ channels: { whatsapp: '+12025550111', telegram: 'the_one_to_use' } })
@@ -94,8 +94,10 @@ test('finds who matches with the handle to use, and says which rule left out who
         intent: 'open',
         area: 'gcpv',
         distanceKm: { atLeast: 0, about: 0 },
-        channel: 'telegram',
-        handle: 'the_one_to_use',
+        channels: [
+          { channel: 'telegram', handle: 'the_one_to_use' },
+          { channel: 'whatsapp', handle: '+12025550111' },
+        ],
         isNew: true,
         refreshed: true,
       },
@@ -126,7 +128,9 @@ test('the next discovery neither shows nor keeps an unlinked handle', async () =
   // At once: the shards still hold the handle, and an instance may not know yet.
   directory.clock.advance(1_000)
   const found = await discover(home, {})
-  expect(found.matches).toMatchObject([{ channel: 'whatsapp', handle: '+12025550111', isNew: false, refreshed: true }])
+  expect(found.matches).toMatchObject([
+    { channels: [{ channel: 'whatsapp', handle: '+12025550111' }], isNew: false, refreshed: true },
+  ])
   expect(JSON.stringify(found) + (await home.kept())).not.toContain('soon_taken_back')
 
   await peer.call('unlinkChannel', { channel: 'whatsapp' })
@@ -271,7 +275,9 @@ describe('the budget for asking again', () => {
     const found = await discover(home, {})
     expect(found.budget.batchGet).toMatchObject({ used: 1_900, of: 2_000 })
     expect(found.matches.filter(({ refreshed }) => refreshed)).toHaveLength(2)
-    for (const match of found.matches) expect('handle' in match).toBe(match.refreshed)
+    for (const { channels, refreshed } of found.matches) {
+      expect(channels.every((each) => 'handle' in each)).toBe(refreshed)
+    }
     expect(found.note).toContain("Today's budget for asking for peers is used.")
 
     // The others are first the next time.
@@ -374,7 +380,7 @@ describe('where the directory breaks off', () => {
     directory.requests.length = 0
     const found = await discover(home, {})
     expect(found.matches).toHaveLength(210)
-    expect(found.matches.filter(({ handle }) => handle !== undefined)).toHaveLength(200)
+    expect(found.matches.filter(({ channels }) => channels[0]?.handle !== undefined)).toHaveLength(200)
     expect(found.note).toContain('interrupted')
     expect(asked(directory, 'discover')).toEqual([])
   })
@@ -418,7 +424,7 @@ test('the day of the budget is that of the directory, whatever this machine take
   expect(found.budget.discover).toEqual({ used: 1, of: 1_000, resetsAtMs: nowMs() + 12 * hour })
   home.nowMs = nowMs
   const later = await discover(home, {})
-  expect(later.matches).toMatchObject([{ handle: 'a_fictional_peer', refreshed: true }])
+  expect(later.matches).toMatchObject([{ channels: [{ handle: 'a_fictional_peer' }], refreshed: true }])
   expect(later.budget.discover.used).toBe(2)
 })
 
@@ -485,16 +491,16 @@ describe('asking for a peer', () => {
     directory.requests.length = 0
     const byTelegram = {
       agentId: known.agentId,
-      channel: 'telegram',
-      handle: 'a_fictional_peer',
-      link: 'https://t.me/a_fictional_peer',
+      channels: [{ channel: 'telegram', handle: 'a_fictional_peer', link: 'https://t.me/a_fictional_peer' }],
     }
     expect(await askForPeer(home, known.agentId.slice(0, 9))).toMatchObject({ found: true, match: byTelegram })
     expect(asked(directory, 'batchGet')).toMatchObject([{ body: { agentIds: [known.agentId] } }])
 
     // By a whole id also whom no look has found yet; and then it is known.
     const unknown = await directory.addPeer({ channels: { whatsapp: '+12025550111' } })
-    const byWhatsApp = { channel: 'whatsapp', handle: '+12025550111', link: 'https://wa.me/12025550111' }
+    const byWhatsApp = {
+      channels: [{ channel: 'whatsapp', handle: '+12025550111', link: 'https://wa.me/12025550111' }],
+    }
     expect(await askForPeer(home, unknown.agentId)).toMatchObject({ found: true, match: byWhatsApp })
     expect((await home.home.read(peersFile))?.peers).toHaveLength(2)
     expect((await home.home.read(peersFile))?.budget).toMatchObject({ refreshed: 2 })

@@ -29,7 +29,7 @@ const shortPageSize = 40
 
 const Budget = z.strictObject({ used: z.int(), of: z.int(), resetsAtMs: Milliseconds })
 
-/** A peer that matches; its handle only if it was received just now. */
+/** A peer that matches; its handles only if they were received just now. */
 export const PeerMatch = z.strictObject({
   agentId: AgentId,
   ...summaryShape(),
@@ -37,8 +37,9 @@ export const PeerMatch = z.strictObject({
   distanceKm: z
     .strictObject({ atLeast: z.int(), about: z.int() })
     .describe('Between the nearest places of the two cells, and between their centres'),
-  channel: Channel.describe('The channel to use: of those in common the one that gives away least'),
-  handle: z.string().optional(),
+  channels: z
+    .array(z.strictObject({ channel: Channel, handle: z.string().optional() }))
+    .describe('Those in common, the one that reveals least first'),
 })
 export type PeerMatch = z.infer<typeof PeerMatch>
 
@@ -64,7 +65,7 @@ export const Discovery = z.strictObject({
         isNew: z.boolean(),
         refreshed: z
           .boolean()
-          .describe('Whether this discovery received the listing; only then its handle is included'),
+          .describe('Whether this discovery received the listing; only then its handles are included'),
       }),
     )
     .describe('The best first'),
@@ -80,8 +81,13 @@ export type Discovery = z.infer<typeof Discovery>
 export const AskedPeer = z.strictObject({
   agentId: AgentId,
   found: z.boolean(),
-  match: z.strictObject({ ...PeerMatch.shape, link: z.string().optional() }).optional(),
-  leftOut: Rule.optional().describe('Why it is no match; its handle is then left out'),
+  match: z
+    .strictObject({
+      ...PeerMatch.shape,
+      channels: z.array(z.strictObject({ channel: Channel, handle: z.string(), link: z.string().optional() })),
+    })
+    .optional(),
+  leftOut: Rule.optional().describe('Why it is no match; its handles are then left out'),
 })
 export type AskedPeer = z.infer<typeof AskedPeer>
 
@@ -142,10 +148,13 @@ export async function askForPeer(context: Context, id: string): Promise<AskedPee
   if (!verdict.isMatch) return { agentId, found: true, leftOut: verdict.rule }
   // Another koko asked meanwhile and did not find the peer.
   if (room.isForgotten(agentId)) return { agentId, found: false }
-  const match = describeMatch({ listing, verdict }, true)
-  // Undefined for Slack, whose members belong to a workspace that the listing does not name.
-  const link = match.handle === undefined ? undefined : channelDefinitions[match.channel].url(match.handle)
-  return { agentId, found: true, match: { ...match, ...(link === undefined ? {} : { link }) } }
+  const channels = verdict.channels.map((channel) => {
+    const handle = listing.channels[channel] ?? ''
+    // Undefined for Slack, whose members belong to a workspace that the listing does not name.
+    const link = channelDefinitions[channel].url(handle)
+    return { channel, handle, ...(link === undefined ? {} : { link }) }
+  })
+  return { agentId, found: true, match: { ...describeMatch({ listing, verdict }, true), channels } }
 }
 
 function knownPeer(room: RoomView, beginning: string): AgentId {
@@ -239,16 +248,18 @@ export function queryNear({ room, profile }: Me): DiscoverInput {
   return { near: area, ...(withinKm > maxDistanceKm ? {} : { withinKm }) }
 }
 
-function describeMatch({ listing, verdict }: Pick<Match, 'listing' | 'verdict'>, withHandle: boolean): PeerMatch {
-  const { agentId, profile, channels } = listing
-  const { channel, distance } = verdict
-  const handle = withHandle ? channels[channel] : undefined
+function describeMatch({ listing, verdict }: Pick<Match, 'listing' | 'verdict'>, withHandles: boolean): PeerMatch {
+  const { agentId, profile } = listing
+  const { distance } = verdict
+  const channels = verdict.channels.map((channel) => {
+    const handle = withHandles ? listing.channels[channel] : undefined
+    return handle === undefined ? { channel } : { channel, handle }
+  })
   return {
     agentId,
     ...Object.fromEntries(rooms[listing.category].summary.map((name) => [name, profile[name]])),
     area: profile.area,
     distanceKm: { atLeast: Math.floor(distance.atLeast), about: Math.round(distance.about) },
-    channel,
-    ...(handle === undefined ? {} : { handle }),
+    channels,
   }
 }

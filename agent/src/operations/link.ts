@@ -31,10 +31,13 @@ export async function link(
   const agent = await home.read(agentFile)
   const before = (await home.read(handlesFile))?.[channel]
   const isKept = typed !== undefined && isHandle(normaliseHandle(channel, typed), before?.handle)
-  if (channel === 'whatsapp' && !isKept && (!yes || typed === undefined)) ask?.say(aboutWhatsapp(agent?.origin))
+  const isEmulated = agent?.isEmulated ?? false
+  if (channel === 'whatsapp' && !isKept && (!yes || typed === undefined)) {
+    if (isEmulated) ask?.say(emulatorWarning())
+    ask?.say(aboutWhatsapp(agent?.origin))
+  }
   const given = typed ?? (await readHandle(context, channel))
   const handle = await handleOf(context, channel, given)
-  const isEmulated = agent?.isEmulated ?? false
   const isChanged = before?.handle !== handle
   if (isChanged && !yes) {
     await askFor(context, {
@@ -183,7 +186,7 @@ async function askFor(
       { code: 'confirmation-required' },
     )
   }
-  if (isEmulated) ask.say(emulatorWarning())
+  if (isEmulated && channel !== 'whatsapp') ask.say(emulatorWarning())
   const shown = handleWords(channel, handle)
   ask.say(`${name} ${shown} will be kept here${replaces ? ', in place of the handle kept so far' : ''}.`)
   // A handle that is kept as typed needs no question, except a phone number, which reveals more than WhatsApp.

@@ -73,13 +73,13 @@ test('sends a handle only if the operator agreed to that very handle, and all th
 test('names every channel that would leave the listing without an unlink', () => {
   fc.assert(
     fc.property(home, known, agreedNow, (kept, directory, yes) => {
-      const { input, takesAway, changes } = planPublish(kept, directory, yes)
+      const { input, removes, changes } = planPublish(kept, directory, yes)
       const isBack = (channel: Channel) => directory.unlinked.some((each) => each.channel === channel)
       for (const channel of Channel.options) {
         if (directory.listing?.channels[channel] === undefined || isBack(channel)) continue
-        expect(takesAway.includes(channel)).toBe(input?.channels[channel] === undefined)
+        expect(removes.includes(channel)).toBe(input?.channels[channel] === undefined)
         expect(changes.some(({ at, kind }) => at === `channels.${channel}` && kind === 'removed')).toBe(
-          takesAway.includes(channel),
+          removes.includes(channel),
         )
       }
     }),
@@ -127,7 +127,7 @@ test('a yes to one handle is none to another that was linked meanwhile', () => {
   const kept = { profile, handles: { telegram: { handle: 'alice_b', agreedAtMs: null } } }
   const listing = { profile, channels: { telegram: 'alice_a' } }
   const plan = planPublish(kept, { listing, unlinked: [] }, { telegram: 'alice_a' })
-  expect(plan).toMatchObject({ input: null, takesAway: ['telegram'], withheld: [{ because: 'not agreed' }] })
+  expect(plan).toMatchObject({ input: null, removes: ['telegram'], withheld: [{ because: 'not agreed' }] })
 })
 
 test('tells each field that changes, with what it was', () => {

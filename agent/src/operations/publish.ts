@@ -13,8 +13,8 @@ import { UserError } from '../errors.ts'
 import { agentFile, handlesFile, publishedFile, type Handles, type Published } from '../home/files.ts'
 import { listingWaitMs } from '../home/home.ts'
 import { readIfWhole } from '../home/read-if-whole.ts'
-import { inWords } from '../labels.ts'
-import { handleTexts } from './agreements.ts'
+import { channelNames, inWords } from '../labels.ts'
+import { handleTexts, withoutAgreement } from './agreements.ts'
 import { changeListing, readStored, unlinkedIn } from './listing.ts'
 import { readProfile, roomOf } from './profile.ts'
 
@@ -40,19 +40,19 @@ export type Publication =
       isEmulated: boolean
     }
   /** Nothing was sent: no handle was agreed to, or channels would have left the listing without an unlink. */
-  | { state: 'not agreed' | 'would take away'; channels: Channel[] }
+  | { state: 'not agreed' | 'would remove channels'; channels: Channel[] }
 
 export interface PublishConsent {
   /** Agrees to handles that were never published, or not since an unlink; `plan` is what would be sent then. */
   agree: (newHandles: Channel[], plan: Plan) => Promise<boolean>
   /** Agrees that channels leave the listing without an unlink: their handle is not kept here, or not agreed to. */
-  takeAway?: (channels: Channel[]) => Promise<boolean>
+  mayRemove?: (channels: Channel[]) => Promise<boolean>
 }
 
-/** Shows what `publish` would do. Sends nothing, and writes nothing. */
-export async function previewPublish({ home }: Context): Promise<PublishPreview> {
+/** Shows what `publish` would do. Sends nothing, and writes nothing. `only` leaves out the handles of other channels. */
+export async function previewPublish({ home }: Context, only?: readonly Channel[]): Promise<PublishPreview> {
   const room = await roomOf(home)
-  const kept = await readKept(home, room)
+  const kept = await readKept(home, room, only)
   const { isEmulated = false } = (await home.read(agentFile)) ?? {}
   const published = await readIfWhole(home, publishedFile)
   const known = { listing: published?.listing, unlinked: published?.withheld ?? [] }
@@ -69,35 +69,43 @@ export async function previewPublish({ home }: Context): Promise<PublishPreview>
   }
 }
 
-/** Replaces the listing by the profile and the handles that are agreed to. An agreement counts once it is published. */
+/**
+ * Replaces the listing by the profile and the handles that are agreed to. An agreement counts once it is published. `only`
+ * leaves out the handles of other channels, and ends their agreement: no later publish shows them without a new yes.
+ */
 export async function publish(
   context: Context,
-  { agree, takeAway = () => Promise.resolve(false) }: PublishConsent,
+  { agree, mayRemove = () => Promise.resolve(false) }: PublishConsent,
+  only?: readonly Channel[],
 ): Promise<Publication> {
   const directory = await openDirectory(context)
   const { room } = directory.agent
-  const asked = await readKept(context.home, room)
+  const asked = await readKept(context.home, room, only)
   context.report({ text: 'Asking what is listed' })
   const stored = await readStored(directory)
   const known = { listing: stored.listing, unlinked: unlinkedIn(stored) }
+
+  if (only !== undefined) assertSomeShown(only, known)
 
   // The operator is asked before the lock is taken, so that other processes need not wait for the answer.
   const { newHandles } = planPublish(asked, known, {})
   const offered = planPublish(asked, known, handleTexts(asked.handles))
   const isAgreed = newHandles.length > 0 && (await agree(newHandles, offered))
   const agreedNow = isAgreed ? handleTexts(asked.handles) : {}
-  const { input, takesAway } = planPublish(asked, known, agreedNow)
+  const { input, removes } = planPublish(asked, known, agreedNow)
   if (input === null) return { state: 'not agreed', channels: newHandles }
-  if (takesAway.length > 0 && !(await takeAway(takesAway))) return { state: 'would take away', channels: takesAway }
+  if (removes.length > 0 && !(await mayRemove(removes))) return { state: 'would remove channels', channels: removes }
 
   return context.home.locked('listing', { ms: listingWaitMs, signal: context.signal }, async () => {
-    const kept = await readKept(context.home, room)
+    const kept = await readKept(context.home, room, only)
     const plan = planPublish(kept, known, agreedNow)
     if (plan.input === null) return { state: 'not agreed', channels: plan.newHandles }
-    const others = plan.takesAway.filter((channel) => !takesAway.includes(channel))
-    if (others.length > 0) return { state: 'would take away', channels: others }
+    const others = plan.removes.filter((channel) => !removes.includes(channel))
+    if (others.length > 0) return { state: 'would remove channels', channels: others }
     assertPasses(room, plan.input)
     await context.home.assertWritable()
+    // Before the request: whatever its outcome, the daemon must not publish them again.
+    if (only !== undefined) await withdrawAgreements(context.home, plan.withheld)
     context.report({ text: 'Publishing' })
     const { channels, profile } = plan.input
     const publishedAtMs = context.nowMs()
@@ -136,13 +144,34 @@ export async function publish(
   })
 }
 
-async function readKept(home: Pick<Context['home'], 'read'>, room: RoomName) {
+async function readKept(home: Pick<Context['home'], 'read'>, room: RoomName, only?: readonly Channel[]) {
   const [kept, handles] = [await readProfile(home, room), (await home.read(handlesFile)) ?? {}]
   if (kept === undefined) throw new UserError('There is no profile yet.', 'Run `koko profile edit`.')
   if (Object.keys(handleTexts(handles)).length === 0) {
     throw new UserError('There is no handle yet, and peers could not reach you.', 'Run `koko link <channel> <handle>`.')
   }
-  return { profile: kept.profile, handles }
+  const missing = only?.find((channel) => handles[channel] === undefined)
+  if (missing !== undefined) {
+    throw new UserError(`No ${channelNames[missing]} handle is kept here.`, `Run \`koko link ${missing}\`.`)
+  }
+  return { profile: kept.profile, handles, only }
+}
+
+/** Publishing only channels that are unlinked would end the listing. */
+function assertSomeShown(only: readonly Channel[], { unlinked }: Known): void {
+  if (only.some((channel) => unlinked.every((each) => each.channel !== channel))) return
+  throw new UserError(
+    `Nothing was published: ${inWords(only)} ${only.length === 1 ? 'is' : 'are'} unlinked.`,
+    'Only the settings page allows that again: `koko settings`.',
+  )
+}
+
+async function withdrawAgreements(home: Context['home'], withheld: readonly Withheld[]): Promise<void> {
+  const left = withheld.flatMap(({ channel, because }) => (because === 'not chosen' ? [channel] : []))
+  await home.change(async (files) => {
+    const handles = await files.read(handlesFile)
+    if (handles !== undefined) await files.write(handlesFile, withoutAgreement(handles, left))
+  })
 }
 
 /** The rules for phone numbers change, so a handle that passed once can fail now. */
@@ -181,7 +210,9 @@ export interface Change {
 
 /** A handle that is kept here and not sent or not shown to peers. */
 export type Withheld =
-  { channel: Channel; because: 'unlinked'; unlinkedAtMs: number } | { channel: Channel; because: 'not agreed' }
+  | { channel: Channel; because: 'unlinked'; unlinkedAtMs: number }
+  /** `not chosen`: this publish is for other channels only. */
+  | { channel: Channel; because: 'not agreed' | 'not chosen' }
 
 export interface Plan {
   /** Exactly what is sent; null where no handle may be. */
@@ -190,7 +221,7 @@ export interface Plan {
   newHandles: Channel[]
   withheld: Withheld[]
   /** Listed channels that this publish would remove from the listing without an unlink. */
-  takesAway: Channel[]
+  removes: Channel[]
   changes: Change[]
   /** The listing is known, and this publish would leave it as it is. */
   isUnchanged: boolean
@@ -208,7 +239,7 @@ export interface Known {
  * once the channel is allowed.
  */
 export function planPublish(
-  { profile, handles }: { profile: Profile; handles: Handles },
+  { profile, handles, only }: { profile: Profile; handles: Handles; only?: readonly Channel[] | undefined },
   { listing, unlinked }: Known,
   agreedNow: Partial<Record<Channel, string>>,
 ): Plan {
@@ -219,6 +250,10 @@ export function planPublish(
     const kept = handles[channel]
     if (kept === undefined) continue
     const unlink = unlinked.find((each) => each.channel === channel)
+    if (only?.includes(channel) === false) {
+      withheld.push({ channel, because: 'not chosen' })
+      continue
+    }
     const isNew = kept.agreedAtMs === null && unlink === undefined
     const isAgreed = kept.agreedAtMs !== null || (isNew && agreedNow[channel] === kept.handle)
     if (isNew) newHandles.push(channel)
@@ -234,7 +269,9 @@ export function planPublish(
     input: Object.keys(sent).length === 0 ? null : { channels: sent, profile },
     newHandles,
     withheld,
-    takesAway: allowed.filter((each) => listing?.channels[each] !== undefined && sent[each] === undefined),
+    removes: allowed.filter(
+      (each) => listing?.channels[each] !== undefined && sent[each] === undefined && only?.includes(each) !== false,
+    ),
     changes,
     isUnchanged: listing !== undefined && changes.length === 0,
   }
