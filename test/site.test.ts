@@ -34,6 +34,8 @@ describe('the page about WhatsApp', () => {
     expect(Listing.parse(shown)).toEqual(shown)
     expect(Object.keys(Listing.parse(shown).channels)).toEqual(['whatsapp'])
     expect(codeIn(help)).toContain('mcpDirectory/dating/agents/{agentId}')
+    expect(textOf(help).replaceAll(/\s+/g, ' ')).toContain('the eight fields of your profile')
+    expect(Object.keys(Listing.parse(shown).profile)).toHaveLength(8)
   })
 
   test('gives the rule of the contract for numbers', () => {

@@ -31,7 +31,6 @@ const patterns = rules.flatMap(({ passes }) => (passes instanceof RegExp ? [pass
 export const facts: Readonly<Record<string, string>> = {
   listingPath: escapeHtml(listingPath('dating', '{agentId}')),
   listing: escapeHtml(JSON.stringify(listing, null, 2)),
-  profileFields: String(Object.keys(listing.profile).length),
   // The last pattern is the whole form; those before it say one thing each, for a better message.
   numberPattern: escapeHtml(patterns.at(-1) ?? ''),
   numberExample: escapeHtml(sample.input.channels.whatsapp),
