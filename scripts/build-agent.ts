@@ -3,6 +3,7 @@ import { chmod, copyFile, readdir, readFile, rm, writeFile } from 'node:fs/promi
 import { basename, join } from 'node:path'
 import { root } from './stack/addresses.ts'
 import { reportFailure } from './failure.ts'
+import { packagesOf, writeSbom } from './sbom.ts'
 
 /** The oldest Node that koko runs on; `engines` of its package says the same. */
 const minNode = '20.12'
@@ -51,7 +52,10 @@ export async function buildAgent(folder: string): Promise<Record<string, number>
   })
   await chmod(join(folder, 'koko.js'), 0o755)
   await copyFile(join(root, 'LICENSE'), join(folder, 'LICENSE'))
-  await writeFile(join(folder, 'LICENSES.txt'), await licensesOf(inputs))
+  const packages = await packagesOf(inputs)
+  await writeFile(join(folder, 'LICENSES.txt'), await licensesOf(packages.map(([path]) => path)))
+  const { name, version } = JSON.parse(await readFile(join(root, 'agent', 'package.json'), 'utf8')) as Named
+  await writeSbom(folder, { name, version }, packages)
   return files
 }
 
@@ -62,11 +66,13 @@ export function printSizes(folder: string, files: Readonly<Record<string, number
   }
 }
 
-/** The licenses of the bundled packages, which must accompany them. */
-async function licensesOf(inputs: readonly string[]): Promise<string> {
-  const packages = new Set(
-    inputs.flatMap((path) => /^.*node_modules\/(?:@[^/]+\/)?[^/]+(?=\/)/.exec(path)?.slice(0, 1) ?? []),
-  )
+interface Named {
+  name: string
+  version: string
+}
+
+/** The licenses of the bundled packages, by their folders, which must accompany them. */
+async function licensesOf(packages: readonly string[]): Promise<string> {
   const texts = await Promise.all(
     [...packages].sort().map(async (folder) => {
       const { name, version, license } = JSON.parse(

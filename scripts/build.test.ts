@@ -1,16 +1,84 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals'
 import { execFile } from 'node:child_process'
-import { mkdtemp, readFile, readdir, rm, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, readFile, readdir, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
+import * as z from 'zod'
 import { maxInstances } from '../functions/src/limits.ts'
+import { buildAgent } from './build-agent.ts'
 import { buildFunctions } from './build.ts'
+import { checksums } from './checksums.ts'
 import type { Built } from './build.ts'
 import type { Lock } from './deploy/cut-lock.ts'
 
 const run = promisify(execFile)
 const INSTALL_TIMEOUT_MS = 300_000
+const buildPath = join(import.meta.dirname, 'build.ts')
+
+describe('what is built', () => {
+  const folders = ['agent', 'functions', 'web']
+  let base: string
+
+  beforeAll(async () => {
+    base = await mkdtemp(join(tmpdir(), 'koko-build-'))
+    for (const folder of ['first', 'second']) {
+      for (const each of folders) await mkdir(join(base, folder, each), { recursive: true })
+      await buildAgent(join(base, folder, 'agent'))
+      await buildFunctions(join(base, folder, 'functions'))
+      // Vite's native parts refuse objects of Jest's realm.
+      const script = `import(${JSON.stringify(buildPath)}).then(({ buildWeb }) => buildWeb(${JSON.stringify(join(base, folder, 'web'))}))`
+      await run(process.execPath, ['--eval', script])
+    }
+  }, INSTALL_TIMEOUT_MS)
+  afterAll(async () => {
+    await rm(base, { recursive: true, force: true })
+  })
+
+  it('has the same bytes in two builds', async () => {
+    const first = await checksums(join(base, 'first'), folders)
+    expect(first.split('\n').length).toBeGreaterThan(30)
+    expect(first).toMatch(/^[0-9a-f]{64} {2}functions\/index\.js$/m)
+    expect(await checksums(join(base, 'second'), folders)).toBe(first)
+  })
+
+  it.each([
+    ['agent', ['@modelcontextprotocol/server', 'commander', 'libphonenumber-js', 'zod'], ['esbuild', 'jest']],
+    // zod is bundled, firebase-admin is installed.
+    ['functions', ['@google-cloud/firestore', 'altcha-lib', 'firebase-admin', 'zod'], ['esbuild', 'preact']],
+    ['web', ['@firebase/auth', 'libphonenumber-js', 'preact', 'zod'], ['vite', 'firebase-admin']],
+  ])('lists in the SBOM of %s each package with its hash, and none that it lacks', async (folder, names, foreign) => {
+    const { components, ...bom } = Sbom.parse(
+      JSON.parse(await readFile(join(base, 'first', folder, 'sbom.cdx.json'), 'utf8')),
+    )
+    const found = components.map(({ name }) => name)
+    expect(found).toEqual(expect.arrayContaining(names))
+    for (const name of foreign) expect(found).not.toContain(name)
+    expect(new Set(components.map(({ purl }) => purl)).size).toBe(components.length)
+    expect(bom.dependencies[0]?.dependsOn).toEqual(components.map((each) => each['bom-ref']))
+  })
+})
+
+/** What we write of CycloneDX 1.5. */
+const Sbom = z.strictObject({
+  $schema: z.string(),
+  bomFormat: z.literal('CycloneDX'),
+  specVersion: z.literal('1.5'),
+  version: z.literal(1),
+  metadata: z.strictObject({ component: z.looseObject({ 'bom-ref': z.string(), type: z.literal('application') }) }),
+  components: z.array(
+    z.strictObject({
+      'bom-ref': z.string(),
+      type: z.literal('library'),
+      name: z.string(),
+      version: z.string().regex(/^\d/),
+      purl: z.string().regex(/^pkg:npm\/(%40[\w.-]+\/)?[\w.-]+@[\w.+-]+$/),
+      hashes: z.tuple([z.strictObject({ alg: z.literal('SHA-512'), content: z.string().regex(/^[0-9a-f]{128}$/) })]),
+      licenses: z.array(z.strictObject({ expression: z.string().min(1) })).optional(),
+    }),
+  ),
+  dependencies: z.array(z.strictObject({ ref: z.string(), dependsOn: z.array(z.string()) })),
+})
 
 describe('what firebase deploys', () => {
   let folder: string

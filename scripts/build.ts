@@ -1,13 +1,18 @@
 import { readFile, writeFile } from 'node:fs/promises'
-import { join } from 'node:path'
+import { createHash } from 'node:crypto'
+import { join, relative } from 'node:path'
 import { root } from './stack/addresses.ts'
 import { buildAgent, bundle, printSizes } from './build-agent.ts'
 import { cutLock } from './deploy/cut-lock.ts'
 import type { Lock, Manifest } from './deploy/cut-lock.ts'
+import { checksums } from './checksums.ts'
 import { Failure, reportFailure } from './failure.ts'
 import { writeDeployConfig } from './hosting-config.ts'
+import { packagesOf, writeSbom } from './sbom.ts'
 import { webSizes } from './web-sizes.ts'
 
+/** The SHA-256 of every built file; git ignores it. docs/hosting.md says how to compare it. */
+const sumsName = 'SHA256SUMS'
 /** The runtime in firebase.json. */
 const NODE_MAJOR = '24'
 /**
@@ -26,7 +31,7 @@ export interface Built {
 /** Builds everything that is deployed: the functions with a lock of their own, and the web pages. */
 export async function build(): Promise<Built> {
   const built = await buildFunctions(join(root, 'functions', 'dist'))
-  await buildWeb(join(root, 'web'))
+  await buildWeb(join(root, 'web', 'dist'))
   await writeDeployConfig()
   return built
 }
@@ -60,17 +65,25 @@ export async function buildFunctions(folder: string): Promise<Built> {
     dependencies,
   })
   await writeJson(join(folder, 'package-lock.json'), cut)
+  const placed = Object.entries(cut.packages).filter(([path]) => path !== '')
+  await writeSbom(folder, manifest, [...placed, ...(await packagesOf(inputs))])
   return { files, dependencies }
 }
 
-async function buildWeb(folder: string): Promise<void> {
+export async function buildWeb(folder: string): Promise<void> {
   const { build: buildPages } = await import('vite')
-  await buildPages({
-    root: folder,
-    configFile: join(folder, 'vite.config.ts'),
-    build: { outDir: join(folder, 'dist') },
+  const source = join(root, 'web')
+  const built = await buildPages({
+    root: source,
+    configFile: join(source, 'vite.config.ts'),
+    build: { outDir: folder },
     logLevel: 'error',
   })
+  if (!('output' in built)) throw new Failure('vite watches instead of building')
+  const modules = built.output.flatMap((each) => (each.type === 'chunk' ? each.moduleIds : []))
+  const { version = '0.0.0' } = JSON.parse(await readFile(join(source, 'package.json'), 'utf8')) as Manifest
+  const packages = await packagesOf(modules.filter((path) => path.startsWith(root)).map((path) => relative(root, path)))
+  await writeSbom(folder, { name: 'koko-web', version }, packages)
 }
 
 function kilobytes(bytes: number): string {
@@ -91,6 +104,9 @@ if (import.meta.main) {
     const koko = Object.values(await buildAgent(join(root, 'agent', 'dist'))).reduce((sum, bytes) => sum + bytes, 0)
     console.log(`agent/dist  koko: ${kilobytes(koko)}, all commands`)
     console.log(`web/dist  settings: ${kilobytes(before)} gzipped before a link is opened, ${kilobytes(after)} after`)
+    const sums = await checksums(root, ['agent/dist', 'functions/dist', 'web/dist'])
+    await writeFile(join(root, sumsName), sums)
+    console.log(`${sumsName}  ${createHash('sha256').update(sums).digest('hex')}`)
   } catch (error) {
     process.exitCode = reportFailure(error)
   }

@@ -8,6 +8,9 @@ const pages = ['', 'help']
   .flatMap((folder) => readdirSync(join(import.meta.dirname, folder)).map((file) => join(folder, file)))
   .filter((file) => file.endsWith('.html'))
 const site = readSite(process.env)
+// https://reproducible-builds.org/docs/source-date-epoch/
+const { SOURCE_DATE_EPOCH: seconds } = process.env
+const builtAt = seconds === undefined ? new Date() : new Date(Number(seconds) * 1_000)
 
 // Vite reads its configuration from the default export.
 // eslint-disable-next-line no-restricted-syntax
@@ -20,7 +23,7 @@ export default defineConfig({
       name: 'contact',
       transformIndexHtml: (page) => page.replaceAll('<!--contact-->', contactLink(site)),
       generateBundle() {
-        this.emitFile({ type: 'asset', fileName: 'security.txt', source: securityTxt(site, new Date()) })
+        this.emitFile({ type: 'asset', fileName: 'security.txt', source: securityTxt(site, builtAt) })
       },
     },
   ],

@@ -3,6 +3,7 @@ export interface LockedPackage {
   version?: string
   resolved?: string
   integrity?: string
+  license?: string
   link?: boolean
   dev?: boolean
   devOptional?: boolean
