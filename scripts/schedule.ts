@@ -97,13 +97,16 @@ function toIso(time: protos.google.protobuf.ITimestamp | null | undefined): stri
   return time ? new Date(Number(time.seconds) * 1000 + (time.nanos ?? 0) / 1e6).toISOString() : undefined
 }
 
-/** A job in one to three lines, for people. */
+/** A job in one to four lines, for people. */
 export function describeJob(job: Job): string {
   const lines = [`${job.name.split('/').at(-1) ?? ''}  ${job.state.toLowerCase()}  ${job.schedule}`]
   if (job.state === 'ENABLED' && job.scheduleTime) lines.push(`next run at ${job.scheduleTime}`)
   if (!job.lastAttemptTime) lines.push('has not run yet')
   else if (job.status?.code === 0) lines.push(`last run at ${job.lastAttemptTime}: succeeded`)
-  else lines.push(`last run at ${job.lastAttemptTime}: failed ${job.status?.message ?? ''}`.trim())
+  else {
+    lines.push(`last run at ${job.lastAttemptTime}: failed ${job.status?.message ?? ''}`.trim())
+    lines.push('the log of republishDiscovery says why')
+  }
   return lines.join('\n')
 }
 

@@ -130,6 +130,8 @@ export const Manifest = z.object({
       /** The oldest and the newest `lastSeenAtMs` of its entries; null for none. */
       oldestSeenAtMs: Milliseconds.nullable(),
       newestSeenAtMs: Milliseconds.nullable(),
+      /** The latest time at which agents of its range were left out as offline. */
+      leftOutAtMs: Milliseconds.optional(),
       /** The document is missing or damaged. Its entries have to be rebuilt from the listings. */
       isLost: z.literal(true).optional(),
     }),
@@ -165,7 +167,12 @@ export const Entry = z.object({
 export type Entry = z.infer<typeof Entry>
 
 /** `runs/republishDiscovery`. */
-export const Run = z.object({ finishedAtMs: Milliseconds })
+export const Run = z.object({
+  /** When a run last had no work left; null if none ever had. */
+  finishedAtMs: Milliseconds.nullable().default(null),
+  /** How many runs in a row did not come to their own end. */
+  cutOffRuns: z.int().default(0),
+})
 export type Run = z.infer<typeof Run>
 
 /** Reads one document; null if it does not exist. Throws `internal` for an unknown shape. */

@@ -1,4 +1,4 @@
-import { callables, region, type CallableName } from '@koko/contract'
+import { callables, DirectoryError, region, type CallableName } from '@koko/contract'
 import * as logger from 'firebase-functions/logger'
 import { defineInt, defineSecret, defineString } from 'firebase-functions/params'
 import { setGlobalOptions } from 'firebase-functions/v2'
@@ -116,8 +116,9 @@ export const republishDiscovery = onSchedule(
       logger.info('republished', { ...(await runRepublish(ports, () => new Date(), undefined, logFault)) })
     } catch (error) {
       logFault(error)
-      // The platform logs the message of a thrown error, so it must not quote data.
-      throw new Error('The republish failed. The next run continues it.', { cause: error })
+      // The platform logs the message of a thrown error, so it must not quote data. Ours do not.
+      const reason = error instanceof DirectoryError ? error.message : 'The fault in the log says where.'
+      throw new Error(`The republish failed, and the next run continues it. ${reason}`, { cause: error })
     }
   },
 )

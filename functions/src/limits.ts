@@ -96,7 +96,7 @@ export const republishLimits: RepublishLimits = {
   batchAgents: 100,
   batchShards: 8,
 }
-/** Each run checks this many shards in turn, so that no shard stays damaged for long. */
+/** Each run checks this many shards in turn, besides those that an instance has reported. */
 export const shardsCheckedPerRun = 8
 export const shardIdsPerQuery = 300
 /** A run starts no batch after this time, because the next run starts after a minute. */
@@ -135,5 +135,13 @@ export const removalLimits: RemovalLimits = {
   numberBatch: 400,
   maxTotal: 100_000,
 }
-/** The republish applies this many changes before it reads more. */
+/**
+ * The republish applies this many changes before it reads more. Many together touch each shard once; the first are
+ * fewer, so that the run soon writes something.
+ */
 export const changesPerQuery = 20_000
+export const firstChangesPerQuery = 2_000
+/** After each run that was cut off, the next one halves its units of work, up to this often. */
+export const maxHalvings = 6
+/** A run reads this many reports of damaged shards. */
+export const damageReportsPerRun = 100

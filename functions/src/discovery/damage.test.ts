@@ -1,9 +1,10 @@
-import { minuteMs, secondMs } from '@koko/contract'
-import { expect, test } from '@jest/globals'
+import { geohashAlphabet, minuteMs, secondMs } from '@koko/contract'
+import { beforeAll, describe, expect, jest, test } from '@jest/globals'
 import { setImmediate } from 'node:timers/promises'
 import { codec } from '../adapters/node.ts'
+import { shardsCheckedPerRun } from '../limits.ts'
 import type { Fields } from '../ports.ts'
-import { storedManifest } from '../../test/oracle.ts'
+import { expectConverged, storedManifest } from '../../test/oracle.ts'
 import {
   call,
   createWorld,
@@ -16,6 +17,9 @@ import {
 } from '../../../testing/world.ts'
 import { republishDiscovery } from './republish.ts'
 
+// The tests damage every shard in turn, perhaps on a busy machine.
+jest.setTimeout(60_000)
+
 const startMs = Date.UTC(2026, 10, 21, 12)
 /** One shard for each area, so that a room of few agents has many shards. */
 const small = { shardAgents: 3, shardBytes: 100_000, mergeAgents: 1, batchAgents: 4, batchShards: 4 }
@@ -27,7 +31,7 @@ async function roomOf(shards: number): Promise<{ world: World; agents: TestAgent
   for (let index = 0; index < 2 * shards; index += 1) {
     const agent = await register(world)
     agents.push(agent)
-    const area = `${'0123456789bcdefghjkmnpqrstuvwxyz'[index >>> 1] ?? ''}x`
+    const area = `${geohashAlphabet[index >>> 1] ?? ''}x`
     const channels = { telegram: `person_${index}` }
     await call(world, 'publishProfile', agent.claims, { channels, profile: profileIn(area) })
   }
@@ -119,4 +123,40 @@ test('a report that cannot be written changes no answer', async () => {
   })
   const { agents } = await look(world, instance, looker.claims)
   expect(agents).toHaveLength(2)
+})
+
+describe('in a room of more shards than a run checks', () => {
+  let room: Awaited<ReturnType<typeof roomOf>>
+  beforeAll(async () => {
+    room = await roomOf(15)
+  })
+
+  test.each(damages)('the next run heals the shard that an instance reports because it %s', async (_, damage) => {
+    const paths = shardPaths(room.world)
+    expect(paths.length).toBeGreaterThan(shardsCheckedPerRun)
+    for (const path of paths) {
+      const world = room.world.fork()
+      world.store.put([[path, damage(world.store.all().get(path) ?? {})]])
+      await look(world, world.newInstance(), room.looker.claims).catch(() => null)
+      await setImmediate()
+      expect(reports(world)).toHaveLength(1)
+      expect(await run(world)).toMatchObject({ finished: true, failed: 0 })
+      expectConverged(world, small)
+      expect(reports(world)).toEqual([])
+    }
+  })
+})
+
+test('a run that heals nothing rewrites no shard, and deletes a report that is out of date or unreadable', async () => {
+  const { world } = await roomOf(3)
+  const before = shardPaths(world).map((path) => [path, world.store.all().get(path)])
+  const [first] = storedManifest(world).shards
+  world.store.put([
+    [`damagedShards/dating-${first?.id ?? ''}`, { room: 'dating', shardId: first?.id, revision: 1 }],
+    ['damagedShards/dating-gone', { room: 'dating', shardId: 'gone', revision: 1 }],
+    ['damagedShards/dating-odd', { what: 'is this' }],
+  ])
+  expect(await run(world)).toMatchObject({ finished: true, shardsWritten: 0 })
+  expect(reports(world)).toEqual([])
+  expect(shardPaths(world).map((path) => [path, world.store.all().get(path)])).toEqual(before)
 })

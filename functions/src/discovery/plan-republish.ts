@@ -107,7 +107,7 @@ export function planRewrite(
   limits: RepublishLimits,
 ): Rewrite {
   const revision = manifest.revision + 1
-  const entries = applyUpdates(held, updates).filter(({ listing }) => isOnline(listing, now.getTime()))
+  const entries = applyUpdates(held, updates)
   const isLost = (shard: ShardInfo) => held.get(shard) === null
   const lost = groups.flat().filter(isLost)
   const replacements = new Map(lost.map((shard) => [shard, [lostShard(shard.id, shard.start, revision)]]))
@@ -125,10 +125,15 @@ export function planRewrite(
       const key = entryKey(entry)
       return key >= first.start && (end === undefined || key < end)
     })
-    const infos = packShards(codec, first.start, within, limits).map((packed, index): ShardInfo => {
+    const online = within.filter(({ listing }) => isOnline(listing, now.getTime()))
+    const leftOutAtMs = Math.max(
+      online.length < within.length ? now.getTime() : 0,
+      ...group.map((shard) => shard.leftOutAtMs ?? 0),
+    )
+    const infos = packShards(codec, first.start, online, limits).map((packed, index): ShardInfo => {
       const id = group[index]?.id ?? `${revision}-${shards.length + 1}`
       shards.push({ id, bytes: packed.bytes })
-      return infoOf(packed, id, revision)
+      return infoOf(packed, id, revision, leftOutAtMs)
     })
     deletedIds.push(...group.slice(infos.length).map(({ id }) => id))
     group.forEach((shard, index) => replacements.set(shard, index === 0 ? infos : []))

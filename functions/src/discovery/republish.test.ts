@@ -16,6 +16,7 @@ import {
   openSettings,
   profileIn,
   register,
+  storedAt,
   walk,
   type TestAgent,
   type World,
@@ -200,9 +201,10 @@ describe('during concurrent changes', () => {
     const { agents, finished } = await republishDiscovery(slow, world.clock.now, small)
     expect(finished).toBe(false)
     expect(agents).toBeLessThan(4)
-    expect(pathsUnder(world, 'runs/')).toEqual([])
+    expect(storedAt(world, 'runs/republishDiscovery')).toEqual({ finishedAtMs: null, cutOffRuns: 0 })
     expect(await run(world)).toMatchObject({ finished: true })
-    expect(pathsUnder(world, 'runs/')).toEqual(['runs/republishDiscovery'])
+    const finishedAtMs = world.clock.now().getTime()
+    expect(storedAt(world, 'runs/republishDiscovery')).toEqual({ finishedAtMs, cutOffRuns: 0 })
     expectConverged(world, small)
   })
 

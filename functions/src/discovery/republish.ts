@@ -1,8 +1,17 @@
 import { DirectoryError, Listing, RoomName, rooms, Unlinks } from '@koko/contract'
-import { Change, idOf, pagesOf, parseStored, paths, type Manifest, type Run, type Shard } from '../documents.ts'
-import { changesPerQuery, republishBudgetMs, republishLimits, type RepublishLimits } from '../limits.ts'
+import { withCheckedClock } from '../checked-clock.ts'
+import { Change, DamagedShard, idOf, parseStored, paths, Run, type Manifest, type Shard } from '../documents.ts'
+import {
+  changesPerQuery,
+  damageReportsPerRun,
+  firstChangesPerQuery,
+  maxHalvings,
+  republishBudgetMs,
+  republishLimits,
+  type RepublishLimits,
+} from '../limits.ts'
 import { deleteDepartedSignIns, removeInactiveAgents } from '../directory/retention.ts'
-import type { Ports, Transaction } from '../ports.ts'
+import type { Fields, Ports, Store, Stored, Transaction } from '../ports.ts'
 import {
   areasOf,
   planBatches,
@@ -13,7 +22,7 @@ import {
   type Batch,
   type EntryUpdate,
 } from './plan-republish.ts'
-import { findBroken, rebuildStep } from './rebuild.ts'
+import { findRebuild, loseBroken, rebuildStep } from './rebuild.ts'
 import { entriesOf, manifestOf, readManifest, type ShardInfo } from './shards.ts'
 
 /** What a run did. It has only numbers, because it is logged. */
@@ -27,84 +36,189 @@ interface RepublishReport {
   finished: boolean
 }
 
+/** Work of a run in short steps, each of which keeps what it did. */
+type Work = AsyncGenerator<unknown, void>
+
 /**
- * Applies every committed change to the discovery shards, with work in proportion to the changes. Each step is one
- * transaction that re-reads what it writes, so a run may be killed anywhere, and two may run side by side.
+ * Applies every committed change to the discovery shards, with work in proportion to the changes, and keeps them whole.
+ * Each step is one transaction that re-reads what it writes, so a run may be killed anywhere, and two may run side by
+ * side. The kinds of work take turns, step by step, so that none holds up another for long.
+ *
+ * `machineNow` is only compared with the database's clock, which alone decides.
  */
 export async function republishDiscovery(
-  ports: Ports,
-  now: () => Date,
+  given: Ports,
+  machineNow: () => Date,
   limits: RepublishLimits = republishLimits,
   onFault: (error: unknown) => void = () => undefined,
 ): Promise<RepublishReport> {
-  const startedMs = ports.monotonicMs()
-  const hasTime = () => ports.monotonicMs() - startedMs < republishBudgetMs
-  const report: RepublishReport = { agents: 0, shardsWritten: 0, removedForRetention: 0, failed: 0, finished: true }
+  const ports: Ports = { ...given, store: withCheckedClock(given.store, machineNow) }
+  const { store, monotonicMs } = ports
+  const startedMs = monotonicMs()
+  const hasTime = () => monotonicMs() - startedMs < republishBudgetMs
+  const report: RepublishReport = { agents: 0, shardsWritten: 0, removedForRetention: 0, failed: 0, finished: false }
+
+  const { startedAt, cutOffRuns } = await beginRun(store)
+  const beganMs = monotonicMs()
+  const now = () => new Date(startedAt.getTime() + monotonicMs() - beganMs)
+  const smaller = (unit: number) => Math.max(1, Math.floor(unit / 2 ** Math.min(cutOffRuns, maxHalvings)))
+  const batchLimits: RepublishLimits = {
+    ...limits,
+    batchAgents: smaller(limits.batchAgents),
+    batchShards: smaller(limits.batchShards),
+  }
 
   /** A document of an unknown shape fails this work only; the run then does not count as finished. */
-  const isolate = async (work: () => Promise<void>): Promise<boolean> => {
+  const isolate = async <T>(work: () => Promise<T>): Promise<T | 'failed'> => {
     try {
-      await work()
-      return true
+      return await work()
     } catch (error) {
       if (!(error instanceof DirectoryError) || error.code !== 'internal') throw error
       onFault(error)
-      return false
+      return 'failed'
     }
   }
   const apply = async (batch: Batch): Promise<void> => {
-    const isApplied = await isolate(async () => {
-      const applied = await applyBatch(ports, batch, now(), limits)
+    const applied = await isolate(() => applyBatch(ports, batch, batchLimits))
+    if (applied !== 'failed') {
       report.agents += applied.agents
       report.shardsWritten += applied.shards
-    })
-    if (isApplied) return
+      return
+    }
     const { room, agentIds } = batch
     const half = agentIds.length >>> 1
     if (half === 0) report.failed += 1
     else for (const ids of [agentIds.slice(0, half), agentIds.slice(half)]) await apply({ room, agentIds: ids })
   }
 
-  const applyChanges = async () => {
-    for await (const page of pagesOf(ports.store, { collection: 'changes', limit: changesPerQuery })) {
+  async function* applyChanges(): Work {
+    const queryChanges = (limit: number, afterId?: string) =>
+      store.query({ collection: 'changes', limit: smaller(limit), ...(afterId === undefined ? {} : { afterId }) })
+    let page = await queryChanges(firstChangesPerQuery)
+    for (let last = page.at(-1); last !== undefined; last = page.at(-1)) {
       const changes = page.flatMap(({ path, fields }) => {
         const change = Change.safeParse(fields).data
         return change === undefined ? [] : [{ agentId: idOf(path), change }]
       })
       for (const [room, ofRoom] of Map.groupBy(changes, ({ change }) => change.room)) {
-        for (const batch of planBatches(room, await readManifest(ports.store, room, now()), ofRoom, limits)) {
-          if (!hasTime()) return
+        for (const batch of planBatches(room, await readManifest(store, room, now()), ofRoom, batchLimits)) {
           await apply(batch)
+          yield
         }
       }
+      page = await queryChanges(changesPerQuery, idOf(last.path))
     }
   }
-  await applyChanges()
-  for (const room of RoomName.options) {
-    const isTidy = await isolate(async () => {
-      report.shardsWritten += await tidy(ports, room, now(), hasTime, limits)
-    })
-    if (!isTidy) report.failed += 1
+  let isPublished = false
+  async function* publish(): Work {
+    try {
+      yield* applyChanges()
+    } finally {
+      isPublished = true
+    }
   }
-  report.finished = hasTime() && report.failed === 0
-  if (report.finished) {
-    await ports.store.transaction((transaction) => {
-      transaction.set(paths.republishRun, { finishedAtMs: now().getTime() } satisfies Run)
-      return Promise.resolve()
-    })
+
+  /** Rebuilds lost shards, merges small neighbours and drops agents that went offline, until the changes are applied. */
+  async function* settle(room: RoomName, reports: readonly Stored[]): Work {
+    yield* loseBroken(ports, room, reports, startedAt)
+    for (let seen: number | null = null; ;) {
+      if (seen !== report.shardsWritten) {
+        seen = report.shardsWritten
+        const manifest = await readManifest(store, room, now())
+        if (findRebuild(manifest, now()) >= 0) {
+          const rebuild = (transaction: Transaction) =>
+            rebuildStep(ports, transaction, room, smaller(limits.shardAgents), limits)
+          report.shardsWritten += (await store.transaction(rebuild)) ?? 0
+          yield
+        }
+        if (planTidying(manifest, onlineSince(room, now()), limits).length > 0) {
+          report.shardsWritten += await tidy(ports, room, batchLimits)
+          yield
+        }
+      } else if (isPublished) return
+      else yield
+    }
   }
-  // These can wait, so they come last and use the remaining time.
-  report.removedForRetention = await removeInactiveAgents(ports, now(), hasTime, onFault)
-  if (report.removedForRetention > 0) await applyChanges()
-  await deleteDepartedSignIns(ports, now(), hasTime, onFault)
+  async function* removeInactive(): Work {
+    for await (const isRemoved of removeInactiveAgents(ports, now, onFault)) {
+      if (isRemoved) report.removedForRetention += 1
+      yield
+    }
+    if (report.removedForRetention > 0) yield* applyChanges()
+  }
+
+  const reports = await readReports(store)
+  const due = [publish(), ...RoomName.options.map((room) => settle(room, reports.get(room) ?? []))]
+  // These can wait, so a run finishes without them.
+  const later = [removeInactive(), deleteDepartedSignIns(ports, now, onFault)]
+  const all = [...due, ...later]
+  // If runs are always cut off at the same place, each kind of work is the first of one of them.
+  const first = cutOffRuns % all.length
+  const waiting = new Set<Work>([...all.slice(first), ...all.slice(0, first)])
+  let isEnded = false
+  while (waiting.size > 0 && hasTime()) {
+    for (const work of waiting) {
+      if (!hasTime()) break
+      const step = await isolate(() => work.next())
+      if (step === 'failed') report.failed += 1
+      if (step === 'failed' || step.done === true) waiting.delete(work)
+    }
+    if (isEnded || due.some((work) => waiting.has(work))) continue
+    isEnded = true
+    report.finished = report.failed === 0
+    await endRun(store, report.finished)
+  }
+  if (!isEnded) await endRun(store, false)
   return report
 }
 
+/** Counts this run as cut off until it ends. Returns the database's time, and how many runs before it were cut off. */
+async function beginRun(store: Store): Promise<{ startedAt: Date; cutOffRuns: number }> {
+  return store.transaction(async (transaction) => {
+    const run = runOf(await transaction.get([paths.republishRun]))
+    transaction.set(paths.republishRun, { ...run, cutOffRuns: run.cutOffRuns + 1 } satisfies Run)
+    return { startedAt: transaction.readTime(), cutOffRuns: run.cutOffRuns }
+  })
+}
+
+async function endRun(store: Store, isFinished: boolean): Promise<void> {
+  await store.transaction(async (transaction) => {
+    const { finishedAtMs } = runOf(await transaction.get([paths.republishRun]))
+    transaction.set(paths.republishRun, {
+      finishedAtMs: isFinished ? transaction.readTime().getTime() : finishedAtMs,
+      cutOffRuns: 0,
+    } satisfies Run)
+  })
+}
+
+function runOf([fields]: (Fields | null)[]): Run {
+  return Run.safeParse(fields).data ?? { finishedAtMs: null, cutOffRuns: 0 }
+}
+
+/** The reports of damaged shards, by room. Deletes those that this version cannot read. */
+async function readReports(store: Store): Promise<Map<RoomName, Stored[]>> {
+  const found = await store.query({ collection: 'damagedShards', limit: damageReportsPerRun })
+  const byRoom = Map.groupBy(found, ({ fields }) => DamagedShard.safeParse(fields).data?.room ?? null)
+  const unreadable = byRoom.get(null) ?? []
+  if (unreadable.length > 0) {
+    await store.transaction((transaction) => {
+      for (const { path } of unreadable) transaction.delete(path)
+      return Promise.resolve()
+    })
+  }
+  return new Map([...byRoom].flatMap(([room, ofRoom]) => (room === null ? [] : [[room, ofRoom]])))
+}
+
+function onlineSince(room: RoomName, now: Date): number {
+  return now.getTime() - rooms[room].onlineWindowMs
+}
+
 /** Rewrites the shards that these agents touch, from their current listings. */
-async function applyBatch(ports: Ports, { room, agentIds }: Batch, now: Date, limits: RepublishLimits) {
+async function applyBatch(ports: Ports, { room, agentIds }: Batch, limits: RepublishLimits) {
   return ports.store.transaction(async (transaction) => {
     const read = [paths.manifest(room), ...agentIds.map(paths.change)]
     const [manifestFields, ...changeFields] = await transaction.get(read)
+    const now = transaction.readTime()
     const manifest = manifestOf(manifestFields, now)
     const changes = agentIds.flatMap((agentId, index) => {
       const change = parseStored(Change, changeFields[index] ?? null)
@@ -139,40 +253,16 @@ async function applyBatch(ports: Ports, { room, agentIds }: Batch, now: Date, li
   })
 }
 
-/** Rebuilds lost shards, merges small neighbours and drops agents that went offline. Returns how many shards it wrote. */
-async function tidy(
-  ports: Ports,
-  room: RoomName,
-  now: Date,
-  hasTime: () => boolean,
-  limits: RepublishLimits,
-): Promise<number> {
-  const broken = await findBroken(ports, room, now)
-  let total = 0
-  const repeat = async (step: (transaction: Transaction) => Promise<number | null>) => {
-    while (hasTime()) {
-      const written = await ports.store.transaction(step)
-      if (written === null) return
-      total += written
-    }
-  }
-  for (const id of broken) {
-    if (!hasTime()) return total
-    // The rewrite marks the shard as lost, unless another run has written it since.
-    total += await ports.store.transaction(async (transaction) => {
-      const manifest = await readManifest(transaction, room, now)
-      const groups = manifest.shards.filter((shard) => shard.id === id).map((shard) => [shard])
-      return rewrite(ports, transaction, room, manifest, groups, [], now, limits)
-    })
-  }
-  await repeat((transaction) => rebuildStep(ports, transaction, room, now, limits))
-  await repeat(async (transaction) => {
-    const manifest = await readManifest(transaction, room, now)
-    const due = planTidying(manifest, now.getTime() - rooms[room].onlineWindowMs, limits)
-    if (due.length === 0) return null
-    return rewrite(ports, transaction, room, manifest, due.slice(0, limits.batchShards / 2), [], now, limits)
+/** Merges small neighbours and drops agents that went offline, in a few shards. Returns how many it wrote. */
+async function tidy(ports: Ports, room: RoomName, limits: RepublishLimits): Promise<number> {
+  return ports.store.transaction(async (transaction) => {
+    const [fields] = await transaction.get([paths.manifest(room)])
+    const now = transaction.readTime()
+    const manifest = manifestOf(fields, now)
+    const groups = planTidying(manifest, onlineSince(room, now), limits)
+    const some = groups.slice(0, Math.max(1, limits.batchShards / 2))
+    return rewrite(ports, transaction, room, manifest, some, [], now, limits)
   })
-  return total
 }
 
 /** Reads the shards of the groups, the transaction's last reads, and rewrites them. Returns how many it wrote. */

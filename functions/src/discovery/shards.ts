@@ -18,8 +18,14 @@ export function entryKey({ listing }: Entry): string {
 
 export type ShardInfo = Manifest['shards'][number]
 
-export function infoOf({ start, entries, bytes }: PackedShard, id: string, revision: number): ShardInfo {
-  return { id, start, revision, agents: entries.length, bytes: bytes.length, ...seenRange(entries) }
+export function infoOf(
+  { start, entries, bytes }: PackedShard,
+  id: string,
+  revision: number,
+  leftOutAtMs: number,
+): ShardInfo {
+  const info = { id, start, revision, agents: entries.length, bytes: bytes.length, ...seenRange(entries) }
+  return leftOutAtMs === 0 ? info : { ...info, leftOutAtMs }
 }
 
 /** The manifest of a room before its first republish. */

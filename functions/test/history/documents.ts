@@ -88,7 +88,7 @@ export function checkDocuments({ world, actors }: History): void {
         for (const listing of listings) inShards.set(listing.agentId, listing)
         break
       case 'runs':
-        assert.deepEqual(keys, id === 'removals' ? ['last'] : ['finishedAtMs'])
+        assert.deepEqual(keys, id === 'removals' ? ['last'] : ['cutOffRuns', 'finishedAtMs'])
         break
       default:
         throw new Error('a document of an unknown kind')
