@@ -24,7 +24,7 @@ import { parseBody } from '../functions/src/body.ts'
 import { budgetLeft, budgetSpent, chargeBudget } from '../functions/src/discovery/budgets.ts'
 import { paths } from '../functions/src/documents.ts'
 import { errorResponse } from '../functions/src/http.ts'
-import { pageTokenLifetimeMs } from '../functions/src/limits.ts'
+import { callDeadlines, pageTokenLifetimeMs, signInDeadlineMs } from '../functions/src/limits.ts'
 import { utcDay } from '../functions/src/directory/listing-change.ts'
 import type { SignIns, Store, Vault } from '../functions/src/ports.ts'
 import {
@@ -53,8 +53,8 @@ function getBaseline(): Baseline {
   const firestore = made.baseline?.firestore ?? new Firestore({ projectId, ignoreUndefinedProperties: true })
   return (made.baseline ??= {
     firestore,
-    store: createFirestoreStore(firestore),
-    signIns: createSignIns(() => loadAuth(projectId)),
+    store: createFirestoreStore(projectId, callDeadlines),
+    signIns: createSignIns(() => loadAuth(projectId), signInDeadlineMs),
     vault: createVault(process.env.KOKO_SECRET ?? ''),
   })
 }

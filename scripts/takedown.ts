@@ -1,5 +1,4 @@
 import { goneWithinMs, secondMs, AgentId, Channel, DirectoryError } from '@koko/contract'
-import { Firestore } from '@google-cloud/firestore'
 import { execFile } from 'node:child_process'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -8,6 +7,8 @@ import { parseArgs, promisify } from 'node:util'
 import { createFirestoreStore } from '../functions/src/adapters/firestore.ts'
 import { withCheckedClock } from '../functions/src/checked-clock.ts'
 import { createVault } from '../functions/src/adapters/node.ts'
+import { batchDeadlines } from '../functions/src/limits.ts'
+import { OutcomeUnknown, type Store } from '../functions/src/ports.ts'
 import {
   channelsOf,
   liftTakedown,
@@ -44,8 +45,8 @@ export async function runTakedown(options: Options, readHandle: () => Promise<st
   if (agent !== undefined && !AgentId.safeParse(agent).success) throw new Failure("--agent takes an agent's UUID")
 
   const handle = agent === undefined ? toHandle(await readHandle(), named) : undefined
-  await using firestore = await connect(project)
-  const store = withCheckedClock(createFirestoreStore(firestore), () => new Date())
+  await using connection = await connect(project)
+  const store = withCheckedClock(connection, () => new Date())
   const takedownPorts = { store, vault: createVault(await readSecret(project)) }
   if (handle === undefined && agent !== undefined) {
     if (listingOnly) {
@@ -95,15 +96,14 @@ function count(number: number, noun: string): string {
 }
 
 /** The database of a project, with this machine's credentials, or of the local stack. */
-async function connect(project: string | undefined): Promise<Firestore & AsyncDisposable> {
+async function connect(project: string | undefined): Promise<Store & AsyncDisposable> {
   if (project === undefined && !(await isTaken(ports.Firestore))) {
     throw new Failure('No stack runs on this machine: run "npm start", or name a deployed project with --project <id>')
   }
   // The client reads the emulator's address only from the environment.
   if (project === undefined) process.env.FIRESTORE_EMULATOR_HOST = environment.FIRESTORE_EMULATOR_HOST
   else delete process.env.FIRESTORE_EMULATOR_HOST
-  const firestore = new Firestore({ projectId: project ?? localProject, ignoreUndefinedProperties: true })
-  return Object.assign(firestore, { [Symbol.asyncDispose]: () => firestore.terminate() })
+  return createFirestoreStore(project ?? localProject, batchDeadlines)
 }
 
 /** The server's key. A hash with another key would match no handle. */
@@ -133,7 +133,7 @@ async function readStandardInput(): Promise<string> {
 /** A Failure for errors of the store, and of Google's client without credentials or a database. */
 function toFailure(error: unknown): unknown {
   const isGoogles = error instanceof Error && /credentials|^\d+ [A-Z_]+: /.test(error.message)
-  if (!isGoogles && !(error instanceof DirectoryError)) return error
+  if (!isGoogles && !(error instanceof DirectoryError) && !(error instanceof OutcomeUnknown)) return error
   return new Failure(`not finished: ${error.message}\nRun it again: finished work stays done.`, { cause: error })
 }
 

@@ -2,7 +2,7 @@ import { callables, parse, type Callable, type CallableName } from '@koko/contra
 import type * as z from 'zod'
 import { rotateSecret, signInAgent } from './directory/credentials.ts'
 import { exportAgent } from './discovery/export.ts'
-import type { Ports } from './ports.ts'
+import { adviseOn, type Ports } from './ports.ts'
 import { heartbeat } from './directory/presence.ts'
 import { publishProfile } from './directory/publication.ts'
 import { createRegistrationChallenge, registerAgent } from './directory/registration.ts'
@@ -38,6 +38,22 @@ const handlers: {
   createSettingsLink: (ports, session, _input, now) => createSettingsLink(ports, session, now),
 }
 
+/** What a caller does when a call may or may not have taken effect. */
+const adviceWhenUnknown: Record<CallableName, string> = {
+  createRegistrationChallenge: 'Ask for a challenge again.',
+  registerAgent: 'Register again with a new challenge. An agent whose secret nobody received is removed after 30 days.',
+  signInAgent: 'Sign in again.',
+  redeemSettingsLink: 'Open the link again. If it is no longer valid, ask the agent for a new one.',
+  rotateSecret: 'Sign in with the secret that you have, and rotate it again.',
+  publishProfile: 'Publish again: that stores the same listing, and only counts as one more publish.',
+  unlinkChannel: 'Unlink again: that is safe, and the time of the first unlink stays.',
+  relinkChannel: 'Link the channel again: that is safe.',
+  heartbeat: 'Send it again: that is safe.',
+  unregisterAgent: 'Unregister again: that is safe.',
+  exportAgent: 'Export again.',
+  createSettingsLink: 'Ask for a link again: the new one replaces any that was made.',
+}
+
 /** Runs one callable. `claims` are those of a valid ID token, null without one. Throws `DirectoryError`. */
 export async function runCallable(
   ports: Ports,
@@ -51,5 +67,14 @@ export async function runCallable(
   const session = caller === 'anyone' ? null : requireSession(claims)
   if (session !== null) assertMayCall(session, caller, now)
   const handle: (ports: Ports, session: never, input: never, now: Date) => Promise<unknown> = handlers[name]
-  return handle(ports, session as never, (typeof input === 'function' ? data : parse(input, data)) as never, now)
+  try {
+    return await handle(
+      ports,
+      session as never,
+      (typeof input === 'function' ? data : parse(input, data)) as never,
+      now,
+    )
+  } catch (error) {
+    throw adviseOn(error, adviceWhenUnknown[name])
+  }
 }

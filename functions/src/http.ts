@@ -15,7 +15,7 @@ import type * as z from 'zod'
 import { parseBody } from './body.ts'
 import type { DiscoveryView } from './discovery/view.ts'
 import { batchGet, discover } from './discovery/discover.ts'
-import type { Ports } from './ports.ts'
+import { adviseOn, type Ports } from './ports.ts'
 import { claimsOf, requireSession, type Session } from './sessions.ts'
 import { config, health } from './status.ts'
 
@@ -44,7 +44,8 @@ export interface Api {
 
 /** Answers one request of the HTTP API. Never throws. */
 export async function handleHttp(api: Api, request: HttpRequest, now: Date): Promise<HttpResponse> {
-  const answer = await serve(api, request, now).catch((error: unknown) => {
+  const answer = await serve(api, request, now).catch((thrown: unknown) => {
+    const error = adviseOn(thrown, "Repeat it: at most, today's budget is charged twice.")
     if (!(error instanceof DirectoryError) || error.code === 'internal' || error.code === 'unavailable') {
       api.onFault(error)
     }

@@ -15,8 +15,8 @@ import { withCheckedClock } from './checked-clock.ts'
 import { republishDiscovery as runRepublish } from './discovery/republish.ts'
 import { createDiscoveryView } from './discovery/view.ts'
 import { acceptsGzip, handleHttp, type Api } from './http.ts'
-import { maxInstances } from './limits.ts'
-import type { Ports } from './ports.ts'
+import { batchDeadlines, callDeadlines, maxInstances, signInDeadlineMs } from './limits.ts'
+import type { Deadlines, Ports } from './ports.ts'
 import { claimsOf } from './sessions.ts'
 
 const secret = defineSecret('KOKO_SECRET')
@@ -49,19 +49,20 @@ const isEmulated = process.env.FUNCTIONS_EMULATOR === 'true'
 const hostingOrigins = [`https://${projectId}.web.app`, `https://${projectId}.firebaseapp.com`]
 const allowedOrigins = [process.env.WEB_ORIGIN ?? '', ...hostingOrigins].filter((origin) => origin !== '')
 
-const getApi = once(async (): Promise<Api> => {
+const getPorts = once(() => createPorts(callDeadlines))
+const getBatchPorts = once(() => createPorts(batchDeadlines))
+
+async function createPorts(deadlines: Deadlines): Promise<Ports> {
   if (secret.value().length < 32) throw new Error('KOKO_SECRET must have at least 32 characters')
-  const [{ createFirestoreStore }, { Firestore }, { createSignIns, loadAuth }, { createProofs }] = await Promise.all([
+  const [{ createFirestoreStore }, { createSignIns, loadAuth }, { createProofs }] = await Promise.all([
     import('./adapters/firestore.ts'),
-    import('@google-cloud/firestore'),
     import('./adapters/firebase-auth.ts'),
     import('./adapters/altcha.ts'),
   ])
   const key = (purpose: string) => deriveKey(secret.value(), purpose).toString('hex')
-  const store = createFirestoreStore(new Firestore({ projectId, ignoreUndefinedProperties: true }))
-  const ports: Ports = {
-    store: withCheckedClock(store, () => new Date()),
-    signIns: createSignIns(once(() => loadAuth(projectId))),
+  return {
+    store: withCheckedClock(createFirestoreStore(projectId, deadlines), () => new Date()),
+    signIns: createSignIns(() => loadAuth(projectId), signInDeadlineMs),
     proofs: createProofs(
       { signature: key('challenge'), solution: key('solution') },
       // Under the emulators a proof takes little work.
@@ -73,6 +74,10 @@ const getApi = once(async (): Promise<Api> => {
     monotonicMs: () => performance.now(),
     webOrigin: webOrigin.value() || (hostingOrigins[0] ?? ''),
   }
+}
+
+const getApi = once(async (): Promise<Api> => {
+  const ports = await getPorts()
   const emulators = isEmulated
     ? {
         auth: addressOf(process.env.FIREBASE_AUTH_EMULATOR_HOST),
@@ -112,7 +117,7 @@ export const republishDiscovery = onSchedule(
   { schedule: 'every 1 minutes', timeoutSeconds: 120, maxInstances: maxInstances.republishDiscovery, retryCount: 0 },
   async () => {
     try {
-      const { ports } = await getApi()
+      const ports = await getBatchPorts()
       logger.info('republished', { ...(await runRepublish(ports, () => new Date(), undefined, logFault)) })
     } catch (error) {
       logFault(error)
@@ -130,7 +135,7 @@ function callable(name: CallableName) {
     read: readRequest,
     parse: parseCallableBody,
     async run(data, authorization) {
-      const { ports } = await getApi()
+      const ports = await getPorts()
       const claims = callables[name].caller === 'anyone' ? null : await claimsOf(ports, authorization)
       return runCallable(ports, name, claims, data, new Date())
     },

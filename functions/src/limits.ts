@@ -61,6 +61,23 @@ export const viewMaxAgeMs = goneWithinMs / 2
 /** An instance reads an older view again before it starts a page, so that a slow page still meets `viewMaxAgeMs`. */
 export const viewRefreshAgeMs = 3 * secondMs
 
+/**
+ * Of a call. A read that takes longer than `viewMaxAgeMs` can rarely be served anyway. A transaction may lose several
+ * races first. With the checks of a token before it and of a sign-in after it, a call ends within the 30 s after which
+ * the platform ends it without an answer.
+ */
+export const callDeadlines = { readMs: viewMaxAgeMs, transactionMs: 20 * secondMs }
+/** Of a call to Firebase Authentication or to IAM, which normally take a fraction of a second. */
+export const signInDeadlineMs = 5 * secondMs
+/**
+ * Of the republish and of scripts, which read and write much at once. A run that starts its last step within
+ * `republishBudgetMs` still ends before the platform ends it after 120 s.
+ */
+export const batchDeadlines = { readMs: 30 * secondMs, transactionMs: 30 * secondMs }
+
+/** Requests share one read of a view if they come within this time, so that many requests are few reads. */
+export const shareReadMs = secondMs
+
 /** An agent that was not seen, or not listed, for this long is removed. */
 export const retentionMs = 30 * dayMs
 /** The most agents that one retention query returns, so that a run ends. */

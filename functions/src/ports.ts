@@ -1,4 +1,4 @@
-import type { Challenge, Solution } from '@koko/contract'
+import { DirectoryError, type Challenge, type Solution } from '@koko/contract'
 import type { Allowances } from './allowances.ts'
 
 /** The fields of a stored document. A Date is a Firestore Timestamp, a Uint8Array is bytes. */
@@ -43,13 +43,52 @@ export interface Transaction extends Reader {
   readTime: () => Date
 }
 
+/** How long one operation of a store may take. After that it throws `unavailable`, or `OutcomeUnknown`. */
+export interface Deadlines {
+  /** Also of each read in a transaction. */
+  readMs: number
+  /** All attempts of a transaction together. */
+  transactionMs: number
+}
+
+/** A commit was sent, but its outcome did not arrive: it may or may not have been stored. */
+export class OutcomeUnknown extends Error {
+  override readonly name = 'OutcomeUnknown'
+}
+
+/** Tells a caller what to do about an `OutcomeUnknown`; returns any other error as it is. */
+export function adviseOn(error: unknown, advice: string): unknown {
+  if (!(error instanceof OutcomeUnknown)) return error
+  const message = 'The database did not confirm this call in time, so it may or may not have taken effect.'
+  return new DirectoryError('unavailable', `${message} ${advice}`, { cause: error })
+}
+
+/**
+ * The result of `work`, or the error of `late` if there is none within this time. `fail` ends the wait early with an
+ * error. Work that goes on afterwards is ignored.
+ */
+export async function within<T>(
+  timeoutMs: number,
+  work: (fail: (error: unknown) => void) => Promise<T>,
+  late: () => Error,
+): Promise<T> {
+  const { promise, reject } = Promise.withResolvers<never>()
+  const timer = setTimeout(() => reject(late()), timeoutMs)
+  try {
+    return await Promise.race([work(reject), promise])
+  } finally {
+    clearTimeout(timer)
+  }
+}
+
 export interface Store extends Reader {
   query: (query: Query) => Promise<Stored[]>
   /** How many documents a collection has. */
   count: (collection: string) => Promise<number>
   /**
    * Runs `work` in a serializable transaction. Retries it when it loses a race, and throws `aborted` after too many
-   * attempts. Passes on what `work` returns or throws; a throw writes nothing.
+   * attempts. Passes on what `work` returns or throws; a throw writes nothing. Throws `OutcomeUnknown` if a commit was
+   * not confirmed, and makes no further attempt: `work` would meet its own writes.
    */
   transaction: <T>(work: (transaction: Transaction) => Promise<T>) => Promise<T>
 }

@@ -1,37 +1,62 @@
 import { DirectoryError } from '@koko/contract'
 import type { Auth } from 'firebase-admin/auth'
-import type { SignIns } from '../ports.ts'
+import { randomUUID } from 'node:crypto'
+import { within, type SignIns } from '../ports.ts'
 
 /** The SDK takes long to load: load it on first use. */
 export async function loadAuth(projectId: string): Promise<Auth> {
-  const [{ getApps, initializeApp }, { getAuth }] = await Promise.all([
+  const [{ initializeApp }, { getAuth }] = await Promise.all([
     import('firebase-admin/app'),
     import('firebase-admin/auth'),
   ])
-  return getAuth(getApps()[0] ?? initializeApp({ projectId }))
+  return getAuth(initializeApp({ projectId }, randomUUID()))
 }
 
-/** Sign-ins on Firebase Authentication. `auth` is called on first use. */
-export function createSignIns(auth: () => Promise<Auth>): SignIns {
+/**
+ * Sign-ins on Firebase Authentication. `connect` is called on first use, and again after a call that took longer than
+ * `timeoutMs`: an SDK that waits for an access token lets every later call wait for the same one.
+ */
+export function createSignIns(connect: () => Promise<Auth>, timeoutMs: number): SignIns {
+  const held: { auth?: Promise<Auth> | undefined } = {}
+
+  async function call<T>(work: (auth: Auth) => Promise<T>): Promise<T> {
+    const auth = (held.auth ??= connect())
+    try {
+      return await within(
+        timeoutMs,
+        async () => work(await auth),
+        () => {
+          if (held.auth === auth) {
+            delete held.auth
+            void disconnect(auth)
+          }
+          return noAnswer()
+        },
+      )
+    } catch (cause) {
+      throw isUnreachable(cause) ? noAnswer(cause) : cause
+    }
+  }
+
   return {
-    mint: async (agentId, claims) => (await auth()).createCustomToken(agentId, claims),
+    mint: (agentId, claims) => call((auth) => auth.createCustomToken(agentId, claims)),
 
     async verify(idToken) {
       const claims = readClaims(idToken)
       if (claims === null) return null
       try {
-        return await (await auth()).verifyIdToken(idToken)
+        return await call((auth) => auth.verifyIdToken(idToken))
       } catch (error) {
         // Only the Auth emulator looks up the user, of a valid token. The badge says whether the agent was removed.
         if (codeOf(error) === 'auth/user-not-found') return { ...claims, uid: claims.sub }
         if (isRefusal(error)) return null
-        throw new DirectoryError('unavailable', 'Tokens cannot be checked now. Try again later.', { cause: error })
+        throw noAnswer(error)
       }
     },
 
     async record(agentId) {
       try {
-        const user = await (await auth()).getUser(agentId)
+        const user = await call((auth) => auth.getUser(agentId))
         return { ...user.toJSON() }
       } catch (error) {
         if (codeOf(error) === 'auth/user-not-found') return {}
@@ -39,14 +64,19 @@ export function createSignIns(auth: () => Promise<Auth>): SignIns {
       }
     },
 
-    async revoke(agentId) {
-      await ignoringUnknown(async () => (await auth()).revokeRefreshTokens(agentId))
-    },
+    revoke: (agentId) => ignoringUnknown(() => call((auth) => auth.revokeRefreshTokens(agentId))),
 
-    async remove(agentId) {
-      await ignoringUnknown(async () => (await auth()).deleteUser(agentId))
-    },
+    remove: (agentId) => ignoringUnknown(() => call((auth) => auth.deleteUser(agentId))),
   }
+}
+
+async function disconnect(auth: Promise<Auth>): Promise<void> {
+  const { deleteApp } = await import('firebase-admin/app')
+  await deleteApp((await auth).app)
+}
+
+function noAnswer(cause?: unknown): DirectoryError {
+  return new DirectoryError('unavailable', 'Sign-ins do not answer. Try again in a minute.', { cause })
 }
 
 /** A token's unverified claims; null if it has none, because the SDK then fails with an internal error. */
@@ -66,6 +96,10 @@ function isRefusal(error: unknown): boolean {
   return ['auth/invalid-id-token', 'auth/id-token-expired', 'auth/id-token-revoked', 'auth/user-disabled'].includes(
     code,
   )
+}
+
+function isUnreachable(error: unknown): boolean {
+  return ['app/network-error', 'app/network-timeout'].includes(codeOf(error) ?? '')
 }
 
 async function ignoringUnknown(work: () => Promise<void>): Promise<void> {

@@ -1,60 +1,218 @@
 import { DirectoryError } from '@koko/contract'
-import type { Firestore } from '@google-cloud/firestore'
-import { FieldPath, Timestamp, type DocumentSnapshot } from '@google-cloud/firestore'
-import type { Fields, Query, Store, TextRange, Transaction } from '../ports.ts'
+import { FieldPath, Firestore, Timestamp, type DocumentSnapshot } from '@google-cloud/firestore'
+import { AsyncLocalStorage } from 'node:async_hooks'
+import {
+  OutcomeUnknown,
+  within,
+  type Deadlines,
+  type Fields,
+  type Query,
+  type Store,
+  type TextRange,
+  type Transaction,
+} from '../ports.ts'
 
-/** The store on Cloud Firestore. */
-export function createFirestoreStore(firestore: Firestore): Store {
-  const reference = (path: string) => firestore.doc(path)
+/** What the gRPC calls of one operation share. */
+interface Operation {
+  endsAtMs: number
+  /** How much longer than the operation its calls may take. */
+  lingerMs: number
+  isOver: boolean
+  /** A commit was sent, and Firestore has not refused it. */
+  mayBeStored: boolean
+}
+
+/** A client with a connection of its own, and how many operations use it. */
+interface Connection {
+  firestore: Firestore
+  running: number
+  isRetired: boolean
+  closed: PromiseWithResolvers<undefined>
+}
+
+/**
+ * The store on Cloud Firestore. Left alone, the client waits for minutes and repeats calls that took too long, so each
+ * operation has a deadline that its gRPC calls share. A connection on which an operation passed its deadline gets no
+ * new ones: it may never answer again.
+ */
+export function createFirestoreStore(projectId: string, deadlines: Deadlines): Store & AsyncDisposable {
+  const operations = new AsyncLocalStorage<Operation>()
+  const open = new Set<Connection>()
+  const held = { connection: connect() }
+
+  function connect(): Connection {
+    const firestore = new Firestore({
+      projectId,
+      ignoreUndefinedProperties: true,
+      'grpc.callInvocationTransformer': (call: GrpcCall) => limitCall(call, operations.getStore()),
+      // The default grows to two minutes. A shorter one lets a read reach a database that is back.
+      'grpc.max_reconnect_backoff_ms': 1_000,
+    })
+    const connection = { firestore, running: 0, isRetired: false, closed: Promise.withResolvers<undefined>() }
+    open.add(connection)
+    return connection
+  }
+
+  /** Closes a connection when no operation uses it any more: a closed client fails in ways that nobody can catch. */
+  function retire(connection: Connection): void {
+    connection.isRetired = true
+    if (connection.running > 0) return
+    open.delete(connection)
+    connection.firestore.terminate().then(() => connection.closed.resolve(undefined), connection.closed.reject)
+  }
+
+  function release(connection: Connection): void {
+    connection.running -= 1
+    if (connection.isRetired) retire(connection)
+  }
+
+  /** What `work` returns or throws, or `unavailable` after this time. */
+  async function limit<T>(
+    { connection, operation, timeoutMs }: { connection: Connection; operation: Operation; timeoutMs: number },
+    work: (fail: (error: unknown) => void) => Promise<T>,
+  ): Promise<T> {
+    connection.running += 1
+    const settle = (fail: (error: unknown) => void) =>
+      operations.run(operation, async () => work(fail)).finally(() => release(connection))
+    try {
+      return await within(timeoutMs, settle, () => {
+        if (connection === held.connection) {
+          held.connection = connect()
+          retire(connection)
+        }
+        return noAnswer()
+      })
+    } finally {
+      operation.isOver = true
+    }
+  }
+
+  async function read<T>(work: (firestore: Firestore) => Promise<T>): Promise<T> {
+    const { connection } = held
+    const limits = { connection, operation: startOperation(deadlines.readMs, 0), timeoutMs: deadlines.readMs }
+    return limit(limits, () => work(connection.firestore)).catch(throwNamed)
+  }
 
   return {
     async get(paths) {
       if (paths.length === 0) return []
-      return (await named(() => firestore.getAll(...paths.map(reference)))).map(fieldsOf)
+      return read(async (firestore) =>
+        (await firestore.getAll(...paths.map((path) => firestore.doc(path)))).map(fieldsOf),
+      )
     },
 
-    async query({ collection, where, between, afterId, idsOnly, limit }: Query) {
-      let query = firestore.collection(collection).limit(limit)
-      if (where !== undefined) {
-        query =
-          'above' in where ? query.where(where.field, '>', where.above) : query.where(where.field, '<=', where.atMost)
-        query = query.orderBy(where.field)
-      }
-      if (between !== undefined) {
-        query = query.orderBy(between.field).orderBy(FieldPath.documentId())
-        query = query.startAt(...placeOf(between.from))
-        if (between.to !== null) query = query.endBefore(...placeOf(between.to))
-      }
-      if (idsOnly === true) query = query.select()
-      if (afterId !== undefined) query = query.orderBy(FieldPath.documentId()).startAfter(afterId)
-      const { docs } = await named(() => query.get())
-      return docs.map((document) => ({ path: document.ref.path, fields: plain(document.data()) }))
+    query({ collection, where, between, afterId, idsOnly, limit }: Query) {
+      return read(async (firestore) => {
+        let query = firestore.collection(collection).limit(limit)
+        if (where !== undefined) {
+          query =
+            'above' in where ? query.where(where.field, '>', where.above) : query.where(where.field, '<=', where.atMost)
+          query = query.orderBy(where.field)
+        }
+        if (between !== undefined) {
+          query = query.orderBy(between.field).orderBy(FieldPath.documentId())
+          query = query.startAt(...placeOf(between.from))
+          if (between.to !== null) query = query.endBefore(...placeOf(between.to))
+        }
+        if (idsOnly === true) query = query.select()
+        if (afterId !== undefined) query = query.orderBy(FieldPath.documentId()).startAfter(afterId)
+        const { docs } = await query.get()
+        return docs.map((document) => ({ path: document.ref.path, fields: plain(document.data()) }))
+      })
     },
 
-    async count(collection) {
-      return named(async () => (await firestore.collection(collection).count().get()).data().count)
-    },
+    count: (collection) =>
+      read(async (firestore) => (await firestore.collection(collection).count().get()).data().count),
 
     async transaction<T>(work: (transaction: Transaction) => Promise<T>): Promise<T> {
-      return named(() =>
-        firestore.runTransaction(async (transaction) => {
-          let readTime: Timestamp | undefined
-          return work({
-            async get(paths) {
-              if (paths.length === 0) return []
-              const snapshots = await transaction.getAll(...paths.map(reference))
-              readTime = snapshots[0]?.readTime
-              return snapshots.map(fieldsOf)
-            },
-            set: (path, fields) => void transaction.set(reference(path), fields),
-            delete: (path) => void transaction.delete(reference(path)),
-            readTime() {
-              if (readTime === undefined) throw new Error('a transaction knows the time of its reads only')
-              return readTime.toDate()
-            },
-          })
-        }),
-      )
+      const { connection } = held
+      const { firestore } = connection
+      const operation = startOperation(deadlines.transactionMs, transactionLingerMs)
+      try {
+        return await limit({ connection, operation, timeoutMs: deadlines.transactionMs }, (fail) =>
+          firestore.runTransaction(async (transaction) => {
+            assertOpen(operation)
+            let readTime: Timestamp | undefined
+            const result = await work({
+              async get(paths) {
+                if (paths.length === 0) return []
+                const timeoutMs = Math.max(0, Math.min(deadlines.readMs, operation.endsAtMs - Date.now()))
+                const limits = { connection, operation: startOperation(timeoutMs, transactionLingerMs), timeoutMs }
+                try {
+                  const read = () => transaction.getAll(...paths.map((path) => firestore.doc(path)))
+                  const snapshots = await limit(limits, read)
+                  readTime = snapshots[0]?.readTime
+                  return snapshots.map(fieldsOf)
+                } catch (error) {
+                  // Before the client rejects, it waits for its own attempts at this read.
+                  if (error instanceof DirectoryError) fail(error)
+                  throw error
+                }
+              },
+              set: (path, fields) => void transaction.set(firestore.doc(path), fields),
+              delete: (path) => void transaction.delete(firestore.doc(path)),
+              readTime() {
+                if (readTime === undefined) throw new Error('a transaction knows the time of its reads only')
+                return readTime.toDate()
+              },
+            })
+            assertOpen(operation)
+            return result
+          }),
+        )
+      } catch (cause) {
+        if (operation.mayBeStored) throw new OutcomeUnknown('Firestore did not confirm a commit.', { cause })
+        throwNamed(cause)
+      }
+    },
+
+    async [Symbol.asyncDispose]() {
+      const left = [...open]
+      left.forEach(retire)
+      await Promise.all(left.map(({ closed }) => closed.promise))
+    },
+  }
+}
+
+function startOperation(timeoutMs: number, lingerMs: number): Operation {
+  return { endsAtMs: Date.now() + timeoutMs, lingerMs, isOver: false, mayBeStored: false }
+}
+
+/**
+ * A read that starts a transaction locks what it reads, for a minute or more if nobody ends the transaction. The client
+ * can roll it back only when the answer says which one it is, so it goes on waiting after our caller has got an error.
+ */
+const transactionLingerMs = 60_000
+
+/** Throws if a transaction must not commit: its caller has an answer, or an earlier attempt may have been stored. */
+function assertOpen({ isOver, mayBeStored }: Operation): void {
+  if (isOver || mayBeStored) throw noAnswer()
+}
+
+/** What gRPC passes to a `callInvocationTransformer` (@grpc/grpc-js, `CallProperties`), as far as it is used here. */
+interface GrpcCall {
+  methodDefinition: { path: string }
+  callOptions: { deadline?: Date | number }
+  callback?: (error: { code?: number } | null, value?: unknown) => void
+}
+
+/** Ends a call with its operation, and notes whether a commit may have been stored. */
+function limitCall(call: GrpcCall, operation: Operation | undefined): GrpcCall {
+  const { methodDefinition, callOptions, callback } = call
+  const method = methodDefinition.path.slice(methodDefinition.path.lastIndexOf('/') + 1)
+  if (operation === undefined) return call
+  // A rollback begins when the operation is over.
+  const mayBegin = !operation.isOver || method === 'Rollback'
+  const deadline = mayBegin ? Math.max(operation.endsAtMs, Date.now()) + operation.lingerMs : 0
+  const limited = { ...call, callOptions: { ...callOptions, deadline } }
+  if (method !== 'Commit' || callback === undefined || operation.isOver) return limited
+  const { mayBeStored } = operation
+  operation.mayBeStored = true
+  return {
+    ...limited,
+    callback(error, value) {
+      if (error === null || isRefusal(error.code)) operation.mayBeStored = mayBeStored
+      callback(error, value)
     },
   }
 }
@@ -88,19 +246,23 @@ function plainValue(value: unknown): unknown {
 const invalidArgument = 3
 const aborted = 10
 const unavailable = [4, 8, 14]
+/** Cancelled, unknown, deadline exceeded, internal, unavailable: the call may have taken effect. */
+const ambiguous = [1, 2, 4, 13, 14]
+
+function isRefusal(code: number | undefined): boolean {
+  return code !== undefined && !ambiguous.includes(code)
+}
+
+function noAnswer(cause?: unknown): DirectoryError {
+  return new DirectoryError('unavailable', 'The database does not answer. Try again in a minute.', { cause })
+}
 
 /** Firestore's errors with the contract's codes. Their own messages name documents. */
-async function named<T>(work: () => Promise<T>): Promise<T> {
-  try {
-    return await work()
-  } catch (cause) {
-    const code = typeof cause === 'object' && cause !== null && 'code' in cause ? cause.code : undefined
-    if (code === invalidArgument) throw new DirectoryError('internal', 'The database refuses this.', { cause })
-    if (code === aborted)
-      throw new DirectoryError('aborted', 'Somebody else changed the same thing. Try again.', { cause })
-    if (unavailable.some((each) => each === code)) {
-      throw new DirectoryError('unavailable', 'The database does not answer. Try again later.', { cause })
-    }
-    throw cause
-  }
+function throwNamed(cause: unknown): never {
+  const code = typeof cause === 'object' && cause !== null && 'code' in cause ? cause.code : undefined
+  if (code === invalidArgument) throw new DirectoryError('internal', 'The database refuses this.', { cause })
+  if (code === aborted)
+    throw new DirectoryError('aborted', 'Somebody else changed the same thing. Try again.', { cause })
+  if (unavailable.some((each) => each === code)) throw noAnswer(cause)
+  throw cause
 }

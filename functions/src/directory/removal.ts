@@ -1,4 +1,4 @@
-import { Area, Badge, type RoomName } from '@koko/contract'
+import { Area, Badge, DirectoryError, type RoomName } from '@koko/contract'
 import * as z from 'zod'
 import { Account, paths, type Departure } from '../documents.ts'
 import { departureDelayMs } from '../limits.ts'
@@ -18,7 +18,14 @@ export async function unregisterAgent(ports: Ports, session: Session, now: Date)
     if (badge === null) return false
     throw unauthenticated()
   })
-  await ports.signIns.remove(agentId)
+  try {
+    await ports.signIns.remove(agentId)
+  } catch (cause) {
+    if (!(cause instanceof DirectoryError)) throw cause
+    const message =
+      'The agent is removed, but its sign-in could not be deleted now. The directory deletes it later; to have it deleted now, repeat the call.'
+    throw new DirectoryError(cause.code, message, { cause })
+  }
   return { agentId, deleted: true as const }
 }
 

@@ -21,10 +21,17 @@ export interface RemovalsRead {
  * the republish has deleted stays known and hides nothing, because the agent's entry is by then at least as new.
  */
 export interface RemovalsView {
-  /** Must not run twice concurrently. Throws `unavailable` if more removals are new than it can read in time. */
+  /** Throws `unavailable` if more removals are new than it can read in time. */
   read: () => Promise<RemovalsRead>
   /** Assigns sequence numbers if the last read found a backlog, so that the next read is short. */
   assignNumbers: (now: Date) => Promise<void>
+}
+
+interface Seen {
+  cursor: number
+  known: ReadonlyMap<string, Removal>
+  /** When the removals were last counted. */
+  countedAtMs: number
 }
 
 export function createRemovalsView(
@@ -32,8 +39,11 @@ export function createRemovalsView(
   room: RoomName,
   limits: RemovalLimits = removalLimits,
 ): RemovalsView {
-  /** The removals up to the cursor; null while each read is of all removals. */
-  let seen: { cursor: number; known: ReadonlyMap<string, Removal>; countedAtMs: number } | null = null
+  /**
+   * The removals up to the cursor; null while each read is of all removals. Never changed in place, so that a read that
+   * ends late can at most replace it by an older one.
+   */
+  let seen: Seen | null = null
   let backlog: string[] = []
   let isAssigning = false
 
@@ -55,7 +65,7 @@ export function createRemovalsView(
   }
 
   /** Reads all removals in many queries. What changes meanwhile gets a number above the cursor, which is read first. */
-  async function readInPages(): Promise<NonNullable<typeof seen>> {
+  async function readInPages(): Promise<Seen> {
     const [fields] = await store.get([paths.removalNumbers])
     const cursor = RemovalNumbers.safeParse(fields).data?.last ?? 0
     const known = new Map<string, Removal>()
@@ -66,35 +76,40 @@ export function createRemovalsView(
     return { cursor, known, countedAtMs: monotonicMs() }
   }
 
-  /** Once a minute, starts again if most known removals have been deleted. */
-  async function forgetDeleted(): Promise<void> {
-    if (seen === null || monotonicMs() - seen.countedAtMs < minuteMs) return
+  /** What is still worth keeping: once a minute, nothing if most known removals have been deleted. */
+  async function withoutDeleted(before: Seen | null): Promise<Seen | null> {
+    if (before === null || monotonicMs() - before.countedAtMs < minuteMs) return before
     const count = await store.count('removals')
-    const isOutgrown = count < limits.readWholeBelow / 2 || seen.known.size > 2 * count + limits.readWholeBelow
-    seen = isOutgrown ? null : { ...seen, countedAtMs: monotonicMs() }
+    const isOutgrown = count < limits.readWholeBelow / 2 || before.known.size > 2 * count + limits.readWholeBelow
+    return isOutgrown ? null : { ...before, countedAtMs: monotonicMs() }
   }
 
   return {
     async read() {
-      await forgetDeleted()
-      let readAtMs = monotonicMs()
-      if (seen === null) {
-        backlog = []
+      const kept = await withoutDeleted(seen)
+      const beganAtMs = monotonicMs()
+      if (kept === null) {
         const removals = await readWhole()
-        if (removals !== null) return { removals, readAtMs }
-        seen = await readInPages()
+        if (removals !== null) {
+          seen = null
+          backlog = []
+          return { removals, readAtMs: beganAtMs }
+        }
       }
-      readAtMs = monotonicMs()
-      const where = { field: 'number', above: seen.cursor }
+      const before = kept ?? (await readInPages())
+      const readAtMs = monotonicMs()
+      const where = { field: 'number', above: before.cursor }
       const found = await store.query({ collection: 'removals', where, limit: limits.maxNewPerRead })
       backlog = found.filter(({ fields }) => fields.number === unassignedNumber).map(({ path }) => idOf(path))
+      let after = before
       if (found.length > 0) {
-        const known = new Map(seen.known)
+        const known = new Map(before.known)
         const numbers = found.map((each) => add(known, each)).filter((number) => number < unassignedNumber)
-        seen = { ...seen, known, cursor: Math.max(seen.cursor, ...numbers) }
+        after = { ...before, known, cursor: Math.max(before.cursor, ...numbers) }
       }
-      if (found.length >= limits.maxNewPerRead || seen.known.size > limits.maxTotal) throw tooMany()
-      return { removals: seen.known, readAtMs }
+      seen = after
+      if (found.length >= limits.maxNewPerRead || after.known.size > limits.maxTotal) throw tooMany()
+      return { removals: after.known, readAtMs }
     },
 
     async assignNumbers(now) {

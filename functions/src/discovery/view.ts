@@ -5,11 +5,12 @@ import {
   damageReportIntervalMs,
   removalLimits,
   shardCacheBytes,
+  shareReadMs,
   viewMaxAgeMs,
   viewRefreshAgeMs,
   type RemovalLimits,
 } from '../limits.ts'
-import type { Ports } from '../ports.ts'
+import { OutcomeUnknown, type Ports } from '../ports.ts'
 import { createPrepaid, type Prepaid } from './prepaid.ts'
 import { createRemovalsView, type RemovalsRead, type RemovalsView } from './removals-view.ts'
 import { emptyManifest, unpackEntries, type ShardInfo } from './shards.ts'
@@ -30,7 +31,7 @@ export interface DiscoveryView {
   isFresh: (view: View) => boolean
   /** The entries of a shard of this view; null if the view is out of date. Reports a damaged shard to the republish. */
   entries: (room: RoomName, view: View, shard: ShardInfo) => Promise<readonly Entry[] | null>
-  /** Assigns numbers to a backlog of removals, so that reading them stays short. Never throws. */
+  /** Assigns numbers to a backlog of removals, so that reading them stays short. Throws only `unavailable`. */
   assignNumbers: (room: RoomName, now: Date) => Promise<void>
   prepaid: Prepaid
 }
@@ -41,7 +42,7 @@ export function createDiscoveryView(
 ): DiscoveryView {
   const removalViews = new Map<RoomName, RemovalsView>()
   const views = new Map<RoomName, View>()
-  const reading = new Map<RoomName, Promise<View>>()
+  const reading = new Map<RoomName, { view: Promise<View>; beganAtMs: number }>()
   const shards = new Map<string, { info: ShardInfo; entries: readonly Entry[] }>()
   /** Shards at another revision than a view said, and when that was found; for a minute. */
   const mismatches = new Map<string, { revision: number; view: View; foundAtMs: number }>()
@@ -53,7 +54,8 @@ export function createDiscoveryView(
     const removals = await removalsOf(room).read()
     const manifest = (await readDocument(store, paths.manifest(room), Manifest)) ?? emptyManifest
     const view: View = { ...removals, manifest }
-    views.set(room, view)
+    const newest = views.get(room)
+    if (newest === undefined || newest.readAtMs <= view.readAtMs) views.set(room, view)
     return view
   }
 
@@ -130,10 +132,13 @@ export function createDiscoveryView(
     prepaid: createPrepaid(),
 
     async assignNumbers(room, now) {
-      // It can lose a race with another instance. If the backlog grows too long, `current` throws.
-      await removalsOf(room)
-        .assignNumbers(now)
-        .catch(() => undefined)
+      try {
+        await removalsOf(room).assignNumbers(now)
+      } catch (error) {
+        if (error instanceof OutcomeUnknown) unavailable(error)
+        if (error instanceof DirectoryError && error.code === 'unavailable') throw error
+        // It can lose a race with another instance. If the backlog grows too long, `current` throws.
+      }
     },
 
     isFresh: ({ readAtMs }) => monotonicMs() - readAtMs <= viewMaxAgeMs,
@@ -143,12 +148,18 @@ export function createDiscoveryView(
       const isRecent = view !== undefined && monotonicMs() - view.readAtMs <= viewRefreshAgeMs
       if (isRecent && view.manifest.revision >= revision) return Promise.resolve(view)
       const pending = reading.get(room)
-      if (pending !== undefined) return pending
-      const started = read(room)
-        .catch(unavailable)
-        .finally(() => reading.delete(room))
+      // An older read may hang, and must not hold up a request that comes when the database is back.
+      if (pending !== undefined && monotonicMs() - pending.beganAtMs <= shareReadMs) return pending.view
+      const started = {
+        beganAtMs: monotonicMs(),
+        view: read(room)
+          .catch(unavailable)
+          .finally(() => {
+            if (reading.get(room) === started) reading.delete(room)
+          }),
+      }
       reading.set(room, started)
-      return started
+      return started.view
     },
 
     async entries(room, view, info) {
@@ -162,7 +173,7 @@ export function createDiscoveryView(
 }
 
 function unavailable(cause: unknown): never {
-  throw new DirectoryError('unavailable', 'Discovery cannot be brought up to date. Try again.', { cause })
+  throw new DirectoryError('unavailable', 'Discovery cannot be brought up to date. Try again in a minute.', { cause })
 }
 
 /** The listing as peers may see it; null if they may see none of it. */
