@@ -89,6 +89,7 @@ export async function writeAll(firestore: Firestore, documents: Iterable<[string
 export function accountOf(area: string): Account {
   return {
     secretHash: 'bench',
+    pendingSecret: null,
     generation: 0,
     revision: 1,
     publishAllowance: { used: 0, regainsFromMs: 0 },

@@ -26,13 +26,17 @@ export interface TestSignIns extends SignIns {
   /** Exchanges a custom token, as a client does; it (re)creates the sign-in. Throws an hour after it was minted. */
   exchange: (token: string) => Claims
   existing: Set<string>
+  /** The agents whose refresh tokens were revoked, in order. */
+  revoked: string[]
 }
 
 function createTestSignIns(realMs: () => number, initial: Iterable<string>): TestSignIns {
   const existing = new Set(initial)
   const open = (token: string) => JSON.parse(token) as { mintedAtMs: number; claims: Claims }
+  const revoked: string[] = []
   return {
     existing,
+    revoked,
     exchange(token) {
       const { mintedAtMs, claims } = open(token)
       if (realMs() - mintedAtMs >= customTokenLifetimeMs) throw new Error('the custom token has expired')
@@ -54,7 +58,10 @@ function createTestSignIns(realMs: () => number, initial: Iterable<string>): Tes
       }
     },
     record: (agentId) => Promise.resolve<Fields>(existing.has(agentId) ? { uid: agentId } : {}),
-    revoke: () => Promise.resolve(),
+    revoke(agentId) {
+      revoked.push(agentId)
+      return Promise.resolve()
+    },
     remove(agentId) {
       existing.delete(agentId)
       return Promise.resolve()
@@ -173,6 +180,13 @@ export async function register(world: World): Promise<TestAgent> {
     proof: { challenge, solution },
   })
   return { agentId, secret, token, registeredAtMs, claims: world.signIns.exchange(token) }
+}
+
+/** Replaces the agent's secret, which ends every session of the old one. The claims of a session of the new one. */
+export async function replaceSecret(world: World, { agentId, claims }: Pick<TestAgent, 'agentId' | 'claims'>) {
+  const { secret } = await call(world, 'rotateSecret', claims)
+  const { token } = await call(world, 'signInAgent', undefined, { agentId, secret })
+  return world.signIns.exchange(token)
 }
 
 /** The claims of a fresh settings session of the agent. */

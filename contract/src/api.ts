@@ -109,7 +109,8 @@ export const callables = {
     output: z.strictObject({ token: Token }),
   },
   rotateSecret: {
-    summary: 'Replaces the secret. The old one and every session end.',
+    summary:
+      'A new secret, void after an hour or by the next one. The old secret and every session end when it first signs in.',
     caller: 'agent',
     input: Nothing,
     output: z.strictObject({ secret: Secret }),

@@ -53,6 +53,7 @@ describe('an agent', () => {
     const agent = await register(world)
     const { agentId, claims: old } = agent
     const { secret } = await call(world, 'rotateSecret', old)
+    await call(world, 'signInAgent', undefined, { agentId, secret })
     for (let times = 0; times < 2 * perAgent.burst; times += 1) {
       await refusalOf(call(world, 'signInAgent', undefined, { agentId, secret: 'x'.repeat(43) }))
       for (const name of ['exportAgent', 'createSettingsLink'] as const) {

@@ -26,9 +26,9 @@ const handlers: {
 } = {
   createRegistrationChallenge: (ports, _session, _input, now) => createRegistrationChallenge(ports, now),
   registerAgent: (ports, _session, input, now) => registerAgent(ports, input, now),
-  signInAgent: (ports, _session, input) => signInAgent(ports, input),
+  signInAgent: (ports, _session, input, now) => signInAgent(ports, input, now),
   redeemSettingsLink: (ports, _session, input, now) => redeemSettingsLink(ports, input, now),
-  rotateSecret,
+  rotateSecret: (ports, session, _input, now) => rotateSecret(ports, session, now),
   publishProfile,
   unlinkChannel,
   relinkChannel,

@@ -168,11 +168,17 @@ test('a publish does not wait for many agents that are due for retention', async
   expect(report.removedForRetention).toBeLessThan(20)
 })
 
-test('a failed change of the secret leaves the old one valid', async () => {
+test('a new secret signs in again after its first sign-in failed half-way', async () => {
   const { world, victim } = await pair()
-  const failing = { ...world.ports, signIns: { ...world.signIns, revoke: () => Promise.reject(new Error('busy')) } }
-  await expect(call({ ...world, ports: failing }, 'rotateSecret', victim.claims)).rejects.toThrow('busy')
-  await call(world, 'heartbeat', victim.claims)
+  const { secret } = await call(world, 'rotateSecret', victim.claims)
+  const busy = () => Promise.reject(new Error('busy'))
+  for (const failing of [{ revoke: busy }, { mint: busy }]) {
+    const ports = { ...world.ports, signIns: { ...world.signIns, ...failing } }
+    const signingIn = call({ ...world, ports }, 'signInAgent', undefined, { agentId: victim.agentId, secret })
+    await expect(signingIn).rejects.toThrow('busy')
+  }
+  const { token } = await call(world, 'signInAgent', undefined, { agentId: victim.agentId, secret })
+  await call(world, 'heartbeat', world.signIns.exchange(token))
 })
 
 function paths({ agentId }: TestAgent): string {

@@ -58,6 +58,8 @@ export async function* pagesOf(
 export const Account = z.object({
   /** SHA-256 of the secret. */
   secretHash: z.string(),
+  /** SHA-256 of the secret that replaces it when it first signs in, until `voidAtMs`; null if there is none. */
+  pendingSecret: z.object({ hash: z.string(), voidAtMs: Milliseconds }).nullable().default(null),
   /** Incremented when the secret changes. A session carries the generation it began with. */
   generation: z.int(),
   /** Incremented by each change of the listing, to order the entries of an agent. */

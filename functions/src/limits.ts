@@ -7,6 +7,9 @@ export const customTokenLifetimeMs = hourMs
 /** A removed agent's sign-in is deleted again once its last token has expired. The minute covers slow calls and clocks. */
 export const departureDelayMs = customTokenLifetimeMs + minuteMs
 
+/** A new secret that nobody signed in with is void after this time: long enough for an agent that was cut off. */
+export const pendingSecretLifetimeMs = hourMs
+
 /** An agent may publish this often in a row, then once in each interval: enough for a person, slow for a loop. */
 export const publishBurst = 60
 export const publishIntervalMs = minuteMs

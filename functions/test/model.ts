@@ -28,6 +28,7 @@ export interface AgentState {
   removed: boolean
   registeredAtMs: number
   secretHash: string
+  pendingSecret: { hash: string; voidAtMs: number } | null
   generation: number
   listing: ModelListing | null
   unlinkedAtMs: Partial<Record<ChannelName, number>>
@@ -201,7 +202,7 @@ export function applyOperation(
     case 'unregister':
       return answered(removedState, { agentId: state.agentId, deleted: true })
     case 'rotate':
-      return answered({ secretHash: hashOf(minted ?? ''), generation: state.generation + 1, link: null }, 'a secret')
+      return answered({ pendingSecret: { hash: hashOf(minted ?? ''), voidAtMs: nowMs + hour } }, 'a secret')
     case 'export':
       return answered({}, 'an export')
     case 'createLink':
@@ -212,9 +213,14 @@ export function applyOperation(
       if (state.link.expiresAtMs <= nowMs) return { state: spent, outcome: { error: 'not-found' } }
       return answered({ link: null }, 'a token')
     }
-    case 'signIn':
-      if (state.removed || state.secretHash !== hashOf(operation.secret)) return refuse('unauthenticated')
-      return answered({}, 'a token')
+    case 'signIn': {
+      const hash = hashOf(operation.secret)
+      if (state.removed) return refuse('unauthenticated')
+      if (state.secretHash === hash) return answered({}, 'a token')
+      const { pendingSecret, generation } = state
+      if (pendingSecret?.hash !== hash || pendingSecret.voidAtMs <= nowMs) return refuse('unauthenticated')
+      return answered({ secretHash: hash, pendingSecret: null, generation: generation + 1, link: null }, 'a token')
+    }
     case 'retire':
       return isRetired(state, nowMs) ? answered(removedState, undefined) : { state, outcome: {} }
   }

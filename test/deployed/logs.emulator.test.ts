@@ -72,10 +72,10 @@ test(
     expect(exported.signIn).toMatchObject({ uid: ann.agentId })
 
     const rotated = await ann.client.call('rotateSecret', {})
+    const again = await anyone.call('signInAgent', { agentId: ann.agentId, secret: tell(rotated.secret) })
     await expect(publish(ann.client, 1)).rejects.toMatchObject({ code: 'unauthenticated' })
     const old = { agentId: ann.agentId, secret: ann.secret }
     await expect(anyone.call('signInAgent', old)).rejects.toMatchObject({ code: 'unauthenticated' })
-    const again = await anyone.call('signInAgent', { agentId: ann.agentId, secret: tell(rotated.secret) })
     const session = await served.client({ token: tell(again.token) })
     await session.call('heartbeat', {})
 

@@ -1,8 +1,18 @@
-import { secondMs } from '@koko/contract'
+import { hourMs, secondMs } from '@koko/contract'
 import { describe, expect, test } from '@jest/globals'
 import { republishDiscovery } from '../discovery/republish.ts'
-import { interleave } from '../../test/interleave.ts'
-import { call, createWorld, openSettings, refusalOf, register } from '../../../testing/world.ts'
+import { interleave, killAt } from '../../test/interleave.ts'
+import {
+  call,
+  codeOf,
+  createWorld,
+  openSettings,
+  refusalOf,
+  register,
+  storedAt,
+  type TestAgent,
+  type World,
+} from '../../../testing/world.ts'
 
 const noon = Date.UTC(2026, 10, 21, 12)
 
@@ -56,14 +66,33 @@ describe('signing in', () => {
 })
 
 describe('a new secret', () => {
-  test('ends the old one, every session and the open settings link, and opens new sessions', async () => {
+  const signIn = (world: Pick<World, 'ports' | 'clock'>, { agentId }: TestAgent, secret: string) =>
+    call(world, 'signInAgent', undefined, { agentId, secret })
+
+  test('leaves the old one, every session and the open settings link as they are until it is used', async () => {
     const world = createWorld(noon)
     const agent = await register(world)
-    const { agentId } = agent
     const settings = await openSettings(world, agent)
-    const { token: minted } = await call(world, 'signInAgent', undefined, { agentId, secret: agent.secret })
+    const code = codeOf((await call(world, 'createSettingsLink', agent.claims)).url)
     const { secret } = await call(world, 'rotateSecret', agent.claims)
     expect(secret).not.toBe(agent.secret)
+    expect(JSON.stringify([...world.store.all()])).not.toContain(secret)
+    const again = await signIn(world, agent, agent.secret)
+    for (const claims of [agent.claims, settings, world.signIns.exchange(again.token)]) {
+      await call(world, 'exportAgent', claims)
+    }
+    await call(world, 'redeemSettingsLink', undefined, { code })
+    expect(world.signIns.revoked).toEqual([])
+  })
+
+  test('ends the old one, every session and the open settings link when it is first used', async () => {
+    const world = createWorld(noon)
+    const agent = await register(world)
+    const settings = await openSettings(world, agent)
+    const { token: minted } = await signIn(world, agent, agent.secret)
+    const code = codeOf((await call(world, 'createSettingsLink', agent.claims)).url)
+    const { secret } = await call(world, 'rotateSecret', agent.claims)
+    const { token } = await signIn(world, agent, secret)
     for (const claims of [
       agent.claims,
       settings,
@@ -74,12 +103,113 @@ describe('a new secret', () => {
         expect(await refusalOf(call(world, name, claims))).toMatchObject({ code: 'unauthenticated' })
       }
     }
-    expect(await refusalOf(call(world, 'signInAgent', undefined, { agentId, secret: agent.secret }))).toMatchObject({
-      code: 'unauthenticated',
-    })
-    const { token } = await call(world, 'signInAgent', undefined, { agentId, secret })
+    expect(await refusalOf(signIn(world, agent, agent.secret))).toMatchObject({ code: 'unauthenticated' })
+    const redeemed = call(world, 'redeemSettingsLink', undefined, { code })
+    expect(await refusalOf(redeemed)).toMatchObject({ code: 'not-found' })
+    expect(world.signIns.revoked).toEqual([agent.agentId])
     await call(world, 'exportAgent', world.signIns.exchange(token))
-    expect(JSON.stringify([...world.store.all()])).not.toContain(secret)
+    const later = await signIn(world, agent, secret)
+    for (const each of [token, later.token]) await call(world, 'exportAgent', world.signIns.exchange(each))
+    expect(world.signIns.revoked).toEqual([agent.agentId])
+    const stored = JSON.stringify([...world.store.all()])
+    for (const each of [agent.secret, secret, code, world.ports.vault.hash(agent.secret)]) {
+      expect(stored).not.toContain(each)
+    }
+  })
+
+  test('is void after an hour, and by the next one', async () => {
+    const world = createWorld(noon)
+    const agent = await register(world)
+    const first = await call(world, 'rotateSecret', agent.claims)
+    const second = await call(world, 'rotateSecret', agent.claims)
+    const wrong = await refusalOf(signIn(world, agent, 'x'.repeat(43)))
+    expect(await refusalOf(signIn(world, agent, first.secret))).toEqual(wrong)
+    world.clock.advance(hourMs - 1)
+    const third = await call(world, 'rotateSecret', agent.claims)
+    world.clock.advance(hourMs)
+    for (const { secret } of [second, third]) expect(await refusalOf(signIn(world, agent, secret))).toEqual(wrong)
+    await signIn(world, agent, agent.secret)
+    const fourth = await call(world, 'rotateSecret', agent.claims)
+    world.clock.advance(hourMs - 1)
+    await signIn(world, agent, fourth.secret)
+  })
+
+  test('is refused to a session that another one ended, and changes nothing', async () => {
+    const world = createWorld(noon)
+    const agent = await register(world)
+    const { secret } = await call(world, 'rotateSecret', agent.claims)
+    await signIn(world, agent, secret)
+    const before = [world.store.all(), [...world.signIns.revoked]]
+    expect(await refusalOf(call(world, 'rotateSecret', agent.claims))).toMatchObject({ code: 'unauthenticated' })
+    expect([world.store.all(), world.signIns.revoked]).toEqual(before)
+  })
+
+  test('is committed once by many first sign-ins, and all of their sessions hold', async () => {
+    for (let turn = 0; turn < 20; turn += 1) {
+      const world = createWorld(noon)
+      const agent = await register(world)
+      const { secret } = await call(world, 'rotateSecret', agent.claims)
+      let step = 0
+      const settled = await interleave(
+        Array.from(
+          { length: 3 },
+          () => (onAwait) => signIn({ ...world, ports: world.through(onAwait) }, agent, secret),
+        ),
+        (waiting) => (step += 1 + turn) % Math.max(1, waiting),
+      )
+      const tokens = settled.flatMap((each) => (each.status === 'fulfilled' ? [each.value.token] : []))
+      expect(tokens.length).toBeGreaterThan(0)
+      for (const token of tokens) await call(world, 'exportAgent', world.signIns.exchange(token))
+      expect(storedAt(world, `accounts/${agent.agentId}`)).toMatchObject({ generation: 1, pendingSecret: null })
+    }
+  })
+
+  test('or the old one signs in, whichever await the server dies at', async () => {
+    for (let count = 1; ; count += 1) {
+      const world = createWorld(noon)
+      const agent = await register(world)
+      const onAwait = killAt(count)
+      const dying = { ...world, ports: world.through(onAwait) }
+      const rotated = await call(dying, 'rotateSecret', agent.claims).catch(() => null)
+      if (rotated !== null) await signIn(dying, agent, rotated.secret).catch(() => null)
+      const secrets = [rotated?.secret, agent.secret].filter((secret) => secret !== undefined)
+      const accepted = await Promise.all(
+        secrets.map((secret) =>
+          signIn(world, agent, secret).then(
+            () => true,
+            () => false,
+          ),
+        ),
+      )
+      expect(accepted).toContain(true)
+      if (!onAwait.killed()) return
+    }
+  })
+
+  test('costs an unknown agent, a wrong secret and a void one the same reads and no write', async () => {
+    const world = createWorld(noon)
+    const agent = await register(world)
+    const { secret } = await call(world, 'rotateSecret', agent.claims)
+    world.clock.advance(hourMs)
+    const nobody = { ...agent, agentId: world.ports.vault.uuid() }
+    const before = world.store.all()
+    for (const [who, tried] of [
+      [nobody, secret],
+      [agent, 'x'.repeat(43)],
+      [agent, secret],
+    ] as const) {
+      let awaits = 0
+      const counted = world.through(() => {
+        awaits += 1
+        return Promise.resolve()
+      })
+      expect(await refusalOf(signIn({ ...world, ports: counted }, who, tried))).toMatchObject({
+        code: 'unauthenticated',
+      })
+      // Before and after the one read.
+      expect(awaits).toBe(2)
+    }
+    expect(world.store.all()).toEqual(before)
   })
 })
 

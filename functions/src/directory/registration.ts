@@ -43,6 +43,7 @@ export async function registerAgent(
     transaction.set(paths.badge(agentId), badge)
     transaction.set(accountPath, {
       secretHash: vault.hash(secret),
+      pendingSecret: null,
       generation: 0,
       revision: 0,
       publishAllowance: { used: 0, regainsFromMs: 0 },

@@ -74,6 +74,7 @@ export async function removeAgent(
 function lostAccount(fields: Fields | null | undefined): Account {
   return {
     secretHash: '',
+    pendingSecret: null,
     generation: 0,
     revision: Number.MAX_SAFE_INTEGER - 1,
     publishAllowance: { used: 0, regainsFromMs: 0 },

@@ -9,6 +9,7 @@ import {
   profileIn,
   refusalOf,
   register,
+  replaceSecret,
   type World,
 } from '../../../testing/world.ts'
 
@@ -60,7 +61,7 @@ describe('a settings link', () => {
     const world = createWorld(noon)
     const agent = await register(world)
     const code = codeOf((await call(world, 'createSettingsLink', agent.claims)).url)
-    await call(world, 'rotateSecret', agent.claims)
+    await replaceSecret(world, agent)
     expect(await refusalOf(redeem(world, code))).toMatchObject({ code: 'not-found' })
     const other = await register(world)
     const otherCode = codeOf((await call(world, 'createSettingsLink', other.claims)).url)

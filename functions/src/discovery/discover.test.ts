@@ -15,6 +15,7 @@ import {
   profileIn,
   refusalOf,
   register,
+  replaceSecret,
   storedAt,
   walk,
   type Claims,
@@ -340,7 +341,7 @@ describe('the caller of discovery', () => {
     const agentIds = [agents[1]?.agentId ?? '']
     expect(await refusalOf(look(world, instance, settings))).toMatchObject({ code: 'permission-denied' })
     expect(await refusalOf(fetch(world, settings, { agentIds }))).toMatchObject({ code: 'permission-denied' })
-    await call(world, 'rotateSecret', caller.claims)
+    await replaceSecret(world, caller)
     expect(await refusalOf(look(world, instance, caller.claims))).toMatchObject({ code: 'unauthenticated' })
     expect(await refusalOf(fetch(world, caller.claims, { agentIds }))).toMatchObject({ code: 'unauthenticated' })
     const gone = agents[2] ?? caller
@@ -355,7 +356,7 @@ describe('the caller of discovery', () => {
       (world: World, claims: Claims) => Promise<unknown>,
     ][] = [
       ['left', 'unauthenticated', (world, claims) => call(world, 'unregisterAgent', claims)],
-      ['another secret', 'unauthenticated', (world, claims) => call(world, 'rotateSecret', claims)],
+      ['another secret', 'unauthenticated', (world, claims) => replaceSecret(world, { agentId: claims.uid, claims })],
       [
         'unlisted',
         'failed-precondition',

@@ -66,6 +66,7 @@ export async function addActor({ world, actors }: History): Promise<void> {
       removed: false,
       registeredAtMs,
       secretHash: hashOf(secret),
+      pendingSecret: null,
       generation: 0,
       listing: null,
       unlinkedAtMs: {},

@@ -5,7 +5,7 @@ import { call, codeOf, profileIn } from '../../../testing/world.ts'
 import { liftTakedown, takeDownAgent, takeDownHandle } from '../../src/directory/takedown.ts'
 import { republishDiscovery } from '../../src/discovery/republish.ts'
 import { interleave } from '../interleave.ts'
-import { channelNames, handleFor, hashOf, type Operation, type Outcome } from '../model.ts'
+import { channelNames, handleFor, type Operation, type Outcome } from '../model.ts'
 import { codeOfError, ifAborted, limits, pickActor, sessionFor, type Actor, type History } from './actors.ts'
 import { checkPage, discoverAs, type DiscoverResult } from './discovery.ts'
 import { explain, type Call, type Done } from './explanation.ts'
@@ -125,18 +125,6 @@ export async function runCalls(
     explain(history, actor, own, done, nowMs, republishes > 0)
   }
   for (const each of pages) checkPage(history, each)
-  for (const { actor, operation } of calls) {
-    if (operation.kind === 'rotate') await signInAgain(history, actor)
-  }
-}
-
-/** Signs an agent in with its new secret. */
-async function signInAgain(history: History, actor: Actor): Promise<void> {
-  const secret = actor.secrets.at(-1)
-  if (actor.state.removed || secret === undefined || hashOf(secret) !== actor.state.secretHash) return
-  const claims = actor.sessions[0]?.claims
-  const model = { generation: 0, settingsUntilMs: null }
-  await runCalls(history, [{ actor, operation: { kind: 'signIn', secret }, session: model, claims }])
 }
 
 async function performCall({ world, actors }: History, { actor, operation, claims }: Call): Promise<Done> {

@@ -45,6 +45,7 @@ export function checkDocuments({ world, actors }: History): void {
           'area',
           'budget',
           'generation',
+          'pendingSecret',
           'publishAllowance',
           'revision',
           'secretHash',

@@ -136,6 +136,7 @@ function storedState({ world }: History, { state: { agentId } }: Actor) {
   return {
     removed: false,
     secretHash: account.secretHash,
+    pendingSecret: account.pendingSecret,
     generation: account.generation,
     listing: documents.get(`mcpDirectory/dating/agents/${agentId}`) ?? null,
     unlinkedAtMs: Object.fromEntries(unlinks) as Fields,
