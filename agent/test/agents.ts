@@ -59,6 +59,13 @@ export async function keepHandles({ home }: Context, handles: HandleTexts): Prom
   await home.change((files) => files.write(handlesFile, handlesOf(handles, null)))
 }
 
+/** Replaces the agent's secret from elsewhere. Returns the new one, which no home has. */
+export async function replaceSecret(context: Context, agent: Agent): Promise<string> {
+  const { secret } = await directoryOf(context, agent).client.call('rotateSecret', {})
+  await directoryOf(context, { ...agent, secret }).signIn()
+  return secret
+}
+
 export async function keptAgent({ home }: Pick<Context, 'home'>): Promise<Agent> {
   const agent = await home.read(agentFile)
   if (agent === undefined) throw new Error('no agent is kept')

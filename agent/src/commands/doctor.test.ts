@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, test } from '@jest/globals'
 import { chmod, mkdir, readdir, rm, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { createListed, createRegistered } from '../../test/agents.ts'
+import { createListed, createRegistered, replaceSecret } from '../../test/agents.ts'
 import { createTestContext, freshFolder, type TestContext } from '../../test/context.ts'
 import { createTestDirectory, type TestDirectory } from '../../../testing/directory.ts'
 import { directoryOf } from '../directory/session.ts'
@@ -173,7 +173,7 @@ describe('at the directory', () => {
 
   test('a secret that was replaced', async () => {
     const { context, agent } = await createListed({ directory })
-    await directoryOf(context, agent).client.call('rotateSecret', {})
+    await replaceSecret(context, agent)
     expect((await look(context)).wrong).toMatchObject([
       { name: 'secret', fix: expect.stringContaining('koko restore') as unknown },
     ])

@@ -2,7 +2,7 @@ import { beforeEach, describe, expect, test } from '@jest/globals'
 import { cp, mkdir, readdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { profileIn } from '../../../testing/world.ts'
-import { createListed, createRegistered } from '../../test/agents.ts'
+import { createListed, createRegistered, replaceSecret } from '../../test/agents.ts'
 import { createTestContext, freshFolder } from '../../test/context.ts'
 import { createTestDirectory, type TestDirectory } from '../../../testing/directory.ts'
 import { directoryOf } from '../directory/session.ts'
@@ -109,7 +109,7 @@ describe('nothing is written', () => {
 describe('a home where an agent lives', () => {
   test('gets the new secret of the same agent, and keeps its own files', async () => {
     const { context, agent } = await createAgent()
-    const { secret } = await directoryOf(context, agent).client.call('rotateSecret', {})
+    const secret = await replaceSecret(context, agent)
     await context.home.change(async (files) => {
       await files.write(handlesFile, {})
       await files.remove(profileFile)

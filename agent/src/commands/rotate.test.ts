@@ -1,12 +1,13 @@
 import { beforeEach, describe, expect, test } from '@jest/globals'
-import { rename, writeFile } from 'node:fs/promises'
+import { rename, rm, writeFile } from 'node:fs/promises'
 import { createRegistered, keptAgent } from '../../test/agents.ts'
 import { createTestContext, type Answer, type TestContext } from '../../test/context.ts'
 import { createTestDirectory, type TestDirectory } from '../../../testing/directory.ts'
-import { directoryOf } from '../directory/session.ts'
-import type { Agent } from '../home/files.ts'
+import { directoryOf, openDirectory } from '../directory/session.ts'
+import { UserError } from '../errors.ts'
+import { agentFile, type Agent } from '../home/files.ts'
 import { styleOf } from '../output.ts'
-import { register } from '../operations/register.ts'
+import { restore } from '../operations/restore.ts'
 import { rotate } from '../operations/rotate.ts'
 import { command } from './rotate.ts'
 
@@ -21,11 +22,10 @@ beforeEach(async () => {
 })
 
 test('replaces the secret: the new one is kept and shown, the old one is refused', async () => {
-  const { value, show, isBad } = await command.call(context, { yes: true })
+  const { value, show } = await command.call(context, { yes: true })
   const { secret } = value as { secret: string }
   expect(secret).not.toBe(agent.secret)
   expect(await keptAgent(context)).toEqual({ ...agent, secret })
-  expect(isBad).toBe(false)
   expect(show(styleOf({}, {}))).toContain(secret)
   await directoryOf(context, { ...agent, secret }).signIn()
   await expect(directoryOf(context, agent).signIn()).rejects.toMatchObject({ code: 'unauthenticated' })
@@ -45,7 +45,7 @@ test('two at once leave the secret that is good', async () => {
   await directoryOf(context, await keptAgent(context)).signIn()
 })
 
-test('shows a secret that could not be written, with the command that keeps it', async () => {
+test('leaves the old secret valid where the new one cannot be written', async () => {
   const { path } = context.home
   directory.intercept = async ({ name }, answer) => {
     const response = await answer()
@@ -55,12 +55,11 @@ test('shows a secret that could not be written, with the command that keeps it',
     }
     return response
   }
-  const { value, show, isBad } = await command.call(context, { yes: true })
-  const { secret } = value as { secret: string }
-  expect(isBad).toBe(true)
-  expect(show(styleOf({}, {}))).toContain(secret)
-  expect(show(styleOf({}, {}))).toContain(`koko restore --directory ${agent.origin} --agent ${agent.agentId}`)
-  await directoryOf(context, { ...agent, secret }).signIn()
+  await expect(command.call(context, { yes: true })).rejects.toThrow('The secret that you have stays valid')
+  await rm(path)
+  await rename(`${path}.gone`, path)
+  expect(await keptAgent(context)).toEqual(agent)
+  await directoryOf(context, agent).signIn()
 })
 
 test('is not cut off by Ctrl-C once it is sent', async () => {
@@ -73,43 +72,125 @@ test('is not cut off by Ctrl-C once it is sent', async () => {
 })
 
 describe('an answer that never comes', () => {
-  const lose = (isReplaced: boolean, afterwards: () => void = () => undefined) => {
+  /** Loses the answer of the nth call of that name, after it was made or before. */
+  const lose = (lost: string, nth: number, isMade: boolean) => {
+    let seen = 0
     directory.intercept = async ({ name }, answer) => {
-      if (name !== 'rotateSecret') return answer()
-      if (isReplaced) await answer()
-      afterwards()
+      if (name === lost) seen += 1
+      if (name !== lost || seen !== nth) return answer()
+      if (isMade) await answer()
       throw new TypeError('fetch failed')
     }
   }
+  const use = async () => {
+    const next = await createTestContext({ directory, home: context.home.path })
+    await (await openDirectory(next)).client.call('exportAgent', {})
+    return next
+  }
 
-  test('is told from a replaced secret by trying the old one', async () => {
-    lose(false)
-    await expect(rotate(context, { yes: true })).rejects.toThrow('the old secret is still valid')
-    directory.intercept = (_, answer) => answer()
-    await directoryOf(context, await keptAgent(context)).signIn()
-  })
+  test.each([true, false])(
+    'to the rotation leaves the old secret valid, and the next one replaces it: made %p',
+    async (isMade) => {
+      lose('rotateSecret', 1, isMade)
+      await expect(rotate(context, { yes: true })).rejects.toMatchObject({ code: 'unavailable' })
+      expect(await keptAgent(context)).toEqual(agent)
+      await use()
+      const { secret } = await rotate(context, { yes: true })
+      expect(await keptAgent(context)).toEqual({ ...agent, secret })
+    },
+  )
 
-  test('that held the new secret leaves the agent out of reach, and the way out is named', async () => {
-    lose(true)
-    await expect(rotate(context, { yes: true })).rejects.toMatchObject({
-      message: expect.stringContaining('lost') as unknown,
-      hint: expect.stringContaining('koko init --again') as unknown,
-    })
-    directory.intercept = (_, answer) => answer()
-    const again = { acceptTerms: true, acceptDisclaimer: true, adult: true, again: true }
-    expect(await register(context, again)).toMatchObject({ alreadyRegistered: false })
-  })
+  // The first sign-in is with the old secret.
+  test.each([
+    ['signInAgent', true],
+    ['signInAgent', false],
+    ['exchange', true],
+    ['exchange', false],
+  ] as const)(
+    'to the first sign-in with the new one is completed by the next command: %s, made %p',
+    async (name, isMade) => {
+      lose(name, 2, isMade)
+      await expect(rotate(context, { yes: true })).rejects.toMatchObject({
+        message: expect.stringContaining('Both are kept') as unknown,
+        hint: expect.stringContaining('koko rotate') as unknown,
+      })
+      const { pendingSecret, ...before } = await keptAgent(context)
+      expect(before).toEqual(agent)
+      const next = await use()
+      expect(await keptAgent(context)).toEqual({ ...agent, secret: pendingSecret })
+      expect(next.progress.filter(({ isLasting }) => isLasting)).toHaveLength(1)
+      await expect(directoryOf(context, agent).signIn()).rejects.toMatchObject({ code: 'unauthenticated' })
+      expect((await use()).progress).toEqual([])
+      const { secret } = await rotate(context, { yes: true })
+      expect(await keptAgent(context)).toEqual({ ...agent, secret })
+    },
+  )
+})
 
-  test('while the directory stays down is told as not known', async () => {
-    lose(true, () => {
-      directory.isDown = true
-    })
-    await expect(rotate(context, { yes: true })).rejects.toMatchObject({
-      message: expect.stringContaining('not known') as unknown,
-      hint: expect.stringContaining('koko doctor') as unknown,
-    })
+describe('a home with two secrets', () => {
+  const beginRotation = async () => {
+    const { secret: pendingSecret } = await directoryOf(context, agent).client.call('rotateSecret', {})
+    await context.home.change((files) => files.write(agentFile, { ...agent, pendingSecret }))
+    return pendingSecret
+  }
+
+  test('keeps the old one once the new one is void', async () => {
+    await beginRotation()
+    directory.clock.advance(3_600_000)
+    await (await openDirectory(context)).signIn()
     expect(await keptAgent(context)).toEqual(agent)
   })
+
+  test('keeps both while the directory is down, and where neither is accepted', async () => {
+    const pendingSecret = await beginRotation()
+    directory.isDown = true
+    await expect((await openDirectory(context)).signIn()).rejects.toMatchObject({ code: 'unavailable' })
+    directory.isDown = false
+    await directoryOf(context, agent).client.call('unregisterAgent', {})
+    await expect((await openDirectory(context)).signIn()).rejects.toMatchObject({ code: 'unauthenticated' })
+    expect(await keptAgent(context)).toEqual({ ...agent, pendingSecret })
+  })
+
+  test('works where neither can be dropped, and drops one later', async () => {
+    const pendingSecret = await beginRotation()
+    const { home } = context
+    const full = { ...home, change: () => Promise.reject(new UserError('The disk is full.', 'Make room.')) }
+    await (await openDirectory({ ...context, home: full })).client.call('exportAgent', {})
+    expect(await keptAgent(context)).toEqual({ ...agent, pendingSecret })
+    await (await openDirectory(context)).signIn()
+    expect(await keptAgent(context)).toEqual({ ...agent, secret: pendingSecret })
+  })
+
+  test('is completed by commands at once', async () => {
+    const secret = await beginRotation()
+    await Promise.all([1, 2, 3].map(async () => (await openDirectory(context)).client.call('exportAgent', {})))
+    expect(await keptAgent(context)).toEqual({ ...agent, secret })
+  })
+
+  test('is not changed if another command has rotated it meanwhile', async () => {
+    await beginRotation()
+    const slow = await openDirectory(context)
+    const { secret } = await rotate(context, { yes: true })
+    await expect(slow.signIn()).rejects.toMatchObject({ code: 'unauthenticated' })
+    expect(await keptAgent(context)).toEqual({ ...agent, secret })
+  })
+
+  test('gets one from a restore', async () => {
+    const pendingSecret = await beginRotation()
+    const piped = await createTestContext({ directory, home: context.home.path, input: pendingSecret })
+    await restore(piped, {})
+    expect(await keptAgent(context)).toEqual({ ...agent, secret: pendingSecret })
+  })
+})
+
+test('a new secret that the directory voids at once is not kept', async () => {
+  directory.intercept = async ({ name }, answer) => {
+    const response = await answer()
+    if (name === 'rotateSecret') directory.clock.advance(3_600_000)
+    return response
+  }
+  await expect(rotate(context, { yes: true })).rejects.toThrow('did not accept the new secret')
+  expect(await keptAgent(context)).toEqual(agent)
 })
 
 test('a directory that is down from the start leaves all as it was', async () => {

@@ -9,9 +9,8 @@ export const command = defineCommand({
   run: async (context, options) => (await import('../operations/rotate.ts')).rotate(context, options),
   show: (key, style) =>
     [
-      key.keptIn === null ? style.bad('✗ Replaced, and not kept.') : `${style.good('✓')} The secret is replaced.`,
+      `${style.good('✓')} The secret is replaced.`,
       showRecoveryKey(key, style),
       'On every other machine with this agent, and for a running `koko run` there, run `koko restore`.',
     ].join('\n'),
-  isBad: ({ keptIn }) => keptIn === null,
 })

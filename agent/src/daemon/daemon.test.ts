@@ -5,7 +5,7 @@ import { existsSync } from 'node:fs'
 import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { call } from '../../../testing/world.ts'
-import { createListed, createRegistered, keptAgent, openSettings } from '../../test/agents.ts'
+import { createListed, createRegistered, keptAgent, openSettings, replaceSecret } from '../../test/agents.ts'
 import { createTestContext, freshFolder, type TestContext } from '../../test/context.ts'
 import { createTestDirectory, type TestDirectory } from '../../../testing/directory.ts'
 import { fullDisk } from '../../test/disks.ts'
@@ -13,7 +13,7 @@ import type { Context } from '../context.ts'
 import { UserError } from '../errors.ts'
 import { createRunCommand } from '../commands/run.ts'
 import { runDaemon, runParts } from './daemon.ts'
-import { openDirectory } from '../directory/session.ts'
+import { openDirectory, type Directory } from '../directory/session.ts'
 import { agentFile, daemonFile, handlesFile, profileFile } from '../home/files.ts'
 import { forgetAgent } from '../operations/keep-agent.ts'
 import { styleOf } from '../output.ts'
@@ -316,15 +316,15 @@ describe('when something fails', () => {
 
 describe('an agent that the directory no longer accepts', () => {
   test.each([
-    ['whose secret was replaced elsewhere', 'rotateSecret'],
-    ['that was removed elsewhere', 'unregisterAgent'],
-  ] as const)('%s ends the daemon with what to do', async (_which, name) => {
+    ['whose secret was replaced elsewhere', (here: Directory) => replaceSecret(context, here.agent)],
+    ['that was removed elsewhere', (here: Directory) => here.client.call('unregisterAgent', {})],
+  ] as const)('%s ends the daemon with what to do', async (_which, end) => {
     const elsewhere = await openDirectory(context)
     const error = await userErrorFrom(
       live([
         30 * second,
         async () => {
-          await elsewhere.client.call(name, {})
+          await end(elsewhere)
         },
         ...ticks(3 * 24, hour),
       ]),
@@ -336,7 +336,7 @@ describe('an agent that the directory no longer accepts', () => {
   test('continues with a new secret from `koko rotate` or `koko restore`', async () => {
     const here = await openDirectory(context)
     const rotate = async () => {
-      const { secret } = await here.client.call('rotateSecret', {})
+      const secret = await replaceSecret(context, here.agent)
       await context.home.change((files) => files.write(agentFile, { ...here.agent, secret }))
     }
     const run = await live([30 * second, rotate, ...ticks(48, hour)])
@@ -351,13 +351,25 @@ describe('an agent that the directory no longer accepts', () => {
     const run = await live([
       13 * hour,
       async () => {
-        secret = (await here.client.call('rotateSecret', {})).secret
+        secret = await replaceSecret(context, here.agent)
       },
       13 * hour,
       () => context.home.change((files) => files.write(agentFile, { ...here.agent, secret })),
       ...ticks(3, minute),
     ])
     expect(run.failures).toEqual([])
+  })
+
+  test('continues beside a rotation that was cut off, and drops what is void', async () => {
+    const { agent, client } = await openDirectory(context)
+    const cutOff = async () => {
+      const { secret: pendingSecret } = await client.call('rotateSecret', {})
+      await context.home.change((files) => files.write(agentFile, { ...agent, pendingSecret }))
+    }
+    const run = await live([30 * second, cutOff, ...ticks(48, hour)])
+    expect(run).toMatchObject({ failures: [] })
+    expect(await keptAgent(context)).toEqual(agent)
+    expect(log()).not.toContain('with the new credential')
   })
 
   test('ends the daemon when it was unregistered here', async () => {

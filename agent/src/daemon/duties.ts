@@ -132,6 +132,10 @@ async function followAgent(duties: Duties): Promise<boolean> {
   duties.isAgentMissing = false
   if (isDeepStrictEqual(agent, directory.agent)) return true
   duties.directory = directoryOf(context, agent)
+  // A rotation has begun, and `secret` is still valid.
+  if (isDeepStrictEqual({ ...agent, pendingSecret: undefined }, { ...directory.agent, pendingSecret: undefined })) {
+    return true
+  }
   duties.isRefused = false
   duties.schedule = { ...duties.schedule, retries: {} }
   if (agent.agentId !== duties.record.agentId) {

@@ -2,17 +2,18 @@ import { createClient, DirectoryError, signInWithToken, type Client, type Config
 import { UserError } from '../errors.ts'
 import type { Context } from '../context.ts'
 import { agentFile, type Agent } from '../home/files.ts'
+import { ignoreUserError } from '../home/read-if-whole.ts'
 import { networkOf } from './network.ts'
 
-export type Credential = Pick<Agent, 'origin' | 'projectId' | 'agentId' | 'secret'>
+export type Credential = Pick<Agent, 'origin' | 'projectId' | 'agentId' | 'secret' | 'pendingSecret'>
 
 /** A directory, and an agent in it, usually this home's. Signs in on the first call that requires it. */
 export interface Directory<Who extends Credential = Agent> {
   agent: Who
   client: Client
   config: () => Promise<Config>
-  /** Signs in, unless it did before. Throws `unauthenticated` if the secret is not accepted. */
-  signIn: () => Promise<void>
+  /** Signs in, unless it did before. Returns the secret. Throws `unauthenticated` if the directory does not accept it. */
+  signIn: () => Promise<string>
 }
 
 /** The directory of this home's agent. Throws `UserError` if there is no agent. */
@@ -39,8 +40,32 @@ export function directoryOf<Who extends Credential>(context: Context, agent: Who
         'Ask its host. Your secret was not sent.',
       )
     }
-    const { token } = await client.call('signInAgent', { agentId: agent.agentId, secret: agent.secret })
-    return signInWithToken(config, token, { fetch: network, nowMs: context.nowMs })
+    const { secret, token } = await chooseSecret()
+    const session = await signInWithToken(config, token, { fetch: network, nowMs: context.nowMs })
+    if (agent.pendingSecret !== undefined) {
+      await keepOnly(context, agent, secret)
+      const text =
+        secret === agent.pendingSecret
+          ? 'A rotation of the secret was cut off. It is complete now: `koko rotate` shows you a new recovery key.'
+          : 'A rotation of the secret was cut off, and is void. Your recovery key stays valid.'
+      context.report({ text, isLasting: true })
+    }
+    return { ...session, secret }
+  }
+
+  async function tokenFor(secret: string) {
+    const { token } = await client.call('signInAgent', { agentId: agent.agentId, secret })
+    return { secret, token }
+  }
+
+  /** After a rotation that was cut off, the new secret comes first: the directory then completes it, unless it is void. */
+  async function chooseSecret() {
+    const { secret, pendingSecret } = agent
+    if (pendingSecret === undefined) return tokenFor(secret)
+    return tokenFor(pendingSecret).catch((error: unknown) => {
+      if (codeOf(error) !== 'unauthenticated') throw error
+      return tokenFor(secret)
+    })
   }
 
   function signedIn() {
@@ -60,10 +85,20 @@ export function directoryOf<Who extends Credential>(context: Context, agent: Who
     agent,
     client,
     config: () => client.config(),
-    async signIn() {
-      await signedIn()
-    },
+    signIn: async () => (await signedIn()).secret,
   }
+}
+
+/** Drops the other secret of a home that has two. If that fails, the next command does it. */
+async function keepOnly({ home }: Context, { agentId, secret: old, pendingSecret }: Credential, secret: string) {
+  const drop = home.change(async (files) => {
+    const current = await files.read(agentFile)
+    const isSame = current?.agentId === agentId && current.secret === old && current.pendingSecret === pendingSecret
+    if (!isSame) return
+    const { pendingSecret: _dropped, ...agent } = current
+    await files.write(agentFile, { ...agent, secret })
+  })
+  await drop.catch(ignoreUserError)
 }
 
 /** A directory for calls that need no session. */

@@ -28,6 +28,8 @@ export const Agent = z.strictObject({
   agentId: AgentId,
   registeredAtMs: Milliseconds,
   secret: Secret,
+  /** Only while a rotation is under way or was cut off: the secret that takes its place, unless it is void. */
+  pendingSecret: Secret.optional(),
   /** The version of the terms that the operator accepted; null if the agent was restored from its secret. */
   termsVersion: z.string().nullable(),
 })

@@ -1,54 +1,53 @@
-import { DirectoryError } from '@koko/contract'
 import type { Context } from '../context.ts'
 import { codeOf, directoryOf, openDirectory } from '../directory/session.ts'
 import { UserError } from '../errors.ts'
-import type { Agent } from '../home/files.ts'
+import { agentFile } from '../home/files.ts'
 import { listingWaitMs } from '../home/home.ts'
 import { confirm } from './confirm.ts'
-import { keepAgent, type RecoveryKey } from './keep-agent.ts'
+import type { RecoveryKey } from './keep-agent.ts'
 
-/** Replaces the secret. The new one is written before it is shown, and shown even if it cannot be written. */
+/**
+ * Replaces the secret. The directory's new one is pending until it first signs in, so the home has a valid secret at every
+ * moment: the old one, then both, then the new one. `directoryOf` completes a rotation that was cut off in between.
+ */
 export async function rotate(context: Context, { yes }: { yes: boolean }): Promise<RecoveryKey> {
+  const { home } = context
   await openDirectory(context)
   await confirm(context, {
     yes,
     message: 'Replace the secret? The recovery key that you have now, and every session, end immediately.',
   })
-  return context.home.locked('listing', { ms: listingWaitMs, signal: context.signal }, async () => {
-    await context.home.assertWritable()
-    // The answer holds the only copy of the new secret, so Ctrl-C must not interrupt it.
+  return home.locked('listing', { ms: listingWaitMs, signal: context.signal }, async () => {
+    await home.assertWritable()
+    // Once it is sent, Ctrl-C must not interrupt it: the operator would not see the new recovery key.
     const patient = { ...context, signal: new AbortController().signal }
     const directory = await openDirectory(patient)
-    await directory.signIn()
+    const secret = await directory.signIn()
     context.signal.throwIfAborted()
     context.report({ text: 'Replacing the secret' })
-    const { secret } = await directory.client.call('rotateSecret', {}).catch(async (error: unknown) => {
-      const mayBeReplaced = codeOf(error) === 'unavailable' || codeOf(error) === 'internal'
-      throw mayBeReplaced ? await errorAfterLoss(patient, directory.agent, error) : error
-    })
-    return keepAgent(context, { ...directory.agent, secret })
-  })
-}
-
-/** After the answer was lost, tries the old secret to find out which one is valid. */
-async function errorAfterLoss(context: Context, agent: Agent, cause: unknown): Promise<UserError> {
-  try {
-    await directoryOf(context, agent).signIn()
-  } catch (error) {
-    if (!(error instanceof DirectoryError)) throw error
-    if (error.code !== 'unauthenticated') {
-      return new UserError(
-        'The directory did not answer: it is not known whether the secret was replaced. The old one is kept here.',
-        'Run `koko doctor` when the directory answers: it shows whether the old secret is still valid.',
-        { cause },
-      )
+    const { secret: pendingSecret } = await directory.client.call('rotateSecret', {})
+    const both = { ...directory.agent, secret, pendingSecret }
+    await home
+      .change((files) => files.write(agentFile, both))
+      .catch((cause: unknown) => {
+        if (!(cause instanceof UserError)) throw cause
+        const message = `${cause.message} The secret that you have stays valid.`
+        throw new UserError(message, `${cause.hint} Then run \`koko rotate\` again.`, { cause })
+      })
+    const accepted = await directoryOf({ ...patient, report: () => undefined }, both)
+      .signIn()
+      .catch((cause: unknown) => {
+        if (codeOf(cause) !== 'unavailable') throw cause
+        throw new UserError(
+          'The directory did not say whether the new secret is valid. Both are kept here, and the next command finds out.',
+          'Run `koko rotate` again when the directory answers: only it shows a new recovery key.',
+          { cause },
+        )
+      })
+    if (accepted !== pendingSecret) {
+      const message = 'The directory did not accept the new secret. The one that you have stays valid.'
+      throw new UserError(message, 'Run `koko rotate` again.')
     }
-    return new UserError(
-      `The secret was replaced, and the answer with the new one was lost: agent ${agent.agentId} cannot be used any more.`,
-      'Ask the host of the directory for `npm run takedown -- --agent <id> --listing-only`, then run `koko init --again`. Otherwise it goes offline in 60 hours, and is removed after 30 days.',
-      { cause },
-    )
-  }
-  const problem = 'The directory did not answer, and the old secret is still valid.'
-  return new UserError(problem, 'Run `koko rotate` again later.', { cause })
+    return { agentId: both.agentId, secret: accepted, keptIn: home.path }
+  })
 }
