@@ -1,5 +1,9 @@
 import { expect, test } from '@jest/globals'
-import { busySeconds, costSheet, dayOf, identityPlatformMonth, measure } from './costs.ts'
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { maxInstances } from '../functions/src/limits.ts'
+import { busySeconds, ceilingOf, costSheet, dayOf, identityPlatformMonth, measure, totalOf } from './costs.ts'
+import { root } from './stack/addresses.ts'
 
 test('a cost sheet adds up its counted operations', async () => {
   const measured = await measure()
@@ -14,6 +18,19 @@ test('a cost sheet adds up its counted operations', async () => {
   expect(large.total).toBeLessThan(1_000 * small.total)
   expect(large.operations.reads).toBeLessThan(1_000 * small.operations.reads)
   expect(costSheet(measured, [1_000, 1_000_000])).toMatch(/^\| a day of \| 1,000 agents \| 1,000,000 agents \|\n/)
+})
+
+test('the documents state what a day under attack costs at most, and the instances from which it follows', async () => {
+  const ceiling = totalOf(ceilingOf(await measure()))
+  const read = (path: string) => readFileSync(join(root, path), 'utf8')
+  for (const path of ['SECURITY.md', 'docs/hosting.md']) {
+    const stated = Number(/at most \*?\*?\$([\d,]+)/.exec(read(path))?.[1]?.replaceAll(',', ''))
+    // Rounded up, and not by much.
+    expect([path, stated >= ceiling, stated < 1.3 * ceiling]).toEqual([path, true, true])
+  }
+  for (const [name, count] of Object.entries(maxInstances)) {
+    expect(read('docs/hosting.md')).toMatch(new RegExp(`^\\| .*\`${name}\`.* \\| ${count} \\|`, 'm'))
+  }
 })
 
 test('an instance costs per call when calls are rare, and per day when they never stop', () => {

@@ -1,10 +1,10 @@
 import { republishDiscovery } from '../functions/src/discovery/republish.ts'
 import { batchGet } from '../functions/src/discovery/discover.ts'
-import { republishLimits } from '../functions/src/limits.ts'
+import { allowanceLimits, changesPerQuery, maxInstances, republishLimits } from '../functions/src/limits.ts'
 import type { Ports, Store } from '../functions/src/ports.ts'
 import { sessionOf } from '../functions/src/sessions.ts'
 import { sampleChannels } from '../testing/samples.ts'
-import { call, createWorld, look, profileIn, register, type TestAgent } from '../testing/world.ts'
+import { call, codeOf, createWorld, look, openSettings, profileIn, register, type TestAgent } from '../testing/world.ts'
 
 /** List prices in us-central1, US dollars, as published in November 2026. Free quotas are not deducted. */
 export const prices = {
@@ -62,6 +62,12 @@ export const platform = {
   viewSeconds: 3,
   /** The shards that a page reads if the instance has not cached them or they have changed. */
   coldShards: 2,
+  /** More than a core can do in a second: calls that it refuses, calls that it serves, documents that it reads. */
+  mostRefused: 1_000,
+  mostServed: 300,
+  mostRead: 2_500,
+  /** Of a short answer, with its headers. */
+  bytesPerAnswer: 1_000,
 }
 
 /** What Firestore charges for documents, in US dollars. */
@@ -207,6 +213,16 @@ export async function measure() {
   const agentIds = agents.slice(1, 1 + agentDay.refreshed).map((agent) => agent.agentId)
   const refresh = await of(() => batchGet(ports, session, 'dating', { agentIds }, world.clock.now()))
   const unlink = await of(() => call(counted, 'unlinkChannel', first.claims, { channel: 'whatsapp' }))
+  const exported = await of(() => call(counted, 'exportAgent', first.claims))
+  const link = { url: '' }
+  const settingsLink = await of(async () => {
+    link.url = (await call(counted, 'createSettingsLink', first.claims)).url
+  })
+  const redeem = await of(() => call(counted, 'redeemSettingsLink', undefined, { code: codeOf(link.url) }))
+  const settings = await openSettings(world, first)
+  const relink = await of(() => call(counted, 'relinkChannel', settings, { channel: 'whatsapp' }))
+  const rotation = await of(() => call(counted, 'rotateSecret', second.claims))
+  const unregistration = await of(() => call(counted, 'unregisterAgent', first.claims))
   return {
     registration,
     signIn,
@@ -217,6 +233,12 @@ export async function measure() {
     firstPage,
     laterPage,
     refresh,
+    exported,
+    settingsLink,
+    redeem,
+    relink,
+    rotation,
+    unregistration,
     // A run without a change; a transaction of a run; one shard that changed; each change.
     idleRun,
     batch,
@@ -283,8 +305,59 @@ export function dayOf(agents: number, measured: Measured): Day {
     storage: ((agents * platform.storedBytesPerAgent) / 2 ** 30) * (prices.storedGibMonth / daysPerMonth),
     fixed: (prices.schedulerJobMonth + prices.secretVersionMonth) / daysPerMonth,
   }
-  const total = Object.values(costs).reduce((all, cost) => all + cost, 0)
+  const total = totalOf(costs)
   return { agents, operations, calls, costs, total, identityPlatform: identityPlatformMonth(agents) / daysPerMonth }
+}
+
+/**
+ * The most that a day can cost while every instance of every function is kept busy all day with the calls that cost most:
+ * US dollars for each function. Not in it, because nothing here limits them: what Hosting transfers of the pages, and
+ * what agents read of their own documents directly from Firestore.
+ */
+export function ceilingOf(measured: Measured): Record<keyof typeof maxInstances, number> {
+  const dearest: Record<keyof typeof maxInstances, Operations> = {
+    // Each id of a refresh is a read, of which a core does `mostRead`.
+    api: { ...measured.firstPage, reads: platform.mostRead },
+    createRegistrationChallenge: none,
+    registerAgent: measured.registration,
+    signInAgent: measured.signIn,
+    rotateSecret: measured.rotation,
+    publishProfile: measured.publish,
+    unlinkChannel: measured.unlink,
+    relinkChannel: measured.relink,
+    heartbeat: measured.heartbeat,
+    unregisterAgent: measured.unregistration,
+    exportAgent: measured.exported,
+    createSettingsLink: measured.settingsLink,
+    redeemSettingsLink: measured.redeem,
+    republishDiscovery: sum([1, measured.change], [1, measured.touchedShard]),
+  }
+  const needsNoSignIn = ['createRegistrationChallenge', 'registerAgent', 'signInAgent', 'redeemSettingsLink']
+  const second = platform.cpus * prices.cpuSecond + platform.memoryGib * prices.memoryGibSecond
+  const perDay = (name: keyof typeof maxInstances) => {
+    const isRepublish = name === 'republishDiscovery'
+    const served = isRepublish
+      ? changesPerQuery / 60
+      : needsNoSignIn.includes(name)
+        ? 1_000 / allowanceLimits.anonymous.intervalMs
+        : platform.mostServed
+    const { reads, writes, deletes } = sum([served, dearest[name]])
+    const requests = isRepublish ? 0 : platform.mostRefused
+    const listings = name === 'api' ? served * agentDay.pageSize : 0
+    const bytes = requests * platform.bytesPerAnswer + listings * platform.bytesPerListing
+    const everySecond =
+      second +
+      requests * prices.request +
+      priceOf({ reads: Math.min(reads, platform.mostRead), writes, deletes }) +
+      (bytes / 1e9) * prices.hostingGb
+    return maxInstances[name] * secondsPerDay * everySecond
+  }
+  const names = Object.keys(maxInstances) as (keyof typeof maxInstances)[]
+  return Object.fromEntries(names.map((name) => [name, perDay(name)])) as Record<keyof typeof maxInstances, number>
+}
+
+export function totalOf(costs: Readonly<Record<string, number>>): number {
+  return Object.values(costs).reduce((all, cost) => all + cost, 0)
 }
 
 function instancesFor(callsPerDay: number): number {
@@ -350,4 +423,12 @@ export function costSheet(measured: Measured, sizes: readonly number[]): string 
   ].join('\n\n')
 }
 
-if (import.meta.main) console.log(costSheet(await measure(), [1_000, 100_000, 1_000_000]))
+if (import.meta.main) {
+  const measured = await measure()
+  console.log(costSheet(measured, [1_000, 100_000, 1_000_000]))
+  const ceiling = ceilingOf(measured)
+  console.log('\nAt most, in a day under attack:')
+  for (const [name, dollars] of Object.entries({ ...ceiling, all: totalOf(ceiling) })) {
+    console.log(`${name.padEnd(30)} $${dollars.toFixed(0).padStart(5)}`)
+  }
+}
