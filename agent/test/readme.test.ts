@@ -48,6 +48,15 @@ test('the four calls of the README send and answer what the contract says', () =
   expect(callables.unlinkChannel.output.parse(resultOf(unlinked?.text)).channel).toBe(asked.channel)
 })
 
+test('the README names agents that the sample room has', () => {
+  const sampleIds = readFileSync(new URL('../../emulator-data/auth_export/accounts.json', import.meta.url), 'utf8')
+  const [, shown] = blocksOf('An agent of your own')
+  const ids = [...(shown?.text ?? '').matchAll(/^ {2}([0-9a-f]{8}) .* sample_agent/gm)].map(([, id]) => id)
+  const [peer] = DiscoverOutput.parse(JSON.parse(discovered?.text ?? '')).agents
+  expect(ids).toHaveLength(2)
+  for (const id of [...ids, peer?.agentId]) expect([id, sampleIds.includes(`"localId":"${id}`)]).toEqual([id, true])
+})
+
 test('the quick start of the README gives what it shows, after its four calls and the sample room', async () => {
   await using served = await serveTestDirectory()
   const { directory } = served
