@@ -8,28 +8,35 @@ const { min, max } = areaLengths
 /** The lengths of an area's geohash, longest first. */
 export const cellLengths = Array.from({ length: max - min + 1 }, (_, index) => max - index)
 
+export interface GivenArea {
+  area: Area
+  /** The city that gave the area, and others of its name. */
+  place?: Place
+  others?: Place[]
+}
+
 /** The cell that these options give; undefined if they give none. */
-export async function readArea(
+export function readArea(
   { place, at, area, coarse }: Record<'place' | 'at' | 'area', string | undefined> & { coarse: number | undefined },
   before: Area | undefined,
-  ask: Ask | undefined,
-): Promise<Area | undefined> {
+): GivenArea | undefined {
   if ([place, at, area].filter((each) => each !== undefined).length > 1) {
     throw new UserError('--place, --at and --area cannot be combined.', 'Give one of them.', {
       code: 'invalid-argument',
     })
   }
   if (place !== undefined || at !== undefined) {
-    const point = place === undefined ? pointOfPosition(at ?? '') : await pointOfPlace(place, ask)
-    return coarse === undefined ? usualCell(point) : geohashOf(point, coarse)
+    const found = place === undefined ? undefined : cityOf(place)
+    const point = found?.place ?? pointOfPosition(at ?? '')
+    return { ...found, area: coarse === undefined ? usualCell(point) : geohashOf(point, coarse) }
   }
-  if (coarse === undefined) return area
+  if (coarse === undefined) return area === undefined ? undefined : { area }
   const cell = area ?? before
   if (cell === undefined)
     throw new UserError('--coarse goes with a place.', 'Give --place, --at or --area too.', {
       code: 'invalid-argument',
     })
-  if (cell.length >= coarse) return cell.slice(0, coarse)
+  if (cell.length >= coarse) return { area: cell.slice(0, coarse) }
   throw new UserError('A cell can be made coarser, and not finer.', 'Give --place or --at too: no position is kept.', {
     code: 'invalid-argument',
   })
@@ -43,16 +50,17 @@ function pointOfPosition(typed: string): Point {
   })
 }
 
-async function pointOfPlace(typed: string, ask: Ask | undefined): Promise<Point> {
-  const { places } = findPlaces(typed)
-  const [place, ...others] = places
+/** The most populous city of a name; another is found by its country too. */
+function cityOf(typed: string): { place: Place; others: Place[] } {
+  const [place, ...others] = findPlaces(typed).places
   if (place === undefined) throw unknownPlace(typed)
-  if (others.length === 0) return place
-  if (ask === undefined) {
-    throw new UserError('Several cities have that name.', `Name the country too: ${quoted(places)}.`)
-  }
-  const options = places.map(placeName).map((name) => ({ value: name, label: name }))
-  return pointOfPlace(await ask.choose({ message: 'Which of them?', options }), ask)
+  return { place, others }
+}
+
+/** A city in words, with how to name another one. */
+export function cityWords({ place, others }: { place: Place; others: readonly Place[] }): string {
+  const more = others.length === 0 ? '' : `, and not ${quoted(others)}`
+  return `${placeName(place)}${more}`
 }
 
 function unknownPlace(typed: string): UserError {
@@ -98,7 +106,9 @@ export async function askArea(ask: Ask, { question, schema }: AreaField, before:
           return `${message} ${hint}`
         },
       })
-      return chooseCell(ask, await pointOfPlace(typed, ask))
+      const city = cityOf(typed)
+      ask.say(`This is ${cityWords(city)}.`)
+      return chooseCell(ask, city.place)
     }
     case 'position': {
       const typed = await ask.text({

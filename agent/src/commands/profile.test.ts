@@ -7,6 +7,9 @@ import { createTestDirectory, type TestDirectory } from '../../../testing/direct
 import { fullProfile as profile } from '../../../testing/samples.ts'
 import { profileFile } from '../home/files.ts'
 import { styleOf } from '../output.ts'
+import { forgetHandle } from '../operations/link.ts'
+import { publish } from '../operations/publish.ts'
+import { setUpAgent } from '../../test/agents.ts'
 import { command } from './profile.ts'
 
 const style = styleOf({}, {})
@@ -125,18 +128,52 @@ describe('of a place', () => {
     await expect(run({ coarse: '4' })).rejects.toThrow('coarser, and not finer')
   })
 
-  test('a name of several cities, or of none, needs a better name', async () => {
-    await expect(areaOf({ place: 'London' })).rejects.toMatchObject({
-      hint: 'Name the country too: "London, Canada" or "London, United Kingdom".',
+  test('a name of several cities is the most populous, and the output names it and the others', async () => {
+    const { value, show } = await run({ ...withoutArea, place: 'London' })
+    expect(value).toMatchObject({
+      profile: { area: 'gcpv' },
+      place: 'London, United Kingdom',
+      otherPlaces: ['London, Canada'],
     })
+    expect(show(style)).toContain(
+      'The place is London, United Kingdom. For another of that name give its country too: "London, Canada".',
+    )
+    expect(await areaOf({ place: 'London, Canada' })).toMatch(/^dpw/)
+  })
+
+  test('a name of no city needs a better name', async () => {
     await expect(areaOf({ place: 'Brelin' })).rejects.toMatchObject({
       hint: expect.stringMatching(/^Did you mean "Berlin, Germany"/),
     })
     await expect(areaOf({ place: 'Xyzzyville' })).rejects.toMatchObject({ hint: expect.stringContaining('--at') })
     await expect(areaOf({ at: 'here' })).rejects.toMatchObject({ hint: 'Write it like 51.5,-0.1.' })
-    const asked = await answering([['Which of them?', 'London, Canada']])
-    await run({ ...withoutArea, place: 'London' }, asked)
-    expect((await kept())?.area).toMatch(/^dpw/)
+  })
+})
+
+describe('what was edited is published', () => {
+  const edited = async () => (await run({ age: '35' })).show(style).split('\n').at(-1)
+
+  test('by the operator, before the first yes', async () => {
+    await run(flags)
+    expect(await edited()).toMatch(/ Nothing was sent: `koko publish` does that\.$/)
+  })
+
+  test('by the daemon too, once every handle is agreed to, and within the time that it says', async () => {
+    await setUpAgent(context, directory, { telegram: 'a_fictional_name' }, profile)
+    await publish(context, { agree: () => Promise.resolve(true) })
+    expect((await run({ age: '34' })).show(style)).toContain('It is what is published already.')
+    expect(await edited()).toContain('and so does `koko run` when it runs again')
+    const said = await context.home.locked('daemon', 0, edited)
+    expect(said).toMatch(
+      / Nothing was sent yet: the running `koko run` \(process \d+\) publishes it, usually within 30 seconds\.$/,
+    )
+  })
+
+  test('not by the daemon where a listed channel would leave the listing', async () => {
+    await setUpAgent(context, directory, { telegram: 'a_fictional_name', discord: '80351110224678912' }, profile)
+    await publish(context, { agree: () => Promise.resolve(true) })
+    await forgetHandle(context, 'discord')
+    expect(await context.home.locked('daemon', 0, edited)).toMatch(/ Nothing was sent: `koko publish` does that\.$/)
   })
 })
 
@@ -162,7 +199,6 @@ describe('in a terminal', () => {
         ['Where are you', 'city'],
         ['Which city', 'Lodnon'],
         ['Which city', 'London'],
-        ['Which of them', 'London, United Kingdom'],
         ['How large a cell', 'gcpv'],
       ]),
     )
@@ -171,7 +207,7 @@ describe('in a terminal', () => {
     expect(asked.refused).toEqual([
       'It must be a whole number from 18 to 120.',
       'It must not be below 28.',
-      expect.stringContaining('Did you mean "London, Canada" or "London, United Kingdom"?'),
+      expect.stringContaining('Did you mean "London, United Kingdom" or "London, Canada"?'),
       'It must be a whole number from 1 to 20000, or anywhere.',
     ])
     expect(asked.answers).toEqual([])

@@ -2,6 +2,7 @@ import {
   areaLengths,
   cellOf,
   centreOf,
+  formatDuration,
   formatValue,
   rooms,
   type Field,
@@ -15,8 +16,9 @@ import * as z from 'zod'
 import type { Ask, Context } from '../context.ts'
 import { UserError } from '../errors.ts'
 import { privateFields } from '../home/files.ts'
-import { sizeInWords } from '../matching/places.ts'
+import { placeName, sizeInWords } from '../matching/places.ts'
 import { editProfile, missingFields, noDealbreakers, readProfile, roomOf, type Values } from '../operations/profile.ts'
+import { publishOutlook, type PublishOutlook } from '../operations/publish-outlook.ts'
 import { columns, formatList, type Style } from '../output.ts'
 import { askArea, cellLengths, readArea } from './ask-area.ts'
 import { argument, defineCommand, kebabCase, option } from './define-command.ts'
@@ -32,6 +34,11 @@ interface KeptProfile {
   isWritten: boolean
   /** The cell is larger than the smallest, because few people live there and no option gave another length. */
   isCoarse: boolean
+  /** The city that an option named, such as `London, United Kingdom`, and others of its name. */
+  place: string | null
+  otherPlaces: string[]
+  /** When what was written is published; null if nothing was written. */
+  outlook: PublishOutlook | null
 }
 
 const camelCase = (name: string) => name.replace(/-(.)/g, (_, letter: string) => letter.toUpperCase())
@@ -103,7 +110,10 @@ const Options = z.strictObject({
 
 export const command = defineCommand({
   summary: 'Show the profile; `profile edit` asks for it',
-  notes: 'Any option edits. Nothing is sent: `koko publish` does that.',
+  notes: [
+    'Any option edits what is kept here. `koko publish` sends it; a running `koko run` does so too, once you have agreed to',
+    'every handle.',
+  ].join('\n'),
   examples: ['profile', 'profile edit', 'profile edit --place London --max-distance 100'],
   options: Options,
   run: profile,
@@ -114,7 +124,7 @@ export const command = defineCommand({
 
 /** Shows the profile, or changes it by options and questions. */
 async function profile(
-  { home, ask }: Context,
+  { home, ask }: Pick<Context, 'home' | 'ask'>,
   { action, place, at, coarse, ...typed }: z.output<typeof Options>,
 ): Promise<KeptProfile> {
   const roomName = await roomOf(home)
@@ -124,12 +134,13 @@ async function profile(
   if (action === undefined && isBare) {
     const { profile = null, dealbreakers = noDealbreakers(roomName) } = before ?? {}
     const missing = missingFields(roomName, profile ?? {})
-    return { room: roomName, profile, dealbreakers, missing, isWritten: false, isCoarse: false }
+    const unchanged = { isWritten: false, isCoarse: false, place: null, otherPlaces: [], outlook: null }
+    return { room: roomName, profile, dealbreakers, missing, ...unchanged }
   }
   const values = readOptions(roomName, typed)
   const cell = typeof values.area === 'string' ? values.area : undefined
-  const area = await readArea({ place, at, area: cell, coarse }, before?.profile.area, ask)
-  const given = area === undefined ? values : { ...values, area }
+  const found = readArea({ place, at, area: cell, coarse }, before?.profile.area)
+  const given = found === undefined ? values : { ...values, area: found.area }
   const known: Values = { ...before?.dealbreakers, ...before?.profile, ...given }
   assertInOrder(room, known)
   const missing = missingFields(roomName, known)
@@ -140,8 +151,16 @@ async function profile(
     asked[name] = await askField(ask, field, name, { ...known, ...asked })
   }
   const written = await editProfile(home, roomName, { ...given, ...asked })
-  const isCoarse = (place ?? at) !== undefined && coarse === undefined && area?.length !== areaLengths.max
-  return { ...written, missing: [], isWritten: true, isCoarse }
+  const isCoarse = (place ?? at) !== undefined && coarse === undefined && found?.area.length !== areaLengths.max
+  return {
+    ...written,
+    missing: [],
+    isWritten: true,
+    isCoarse,
+    place: found?.place === undefined ? null : placeName(found.place),
+    otherPlaces: (found?.others ?? []).map(placeName),
+    outlook: await publishOutlook(home),
+  }
 }
 
 function cannotAsk(room: Room, missing: readonly string[]): UserError {
@@ -253,7 +272,8 @@ async function askNumber(
   return typedValue(field, answer)
 }
 
-function show({ room, profile, dealbreakers, isWritten, isCoarse }: KeptProfile, style: Style): string {
+function show(value: KeptProfile, style: Style): string {
+  const { room, profile, dealbreakers, isCoarse, place, otherPlaces, outlook } = value
   if (profile === null) return 'There is no profile yet: `koko profile edit` asks for it.'
   const { fields } = rooms[room]
   return [
@@ -271,10 +291,32 @@ function show({ room, profile, dealbreakers, isWritten, isCoarse }: KeptProfile,
     ...(isCoarse
       ? [`Few people live there, so the cell is a coarse one: --coarse ${areaLengths.max} gives the smallest there is.`]
       : []),
-    isWritten
-      ? `${style.good('✓')} Kept here, and of the place only the cell. Nothing was sent: \`koko publish\` does that.`
-      : '`koko profile edit` changes it.',
+    ...(place === null ? [] : [placeWords(place, otherPlaces)]),
+    outlook === null
+      ? '`koko profile edit` changes it.'
+      : `${style.good('✓')} Kept here, and of the place only the cell. ${outlookWords(outlook)}`,
   ].join('\n')
+}
+
+function placeWords(place: string, others: readonly string[]): string {
+  if (others.length === 0) return `The place is ${place}.`
+  const names = others.map((name) => `"${name}"`)
+  return `The place is ${place}. For another of that name give its country too: ${formatList(names, 'or')}.`
+}
+
+function outlookWords(outlook: PublishOutlook): string {
+  switch (outlook.state) {
+    case 'unchanged':
+      return 'It is what is published already.'
+    case 'by the daemon': {
+      const soon = formatDuration(outlook.withinMs)
+      return `Nothing was sent yet: the running \`koko run\` (process ${outlook.pid}) publishes it, usually within ${soon}.`
+    }
+    case 'when the daemon runs':
+      return 'Nothing was sent: `koko publish` does that, and so does `koko run` when it runs again.'
+    case 'by you':
+      return 'Nothing was sent: `koko publish` does that.'
+  }
 }
 
 function areaWords(area: string): string {

@@ -8,6 +8,7 @@ import type { HomeFile } from '../home/home.ts'
 import { inWords } from '../labels.ts'
 import { discover } from '../operations/discover.ts'
 import { readProfile } from '../operations/profile.ts'
+import { daemonTickMs } from '../operations/publish-outlook.ts'
 import { planPublish, publish } from '../operations/publish.ts'
 import type { Problem } from '../problem.ts'
 import type { Log } from './log.ts'
@@ -18,7 +19,6 @@ import {
   afterPublish,
   initialState,
   planRound,
-  tickMs,
   type Conditions,
   type LocalClock,
   type ScheduleState,
@@ -78,7 +78,7 @@ export async function runDuties(context: Context, { log, ...options }: Duties['o
   for (;;) {
     const wakeAtMs = await runRound(duties)
     if (isDone()) break
-    const pauseMs = Math.min(tickMs, Math.max(minPauseMs, wakeAtMs - context.nowMs()))
+    const pauseMs = Math.min(daemonTickMs, Math.max(minPauseMs, wakeAtMs - context.nowMs()))
     await context.pause(pauseMs).catch((error: unknown) => {
       if (!isDone()) throw error
     })

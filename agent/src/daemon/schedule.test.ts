@@ -9,11 +9,11 @@ import {
   createLocalClock,
   initialState,
   planRound,
-  tickMs,
   type ScheduleState,
   type LocalTime,
   type Conditions,
 } from './schedule.ts'
+import { daemonTickMs } from '../operations/publish-outlook.ts'
 
 const minute = 60_000
 const hour = 60 * minute
@@ -205,10 +205,10 @@ describe('a failure', () => {
 
 test('wakes after half a minute at the latest, and sooner when a retry is due', () => {
   const wakeAt = (state: ScheduleState) => planRound(state, listed, noon, utc(noon), nineOClock).wakeAtMs
-  expect(wakeAt(settled(noon))).toBe(noon + tickMs)
+  expect(wakeAt(settled(noon))).toBe(noon + daemonTickMs)
   expect(wakeAt(afterFailure(settled(noon), 'publish', 0, noon - 20_000))).toBe(noon + 10_000)
-  expect(wakeAt(afterFailure(settled(noon), 'publish', 0, noon - day))).toBe(noon + tickMs)
-  expect(wakeAt(afterFailure(settled(noon), 'publish', day, noon))).toBe(noon + tickMs)
+  expect(wakeAt(afterFailure(settled(noon), 'publish', 0, noon - day))).toBe(noon + daemonTickMs)
+  expect(wakeAt(afterFailure(settled(noon), 'publish', day, noon))).toBe(noon + daemonTickMs)
 })
 
 test('gives the local time of a time zone', () => {

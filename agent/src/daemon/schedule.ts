@@ -1,6 +1,7 @@
 import { dayMs, minuteMs } from '@koko/contract'
 import { Action } from '../home/files.ts'
 import { utcDay } from '../matching/peers.ts'
+import { daemonTickMs } from '../operations/publish-outlook.ts'
 import { lastMs } from '../output.ts'
 
 /** What the duties know besides the home's files. Times are by this machine's clock. */
@@ -42,8 +43,6 @@ export interface LocalTime {
 
 export type LocalClock = (ms: number) => LocalTime
 
-/** The longest pause: the daemon notices a sleep, a clock change or an edit at home within this time. */
-export const tickMs = 30_000
 /** The backoff after the first failure. It doubles with each further one, up to the maximum. */
 const minBackoffMs = 30_000
 const maxBackoffMs = 30 * minuteMs
@@ -76,7 +75,7 @@ export function planRound(
   }
   const due = Action.options.filter((action) => isDue[action] && (state.retries[action]?.dueAtMs ?? 0) <= nowMs)
   const retriesAtMs = Object.values(state.retries).map(({ dueAtMs }) => dueAtMs)
-  const wakeAtMs = Math.min(nowMs + tickMs, ...retriesAtMs.filter((dueAtMs) => dueAtMs > nowMs))
+  const wakeAtMs = Math.min(nowMs + daemonTickMs, ...retriesAtMs.filter((dueAtMs) => dueAtMs > nowMs))
   return { state, due, wakeAtMs }
 }
 

@@ -2,7 +2,7 @@ import { cellOf, distanceKm, geohashOf } from '@koko/contract'
 import { describe, expect, test } from '@jest/globals'
 import fc from 'fast-check'
 import { cities } from './cities.ts'
-import { findPlaces, placeName, positionOf, sizeInWords, usualCell } from './places.ts'
+import { cityNear, findCountry, findPlaces, placeName, positionOf, sizeInWords, usualCell } from './places.ts'
 
 const found = (typed: string) => findPlaces(typed).places.map(placeName)
 const suggested = (typed: string) => findPlaces(typed).suggestions.map(placeName)
@@ -23,10 +23,22 @@ describe('a city', () => {
     ['london, uk', 'London, United Kingdom'],
   ])('is found however it is written: %s', (typed, place) => expect(found(typed)).toEqual([place]))
 
-  test('of a name that several have is none of them until the country is said', () => {
-    expect(found('London')).toEqual(['London, Canada', 'London, United Kingdom'])
-    expect(found('San Jose')).toEqual(['San José, Costa Rica', 'San Jose, United States'])
+  test.each([
+    ['London', 'London, United Kingdom', 'London, Canada'],
+    ['Barcelona', 'Barcelona, Spain', 'Barcelona, Venezuela'],
+    ['Kochi', 'Kochi, India', 'Kochi, Japan'],
+    ['Newcastle', 'Newcastle, South Africa', 'Newcastle, Australia'],
+    ['Birmingham', 'Birmingham, United Kingdom', 'Birmingham, United States'],
+  ])('of a name that several have comes before those with fewer people: %s', (typed, first, second) => {
+    expect(found(typed).slice(0, 2)).toEqual([first, second])
+    expect(found(second)).toEqual([second])
   })
+
+  test.each([
+    ['gcpv', 'United Kingdom'],
+    ['dr5', 'United States'],
+    ['00', undefined],
+  ])('is near an area, and tells its country: %s', (area, country) => expect(cityNear(area)?.country).toBe(country))
 
   test.each([
     ['Brelin', 'Berlin, Germany'],
@@ -49,7 +61,7 @@ describe('a city', () => {
     for (const line of cities.trim().split('\n')) {
       const [country = '', list = ''] = line.split(': ')
       for (const city of list.split(', ')) {
-        const [, name = ''] = /^(.+?)(?:\/.*)? -?\d+\.\d\d -?\d+\.\d\d$/.exec(city) ?? []
+        const [, name = ''] = /^(.+?)(?:\/.*)? -?\d+\.\d\d -?\d+\.\d\d(?: \d+)?$/.exec(city) ?? []
         const { places } = findPlaces(`${name}, ${country}`)
         expect(places.map(placeName)).toEqual([`${name}, ${country}`])
         expect(places.every(({ latitude, longitude }) => Math.abs(latitude) < 90 && Math.abs(longitude) < 180)).toBe(
@@ -57,6 +69,36 @@ describe('a city', () => {
         )
       }
     }
+  })
+})
+
+describe('a country', () => {
+  test.each([
+    ['United Kingdom', 'GB'],
+    ['uk', 'GB'],
+    ['GB', 'GB'],
+    ['england', 'GB'],
+    ['USA', 'US'],
+    ['holland', 'NL'],
+    ['Türkiye', 'TR'],
+    ['turkey', 'TR'],
+    ['Côte d’Ivoire', 'CI'],
+    ['bosnia and herzegovina', 'BA'],
+    ['Hong Kong', 'HK'],
+    ['Nowhereland', undefined],
+    ['', undefined],
+  ])('is found by its names and its code: %s', (typed, code) => expect(findCountry(typed).code).toBe(code))
+
+  test('that is nearly named is suggested', () => {
+    expect(findCountry('Germny').suggestions).toEqual(['Germany'])
+  })
+
+  test('of every city of the list is one with phone numbers', () => {
+    const countries = cities
+      .trim()
+      .split('\n')
+      .map((line) => line.split(': ')[0] ?? '')
+    expect(countries.filter((country) => findCountry(country).code === undefined)).toEqual([])
   })
 })
 

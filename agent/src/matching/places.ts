@@ -36,19 +36,22 @@ const entries = cities
   .flatMap((line) => {
     const [country = '', list = ''] = line.split(': ')
     return list.split(', ').map((city) => {
-      const [, names = '', latitude, longitude] = /^(.+) (-?[\d.]+) (-?[\d.]+)$/.exec(city) ?? []
+      const [, names = '', latitude, longitude, population = '0'] =
+        /^(.+?) (-?\d+\.\d+) (-?\d+\.\d+)(?: (\d+))?$/.exec(city) ?? []
       const [name = '', ...others] = names.split('/')
       return {
         place: { name, country, latitude: Number(latitude), longitude: Number(longitude) },
         names: [name, ...others].map(fold),
         country: fold(country),
+        population: Number(population),
       }
     })
   })
+  .sort((a, b) => b.population - a.population)
 
 /**
- * The cities of a name such as `zurich`, `München` or `London, Canada`, whatever its case and accents. Where there is
- * none, suggestions.
+ * The cities of a name such as `zurich`, `München` or `London, Canada`, whatever its case and accents, the most populous
+ * first. Where there is none, suggestions.
  */
 export function findPlaces(typed: string): { places: Place[]; suggestions: Place[] } {
   const [name = '', ...rest] = typed.split(',').map(fold)
@@ -103,15 +106,13 @@ export function cityNear(area: Area): Place | undefined {
 
 /** A country by its name, an abbreviation or its code; suggestions where there is none. */
 export function findCountry(typed: string): { code: string | undefined; suggestions: string[] } {
-  const wanted = fold(typed)
-  const name = aliases[wanted] ?? wanted
+  const usual = (name: string) => (aliases[fold(name)] ?? fold(name)).replaceAll(' and ', ' ')
   const countries = countryNames()
-  const foldedNames = ({ names }: (typeof countries)[number]) =>
-    names.map((each) => fold(each).replaceAll(' and ', ' '))
+  const namesOf = ({ names }: (typeof countries)[number]) => names.map(usual)
   const found =
-    countries.find(({ code }) => fold(code) === wanted) ??
-    countries.find((country) => foldedNames(country).includes(name.replaceAll(' and ', ' ')))
-  const near = found === undefined ? nearMisses(name, countries, foldedNames) : []
+    countries.find(({ code }) => fold(code) === fold(typed)) ??
+    countries.find((country) => namesOf(country).includes(usual(typed)))
+  const near = found === undefined ? nearMisses(usual(typed), countries, namesOf) : []
   return { code: found?.code, suggestions: near.slice(0, maxSuggestions).map(({ code }) => countryName(code)) }
 }
 
@@ -144,5 +145,7 @@ const aliases: Record<string, string> = {
   'the netherlands': 'netherlands',
   'czech republic': 'czechia',
   turkiye: 'turkey',
+  'congo kinshasa': 'dr congo',
+  'congo brazzaville': 'congo',
   'ivory coast': 'cote divoire',
 }

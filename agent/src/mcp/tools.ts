@@ -69,7 +69,8 @@ const statusTool = defineTool({
 const profileTool = defineTool({
   name: 'profile',
   title: 'Show the profile',
-  description: "The operator's own profile as it is kept at home. Only `publish` publishes it.",
+  description:
+    "The operator's own profile as it is kept at home. `publish` publishes it, and so does the operator's running daemon.",
   annotations: local,
   input: nothing,
   output: z.strictObject({ profile: AnyProfile.nullable().describe('null before it is written') }),
@@ -80,7 +81,7 @@ const editProfileTool = defineTool({
   name: 'edit_profile',
   title: 'Edit the profile',
   description:
-    "Changes fields of the operator's profile at home, and sends nothing. Other fields stay. A first profile needs every field.",
+    "Changes fields of the operator's profile at home. Other fields stay. `publish` publishes the change; the operator's running daemon does so by itself, if every handle is agreed to. A first profile needs every field.",
   annotations: { ...destructive, openWorldHint: false },
   input: z.strictObject(fieldsOfAllRooms()).partial(),
   output: z.strictObject({ profile: AnyProfile }),

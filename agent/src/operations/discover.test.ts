@@ -7,8 +7,8 @@ import { call, profileIn, register } from '../../../testing/world.ts'
 import { createTestContext, type TestContext } from '../../test/context.ts'
 import { createTestDirectory, type TestDirectory } from '../../../testing/directory.ts'
 import { UserError } from '../errors.ts'
-import type { Me } from '../matching/engine.ts'
 import { askForPeer, discover, Discovery, queryNear } from './discover.ts'
+import { editProfile } from './profile.ts'
 import { agentFile, peersFile, profileFile, publishedFile } from '../home/files.ts'
 
 jest.setTimeout(60_000)
@@ -182,17 +182,24 @@ describe('--near-me', () => {
     expect(asked(directory, 'discover')[0]?.body).toEqual({ pageSize: 40, near: 'gcpv', withinKm: 46 })
   })
 
-  const meAt = (area: string, maxDistanceKm: number | null): Me => ({
-    agentId: '00000000-0000-4000-8000-000000000000',
-    profile: { ...profileIn(area), maxDistanceKm },
-    room: 'dating',
-    dealbreakers: { onlyIntents: [] },
-    channels: [],
+  test('sends nothing that is not published, and says so', async () => {
+    const directory = await createTestDirectory()
+    const home = await settle(directory, { profile: { area: 'gcpv', maxDistanceKm: 30 } })
+    expect((await discover(home, { nearMe: true })).note).toBeUndefined()
+    await editProfile(home.home, 'dating', { area: 'u09t', maxDistanceKm: 77, age: 31 })
+    const found = await discover(home, { nearMe: true })
+    expect(found.note).toMatch(/around gcpv, as you published it\. .*not published yet: `koko publish`/)
+    const sent = asked(directory, 'discover').map(({ body }) => body)
+    expect(sent).toEqual([0, 1].map(() => ({ pageSize: 40, near: 'gcpv', withinKm: 46 })))
+    expect((await discover(home, {})).note).toBeUndefined()
   })
+
+  const nearest = (area: string, maxDistanceKm: number | null) =>
+    queryNear('dating', { ...profileIn(area), maxDistanceKm })
   test('asks without an end where the profile looks anywhere, or as good as anywhere', () => {
-    expect(queryNear(meAt('gc', null))).toEqual({ near: 'gc' })
-    expect(queryNear(meAt('gc', 19_900))).toEqual({ near: 'gc' })
-    expect(queryNear(meAt('gcpv', 100))).toEqual({ near: 'gcpv', withinKm: 116 })
+    expect(nearest('gc', null)).toEqual({ near: 'gc' })
+    expect(nearest('gc', 19_900)).toEqual({ near: 'gc' })
+    expect(nearest('gcpv', 100)).toEqual({ near: 'gcpv', withinKm: 116 })
   })
 })
 

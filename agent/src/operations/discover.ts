@@ -11,11 +11,13 @@ import {
   unreadableIn,
   type DiscoverInput,
   type DiscoverOutput,
+  type Profile,
+  type RoomName,
 } from '@koko/contract'
 import * as z from 'zod'
 import { UserError } from '../errors.ts'
 import type { Context } from '../context.ts'
-import { numberOf, radiusKm, Rule, type Me } from '../matching/engine.ts'
+import { numberOf, radiusKm, Rule } from '../matching/engine.ts'
 import type { Match } from '../matching/ranking.ts'
 import { counted } from '../output.ts'
 import { fieldsOfAllRooms } from './profile.ts'
@@ -105,7 +107,7 @@ export async function discover(
   const look =
     stopped instanceof DirectoryError
       ? { stop: undefined, hasMore: true }
-      : await discoverPages(context, room, nearMe ? queryNear(room.me) : {}, all)
+      : await discoverPages(context, room, nearMe ? queryNear(room.me.room, room.listed) : {}, all)
 
   const matches = room.matches()
   const stops = [stopped, look.stop].filter((stop) => stop !== undefined)
@@ -113,7 +115,7 @@ export async function discover(
   if (room.received.size === 0 && worst !== undefined) throw worst
   const leftOutPeers = [...room.received].flatMap(([agentId, { rule }]) => (rule === null ? [] : [{ agentId, rule }]))
   const unreadable = room.unreadable()
-  const notes = stops.map(noteOf)
+  const notes = [...stops.map(noteOf), ...(nearMe ? unpublishedNote(room) : [])]
   if (unreadable > 0) {
     const listings = counted(unreadable, 'listing', 'listings')
     notes.push(`${listings} cannot be read by this version of koko. Update koko to see all.`)
@@ -239,13 +241,21 @@ function noteOf(stop: Stop): string {
     : 'The directory interrupted the discovery. What was found until then is kept. Run it again later.'
 }
 
-/** The query for peers within reach. The directory measures from the centre of the cell, so its radius is added. */
-export function queryNear({ room, profile }: Me): DiscoverInput {
+/** The query for peers within reach of a profile. The directory measures from the centre of the cell, so its radius is added. */
+export function queryNear(room: RoomName, profile: Profile): DiscoverInput {
   const { area } = profile
   const limit = rooms[room].dealbreakers.find(({ kind }) => kind === 'near')
   const reachKm = limit?.kind === 'near' ? numberOf(profile, limit.within) : Infinity
   const withinKm = Math.ceil(reachKm + radiusKm(area))
   return { near: area, ...(withinKm > maxDistanceKm ? {} : { withinKm }) }
+}
+
+/** Where the operator has changed what --near-me goes by: the directory gets what is published, and nothing else. */
+function unpublishedNote({ me, listed }: RoomView): string[] {
+  const [sent, kept] = [listed, me.profile].map((profile) => JSON.stringify(queryNear(me.room, profile)))
+  if (sent === kept) return []
+  const note = `The nearest were looked for around ${listed.area}, as you published it. Your area or distance here differs`
+  return [`${note} and is not published yet: \`koko publish\`.`]
 }
 
 function describeMatch({ listing, verdict }: Pick<Match, 'listing' | 'verdict'>, withHandles: boolean): PeerMatch {

@@ -8,6 +8,7 @@ import {
   type DiscoverInput,
   type DiscoverOutput,
   type Listing,
+  type Profile,
 } from '@koko/contract'
 import { retryAfterSecondsOf, UserError } from '../errors.ts'
 import type { Context } from '../context.ts'
@@ -44,7 +45,7 @@ export class BudgetSpent extends UserError {}
  */
 export async function openRoomView(context: Context) {
   const { agent, client, config } = await openDirectory(context)
-  const me = await readMe(context, agent)
+  const { me, listed } = await readMe(context, agent)
   const budgets = new Map((await config()).rooms.map((room) => [room.name, room.budgets])).get(agent.room)
   if (budgets === undefined) throw new UserError(`${agent.origin} has no room ${agent.room} any more.`, 'Ask its host.')
   const { batchGet, discover, discoverNewcomer, newcomerMs } = budgets
@@ -130,6 +131,8 @@ export async function openRoomView(context: Context) {
 
   return {
     me,
+    /** The profile as it is published: what the directory knows already. */
+    listed,
     match: createMatcher(me),
     async askForOne(agentId: AgentId): Promise<Listing | undefined> {
       if (left('refreshed') === 0) throw spent('refreshed')
@@ -180,14 +183,15 @@ export async function openRoomView(context: Context) {
   }
 }
 
-async function readMe({ home }: Context, { agentId, room }: Agent): Promise<Me> {
+async function readMe({ home }: Context, { agentId, room }: Agent): Promise<{ me: Me; listed: Profile }> {
   const [profile, published] = [await readProfile(home, room), await home.read(publishedFile)]
   if (profile === undefined) throw new UserError('There is no profile here yet.', 'Run `koko profile edit`.')
   const listing = published?.listing
   if (listing?.agentId !== agentId) {
     throw new UserError('Nothing is published, and only listed agents may look.', 'Run `koko publish`.')
   }
-  return { ...profile, agentId, channels: Channel.options.filter((channel) => listing.channels[channel] !== undefined) }
+  const channels = Channel.options.filter((channel) => listing.channels[channel] !== undefined)
+  return { me: { ...profile, agentId, channels }, listed: listing.profile }
 }
 
 function inHours(ms: number): string {
