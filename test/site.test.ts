@@ -89,6 +89,22 @@ describe('the page about WhatsApp', () => {
   })
 })
 
+test('the page about privacy says how exactly each kind of time is stored', () => {
+  const [, times = ''] = textOf(pages.get('/privacy') ?? '').split('How exact the times are')
+  const kinds = [...times.replaceAll(/\s+/g, ' ').matchAll(/(To the \w+|As exactly as Google records it): ([^:]+)\./g)]
+  expect(kinds.map(([, kind]) => kind)).toEqual([
+    'To the day',
+    'To the minute',
+    'To the millisecond',
+    'As exactly as Google records it',
+  ])
+  const [day, minute, millisecond, google] = kinds.map(([, , text]) => text)
+  expect(day).toMatch(/your listing/)
+  expect(minute).toMatch(/last published/)
+  expect(millisecond).toMatch(/registered.*unlinked.*settings link/)
+  expect(google).toMatch(/sign-in record.*each document/)
+})
+
 test('every command of koko on the pages is one that koko has, with its options', async () => {
   const lines = [...pages.values()]
     .flatMap((page) => [
