@@ -1,5 +1,13 @@
 import { isDeepStrictEqual } from 'node:util'
-import { agentFile, daemonFile, handlesFile, peersFile, profileFile, publishedFile } from '../src/home/files.ts'
+import {
+  agentFile,
+  daemonFile,
+  handlesFile,
+  outboxFile,
+  peersFile,
+  profileFile,
+  publishedFile,
+} from '../src/home/files.ts'
 import type { Home } from '../src/home/home.ts'
 import { homeOf } from './home-values.ts'
 
@@ -9,6 +17,7 @@ export async function numbersIn(home: Home): Promise<number[]> {
   const profile = await home.read(profileFile)
   const handles = await home.read(handlesFile)
   const published = await home.read(publishedFile)
+  const outbox = await home.read(outboxFile)
   const peers = await home.read(peersFile)
   const daemon = await home.read(daemonFile)
   const numbers = {
@@ -16,10 +25,11 @@ export async function numbersIn(home: Home): Promise<number[]> {
     profile: profile === undefined ? undefined : Number(profile.profile.maxDistanceKm),
     handles: handles?.whatsapp?.agreedAtMs,
     published: published?.publishedAtMs,
+    outbox: outbox?.unlinks[0]?.askedAtMs,
     peers: peers?.budget.dayMs,
     daemon: daemon?.onlineUntilMs,
   }
-  const found = { agent, profile, handles, published, peers, daemon }
+  const found = { agent, profile, handles, published, outbox, peers, daemon }
   return names.map((name) => {
     if (found[name] === undefined) return 0
     const number = numbers[name] ?? Number.NaN
@@ -29,4 +39,4 @@ export async function numbersIn(home: Home): Promise<number[]> {
   })
 }
 
-const names = ['agent', 'profile', 'handles', 'published', 'peers', 'daemon'] as const
+const names = ['agent', 'profile', 'handles', 'published', 'outbox', 'peers', 'daemon'] as const

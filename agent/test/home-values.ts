@@ -1,7 +1,7 @@
 import type { Listing } from '@koko/contract'
 import * as z from 'zod'
 import { sampleProfile } from '../../testing/samples.ts'
-import type { Agent, Daemon, Handles, Peers, Profile, Published } from '../src/home/files.ts'
+import type { Agent, Daemon, Handles, Outbox, Peers, Profile, Published } from '../src/home/files.ts'
 import type { Home, HomeFile } from '../src/home/home.ts'
 
 export const counterFile: HomeFile<{ count: number; filler?: string | undefined }> = {
@@ -15,6 +15,7 @@ export interface HomeValue {
   profile: Profile
   handles: Handles
   published: Published
+  outbox: Outbox
   peers: Peers
   daemon: Daemon
 }
@@ -40,6 +41,7 @@ export function homeOf(number: number): HomeValue {
     },
     handles: { whatsapp: { handle: '+12025550100', agreedAtMs: number } },
     published: { publishedAtMs: number, listing, withheld: [] },
+    outbox: { agentId: listing.agentId, isRefused: false, unlinks: [{ channel: 'slack', askedAtMs: number }] },
     // Enough that writing them takes a while.
     peers: {
       peers: Array.from({ length: 50 + (number % 50) }, (_, index) => ({

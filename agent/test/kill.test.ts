@@ -45,7 +45,7 @@ function start(task: string, path: string, amount: number) {
 test('no file is damaged when processes are killed while they write, a thousand times', async () => {
   const lanes = Array.from({ length: 3 }, (_, lane) => ({
     home: openHome(join(folder, `home-${lane}`)),
-    numbers: [0, 0, 0, 0, 0, 0],
+    numbers: [0, 0, 0, 0, 0, 0, 0],
   }))
   let amidFile = 0
   let betweenFiles = 0

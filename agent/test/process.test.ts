@@ -86,6 +86,20 @@ describe('a closed pipe stops no operation', () => {
   })
 })
 
+test('an unlink of a process that was killed before the answer is sent by the next command', async () => {
+  served.directory.intercept = ({ name }, answer) =>
+    name === 'unlinkChannel' ? new Promise(() => undefined) : answer()
+  const killed = start(['unlink', 'whatsapp', '--yes'])
+  const isSent = () => served.directory.requests.some(({ name }) => name === 'unlinkChannel')
+  while (!isSent()) await new Promise((resolve) => setImmediate(resolve))
+  killed.kill('SIGKILL')
+  expect(await once(killed, 'close')).toEqual([null, 'SIGKILL'])
+  expect(listed()?.channels).toEqual(handles)
+  served.directory.intercept = (_request, answer) => answer()
+  expect(await once(start(['export']), 'close')).toEqual([0, null])
+  expect(listed()?.channels).toEqual({ telegram: handles.telegram })
+})
+
 test('output that finds no room on its disk is no success', async () => {
   await using full = await open('/dev/full', 'w')
   const child = spawn(process.execPath, [koko, 'export'], { env: env(), stdio: ['ignore', full.fd, 'pipe'] })

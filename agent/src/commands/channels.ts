@@ -1,4 +1,5 @@
 import * as z from 'zod'
+import { isPendingState, pendingText, type PendingState } from '../directory/outbox.ts'
 import { channelNames, clockTime, handleWords } from '../labels.ts'
 import type { ChannelsStanding, ChannelStanding } from '../operations/channels.ts'
 import { columns, type Style } from '../output.ts'
@@ -17,7 +18,7 @@ function showSource({ source, asOfMs, problem }: ChannelsStanding, style: Style)
   if (source === 'directory') return 'What peers see now, as the directory answers:'
   if (problem === null) return 'No agent is registered from here yet, so peers see nothing: `koko init`.'
   const what =
-    source === 'home' ? `What peers see, as of ${clockTime(asOfMs ?? 0)}` : 'What peers see is not known here'
+    source === 'home' ? `What was listed, as of ${clockTime(asOfMs ?? 0)}` : 'What peers see is not known here'
   return style.warn(`${what}: ${problem.message} ${problem.next}`)
 }
 
@@ -29,7 +30,7 @@ function showChannel(standing: ChannelStanding, source: ChannelsStanding['source
       : `${handleWords(channel, handle)}, ${agreedAtMs === null ? 'not agreed to yet' : `agreed to at ${clockTime(agreedAtMs)}`}`
   const rows: [string, string][] = [
     ['kept here', kept],
-    ['peers see', listed ?? (state === 'unknown' ? 'not known' : 'nothing')],
+    [source === 'directory' ? 'peers see' : 'listed then', listed ?? (state === 'unknown' ? 'not known' : 'nothing')],
   ]
   if (unlink !== null) {
     rows.push(['unlinked', `at ${clockTime(unlink.unlinkedAtMs)}`])
@@ -39,11 +40,17 @@ function showChannel(standing: ChannelStanding, source: ChannelsStanding['source
     }
     rows.push(['allowed again', 'by you alone, on the settings page: `koko settings`'])
   }
-  const title = `${style.bold(channelNames[channel])}  ${stateWords[state](style)}`
+  const words =
+    source === 'home' && state === 'shown' ? style.warn('published, as far as is known') : wordsOf(state, style)
+  const title = `${style.bold(channelNames[channel])}  ${words}`
   return [title, columns(rows), `  ${style.dim(standing.reveals)}`].join('\n')
 }
 
-const stateWords: Record<ChannelStanding['state'], (style: Style) => string> = {
+function wordsOf(state: ChannelStanding['state'], style: Style): string {
+  return isPendingState(state) ? style.bad(pendingText(state)) : stateWords[state](style)
+}
+
+const stateWords: Record<Exclude<ChannelStanding['state'], PendingState>, (style: Style) => string> = {
   shown: ({ good }) => good('peers see it'),
   offline: ({ warn }) => warn('published, but offline'),
   unlinked: ({ warn }) => warn('unlinked'),

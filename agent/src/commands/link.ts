@@ -28,11 +28,11 @@ export const command = defineCommand({
     })
   },
   show: (value, style) => ('isForgotten' in value ? showForgotten(value, style) : showLinked(value, style)),
-  isQuiet: (value) => ('isForgotten' in value ? value.listed === null : !value.isUnlinked),
+  isQuiet: (value) => ('isForgotten' in value ? value.listed === null : !value.isUnlinked && !value.isUnlinkCancelled),
 })
 
 function showLinked(
-  { channel, handle, isChanged, isAgreed, isUnlinked, isEmulated, reveals }: Linked,
+  { channel, handle, isChanged, isAgreed, isUnlinked, isUnlinkCancelled, isEmulated, reveals }: Linked,
   style: Style,
 ): string {
   const name = channelNames[channel]
@@ -41,6 +41,11 @@ function showLinked(
     style.dim(reveals),
   ]
   if (isEmulated) lines.push(style.warn(emulatorWarning()))
+  if (isUnlinkCancelled) {
+    lines.push(
+      `The unlink of ${name} is cancelled. If the directory had received it, only the settings page allows ${name} again: \`koko settings\`.`,
+    )
+  }
   if (isUnlinked)
     lines.push(
       `You unlinked ${name}: only the settings page allows it again, \`koko settings\`. Until then it is withheld.`,

@@ -139,6 +139,8 @@ function showWithheld(withheld: readonly Withheld[]): string[] {
     switch (each.because) {
       case 'unlinked':
         return `${name} is withheld: you unlinked it at ${clockTime(each.unlinkedAtMs)}.`
+      case 'unlink pending':
+        return `${name} is left out: you unlinked it. The directory has not acknowledged that yet; koko sends it again.`
       case 'not agreed':
         return `${name} is left out: you have not agreed to its handle. \`koko publish\` asks in a terminal; --yes agrees.`
       case 'not chosen':

@@ -1,5 +1,6 @@
 import { rooms } from '@koko/contract'
 import * as z from 'zod'
+import { isPendingState, pendingText } from '../directory/outbox.ts'
 import { channelNames, clockTime, directoryWords, share } from '../labels.ts'
 import type { ChannelState, Standing } from '../operations/status.ts'
 import { columns, type Style } from '../output.ts'
@@ -50,6 +51,7 @@ function listedWords({ isListed, isOnline, onlineUntilMs }: Standing, style: Sty
 
 function stateWords(state: ChannelState, style: Style): string {
   if (state === 'published') return style.good(state)
+  if (isPendingState(state)) return style.bad(pendingText(state))
   return state === 'unlinked' ? `${state}; only \`koko settings\` allows it again` : `${state}: \`koko publish\``
 }
 

@@ -1,11 +1,22 @@
 import { DirectoryError, rooms } from '@koko/contract'
+import { createHash } from 'node:crypto'
 import { isDeepStrictEqual } from 'node:util'
 import type { Context } from '../context.ts'
+import { pendingUnlinks, pendingWords } from '../directory/outbox.ts'
 import { codeOf, directoryOf, openDirectory, type Directory } from '../directory/session.ts'
 import { retryAfterSecondsOf, UserError, userErrorOf } from '../errors.ts'
-import { Action, agentFile, daemonFile, handlesFile, profileFile, publishedFile, type Daemon } from '../home/files.ts'
+import {
+  Action,
+  agentFile,
+  daemonFile,
+  handlesFile,
+  outboxFile,
+  profileFile,
+  publishedFile,
+  type Daemon,
+} from '../home/files.ts'
 import type { HomeFile } from '../home/home.ts'
-import { inWords } from '../labels.ts'
+import { channelNames, inWords } from '../labels.ts'
 import { discover } from '../operations/discover.ts'
 import { readProfile } from '../operations/profile.ts'
 import { daemonTickMs } from '../operations/publish-outlook.ts'
@@ -17,6 +28,7 @@ import {
   afterFailure,
   afterHeartbeat,
   afterPublish,
+  afterUnlink,
   initialState,
   planRound,
   type Conditions,
@@ -44,6 +56,7 @@ interface Duties {
 
 /** Each changes the schedule, the record and the counts once it has succeeded, and returns its line in the log. */
 const actions: Record<Action, (duties: Duties) => Promise<string>> = {
+  unlink: sendUnlinks,
   heartbeat: sendHeartbeat,
   publish: publishChanges,
   discovery: discoverPeers,
@@ -147,16 +160,31 @@ async function followAgent(duties: Duties): Promise<boolean> {
 }
 
 async function readConditions(duties: Duties): Promise<Conditions> {
-  const { log } = duties
+  const { log, directory } = duties
   const own = await read(duties, profileFile)
   const profile = own?.room === duties.directory.agent.room ? own : undefined
   const handles = await read(duties, handlesFile)
   const published = await read(duties, publishedFile)
   const isListed = published !== undefined && published.listing !== null
+  const pending = pendingUnlinks(await read(duties, outboxFile), published, directory.agent.agentId)
+  const hasPendingUnlink = pending.size > 0
+  if (hasPendingUnlink) {
+    log.begin(
+      'pending',
+      [...pending].map(([channel, state]) => `${channelNames[channel]} ${pendingWords[state].is}`).join(' '),
+    )
+  } else log.end('pending')
   if (profile === undefined || handles === undefined) {
-    return { canPublish: false, isChanged: false, isListed, withheldAtMs: null, hasProfile: profile !== undefined }
+    return {
+      hasPendingUnlink,
+      canPublish: false,
+      isChanged: false,
+      isListed,
+      withheldAtMs: null,
+      hasProfile: profile !== undefined,
+    }
   }
-  const known = { listing: published?.listing, unlinked: published?.withheld ?? [] }
+  const known = { listing: published?.listing, unlinked: published?.withheld ?? [], pending: [...pending.keys()] }
   const kept = { profile: profile.profile, handles }
   const { input, newHandles, removes, withheld, isUnchanged } = planPublish(kept, known, {})
   const waits = newHandles.length === 1 ? 'waits' : 'wait'
@@ -166,6 +194,7 @@ async function readConditions(duties: Duties): Promise<Conditions> {
     ({ channel, because }) => because === 'unlinked' && input?.channels[channel] !== undefined,
   )
   return {
+    hasPendingUnlink,
     canPublish: input !== null && removes.length === 0,
     isChanged: !isUnchanged,
     isListed,
@@ -193,12 +222,25 @@ async function attempt(duties: Duties, action: Action, wasRefused: boolean): Pro
     }
     const { message, next, retryAfterMs } = failureOf(error)
     const atMs = context.nowMs()
-    duties.schedule = afterFailure(duties.schedule, action, retryAfterMs, atMs)
+    const jitterOf = (failures: number) => fraction(`${duties.record.agentId} ${action} ${failures}`)
+    duties.schedule = afterFailure(duties.schedule, action, { retryAfterMs, nowMs: atMs, jitterOf })
     duties.record = { ...duties.record, failures: [...otherFailures, { action, atMs, message, next }] }
     // The advice for a failure of the directory is to try again, which the daemon does.
     const hint = error instanceof DirectoryError ? '' : ` ${next}`
     log.begin(action, `The ${action} failed and will be retried: ${message}${hint}`, message)
   }
+}
+
+/** Sends the unlinks that the directory has not acknowledged. */
+async function sendUnlinks(duties: Duties): Promise<string> {
+  const { acknowledged, failures } = await duties.directory.sendOutbox()
+  const [failure] = failures
+  if (failure !== undefined) throw failure.error
+  duties.schedule = afterUnlink(duties.schedule)
+  const channels = acknowledged.map(({ channel }) => channel)
+  return channels.length === 0
+    ? 'Every unlink is acknowledged.'
+    : `${inWords(channels)}: unlinked, and out of the listing.`
 }
 
 async function sendHeartbeat(duties: Duties): Promise<string> {
@@ -285,6 +327,11 @@ async function save(duties: Duties): Promise<void> {
     const { message, next } = failureOf(error)
     log.begin(daemonFile.name, `${message} ${next} Until then the daemon's record is not saved.`, message)
   }
+}
+
+/** A number from 0 to 1 that depends on the text alone. */
+function fraction(text: string): number {
+  return createHash('sha256').update(text).digest().readUInt32BE() / 2 ** 32
 }
 
 function emptyRecord(agentId: string): Daemon {

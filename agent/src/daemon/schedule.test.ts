@@ -3,7 +3,7 @@ import fc from 'fast-check'
 import type { Action } from '../home/files.ts'
 import {
   afterDiscovery,
-  afterFailure,
+  afterFailure as afterFailureWithJitter,
   afterHeartbeat,
   afterPublish,
   createLocalClock,
@@ -22,7 +22,12 @@ const nineOClock = 9 * 60
 /** A Monday at noon in UTC. */
 const noon = Date.UTC(2026, 10, 16, 12)
 
+/** The longest backoff: without jitter. */
+const afterFailure = (state: ScheduleState, action: Action, retryAfterMs: number, nowMs: number) =>
+  afterFailureWithJitter(state, action, { retryAfterMs, nowMs, jitterOf: () => 1 })
+
 const listed: Conditions = {
+  hasPendingUnlink: false,
   canPublish: true,
   isChanged: false,
   isListed: true,
@@ -304,4 +309,22 @@ describe('over any history of sleeps, outages, edits and clock changes', () => {
 
 test('a time beyond the last valid date becomes that date', () => {
   expect(createLocalClock('UTC')(Number.MAX_SAFE_INTEGER)).toMatchObject({ text: '275760-09-13 00:00:00' })
+})
+
+describe('a retry', () => {
+  test('is spread over the backoff, so that agents do not ask at the same moment', () => {
+    const dueAtMs = (jitter: number) =>
+      afterFailureWithJitter(settled(noon), 'unlink', { retryAfterMs: 0, nowMs: noon, jitterOf: () => jitter }).retries
+        .unlink?.dueAtMs
+    expect([dueAtMs(0), dueAtMs(0.5), dueAtMs(1)]).toEqual([noon, noon + 15_000, noon + 30_000])
+  })
+
+  test('of an unlink comes before anything else', () => {
+    const pending = { ...listed, hasPendingUnlink: true, isChanged: true }
+    expect(dueAt(initialState([]), pending, noon)).toEqual(['unlink', 'heartbeat', 'publish', 'discovery'])
+    const failed = afterFailure(settled(noon), 'unlink', 0, noon)
+    expect(dueAt(failed, pending, noon)).toEqual(['publish'])
+    expect(dueAt(failed, pending, noon + 30_000)).toContain('unlink')
+    expect(dueAt(failed, listed, noon + 30_000)).not.toContain('unlink')
+  })
 })

@@ -21,6 +21,8 @@ export interface ScheduleState {
 
 /** What the home's files allow and require. */
 export interface Conditions {
+  /** The directory has not acknowledged an unlink. */
+  hasPendingUnlink: boolean
   /** There is a profile and an agreed handle, and publishing removes no channel without the operator's consent. */
   canPublish: boolean
   /** Publishing would change the listing. */
@@ -65,6 +67,7 @@ export function planRound(
 ): { state: ScheduleState; due: Action[]; wakeAtMs: number } {
   const state = { ...afterSetBack(before, nowMs), plannedAtMs: nowMs }
   const isDue: Record<Action, boolean> = {
+    unlink: conditions.hasPendingUnlink,
     heartbeat: isHeartbeatDue(state.lastSeenAtMs, nowMs),
     publish: conditions.canPublish && isPublishDue(state, conditions, nowMs),
     discovery:
@@ -126,10 +129,21 @@ function succeeded(state: ScheduleState, action: Action): ScheduleState {
   return { ...state, retries }
 }
 
-/** `retryAfterMs` is the wait that the directory asks for, or 0. */
-export function afterFailure(state: ScheduleState, action: Action, retryAfterMs: number, nowMs: number): ScheduleState {
+export function afterUnlink(state: ScheduleState): ScheduleState {
+  return succeeded(state, 'unlink')
+}
+
+/**
+ * `retryAfterMs` is the wait that the directory asks for, or 0. `jitterOf` gives for a number of failures a number from 0
+ * to 1 that differs between agents: when a directory returns, they do not ask at the same moment.
+ */
+export function afterFailure(
+  state: ScheduleState,
+  action: Action,
+  { retryAfterMs, nowMs, jitterOf }: { retryAfterMs: number; nowMs: number; jitterOf: (failures: number) => number },
+): ScheduleState {
   const failures = (state.retries[action]?.failures ?? 0) + 1
-  const backoffMs = Math.min(minBackoffMs * 2 ** (failures - 1), maxBackoffMs)
+  const backoffMs = jitterOf(failures) * Math.min(minBackoffMs * 2 ** (failures - 1), maxBackoffMs)
   const dueAtMs = nowMs + Math.max(backoffMs, retryAfterMs)
   return { ...state, retries: { ...state.retries, [action]: { failures, dueAtMs } } }
 }

@@ -4,6 +4,7 @@ import type { Context } from '../context.ts'
 import { agentFile, type Agent } from '../home/files.ts'
 import { ignoreUserError } from '../home/read-if-whole.ts'
 import { networkOf } from './network.ts'
+import { deliver, markOutbox, type Delivery } from './outbox.ts'
 
 export type Credential = Pick<Agent, 'origin' | 'projectId' | 'agentId' | 'secret' | 'pendingSecret'>
 
@@ -14,6 +15,8 @@ export interface Directory<Who extends Credential = Agent> {
   config: () => Promise<Config>
   /** Signs in, unless it did before. Returns the secret. Throws `unauthenticated` if the directory does not accept it. */
   signIn: () => Promise<string>
+  /** Sends the unlinks that wait in this home. Signing in sends them too, before anything else is asked. */
+  sendOutbox: () => Promise<Delivery>
 }
 
 /** The directory of this home's agent. Throws `UserError` if there is no agent. */
@@ -40,8 +43,11 @@ export function directoryOf<Who extends Credential>(context: Context, agent: Who
         'Ask its host. Your secret was not sent.',
       )
     }
-    const { secret, token } = await chooseSecret()
-    const session = await signInWithToken(config, token, { fetch: network, nowMs: context.nowMs })
+    const { secret, token } = await chooseSecret().catch(async (error: unknown) => {
+      if (codeOf(error) === 'unauthenticated') await markOutbox(context, agent.agentId, { isRefused: true })
+      throw error
+    })
+    const opened = await signInWithToken(config, token, { fetch: network, nowMs: context.nowMs })
     if (agent.pendingSecret !== undefined) {
       await keepOnly(context, agent, secret)
       const text =
@@ -50,7 +56,9 @@ export function directoryOf<Who extends Credential>(context: Context, agent: Who
           : 'A rotation of the secret was cut off, and is void. Your recovery key stays valid.'
       context.report({ text, isLasting: true })
     }
-    return { ...session, secret }
+    const idToken = () => opened.idToken()
+    const authorised = createClient({ origin: agent.origin, fetch: network, idToken })
+    return { idToken, secret, delivery: await deliver(context, authorised, agent.agentId) }
   }
 
   async function tokenFor(secret: string) {
@@ -86,6 +94,11 @@ export function directoryOf<Who extends Credential>(context: Context, agent: Who
     client,
     config: () => client.config(),
     signIn: async () => (await signedIn()).secret,
+    async sendOutbox() {
+      const isOpen = session !== undefined
+      const { delivery } = await signedIn()
+      return isOpen ? deliver(context, client, agent.agentId) : delivery
+    },
   }
 }
 

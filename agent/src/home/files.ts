@@ -98,6 +98,17 @@ export const Published = z.strictObject({
 export type Published = z.infer<typeof Published>
 export const publishedFile: HomeFile<Published> = { name: 'published.json', schema: Published, migrations: [] }
 
+/** Unlinks that the directory has not acknowledged. Each is written before it is sent, and removed with the answer. */
+export const Outbox = z.strictObject({
+  agentId: AgentId,
+  /** The directory did not accept the agent when they were sent last. */
+  isRefused: z.boolean(),
+  /** At most one for each channel. */
+  unlinks: z.array(z.strictObject({ channel: Channel, askedAtMs: Milliseconds })),
+})
+export type Outbox = z.infer<typeof Outbox>
+export const outboxFile: HomeFile<Outbox> = { name: 'outbox.json', schema: Outbox, migrations: [] }
+
 /** Peers that match, and how much of today's budgets is used. */
 export const Peers = z.strictObject({
   /** A listing is at least as recent as its `refreshedAtMs`. */
@@ -110,7 +121,7 @@ export const Peers = z.strictObject({
 export type Peers = z.infer<typeof Peers>
 export const peersFile: HomeFile<Peers> = { name: 'peers.json', schema: Peers, migrations: [] }
 
-export const Action = z.enum(['heartbeat', 'publish', 'discovery'])
+export const Action = z.enum(['unlink', 'heartbeat', 'publish', 'discovery'])
 export type Action = z.infer<typeof Action>
 
 /** What the daemon did last for an agent, and what fails now. */
@@ -127,4 +138,12 @@ export const Daemon = z.strictObject({
 export type Daemon = z.infer<typeof Daemon>
 export const daemonFile: HomeFile<Daemon> = { name: 'daemon.json', schema: Daemon, migrations: [] }
 
-export const homeFiles = [agentFile, profileFile, handlesFile, publishedFile, peersFile, daemonFile] as const
+export const homeFiles = [
+  agentFile,
+  profileFile,
+  handlesFile,
+  publishedFile,
+  outboxFile,
+  peersFile,
+  daemonFile,
+] as const

@@ -179,7 +179,9 @@ const publishTool = defineTool({
       .optional()
       .describe('Fields of the listing by their path, such as profile.age'),
     withheld: z
-      .array(z.object({ channel: Channel, because: z.enum(['unlinked', 'not agreed', 'not chosen']) }))
+      .array(
+        z.object({ channel: Channel, because: z.enum(['unlinked', 'unlink pending', 'not agreed', 'not chosen']) }),
+      )
       .optional()
       .describe('Unlinked: only the operator can allow it again, on the settings page'),
     newHandles: z.array(Channel).optional().describe("Channels that wait for the operator's yes"),

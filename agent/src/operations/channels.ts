@@ -1,12 +1,13 @@
 import { Channel, isOnline } from '@koko/contract'
 import type { Context } from '../context.ts'
+import { readPending, type PendingState } from '../directory/outbox.ts'
 import { directoryOf } from '../directory/session.ts'
 import { userErrorOf } from '../errors.ts'
-import { agentFile, handlesFile, publishedFile } from '../home/files.ts'
+import { agentFile, daemonFile, handlesFile, publishedFile } from '../home/files.ts'
 import { readIfWhole } from '../home/read-if-whole.ts'
 import { reveals } from '../labels.ts'
 import type { Problem } from '../problem.ts'
-import { readStored } from './listing.ts'
+import { onlineUntil, readStored } from './listing.ts'
 
 export interface ChannelStanding {
   channel: Channel
@@ -15,7 +16,8 @@ export interface ChannelStanding {
   /** When the operator agreed to publish that very handle. */
   agreedAtMs: number | null
   listed: string | null
-  state: 'shown' | 'offline' | 'not published' | 'unlinked' | 'unknown'
+  /** Since `asOfMs`: what peers see may have changed. */
+  state: 'shown' | 'offline' | 'not published' | 'unlinked' | 'unknown' | PendingState
   /** `goneAtMs`: since when no shard holds it; null until then, absent if only the home was asked. */
   unlink: { unlinkedAtMs: number; goneAtMs?: number | null } | null
   reveals: string
@@ -34,6 +36,9 @@ export interface ChannelsStanding {
 export async function channels(context: Context): Promise<ChannelsStanding> {
   const handles = (await context.home.read(handlesFile)) ?? {}
   const { listing, isOnline, unlinks, ...origin } = await askWhatIsSeen(context)
+  const { agentId } = (await context.home.read(agentFile)) ?? {}
+  // After the question: signing in has sent what waited.
+  const pending = agentId === undefined ? new Map<Channel, PendingState>() : await readPending(context, agentId)
   return {
     ...origin,
     channels: Channel.options.map((channel) => {
@@ -41,7 +46,8 @@ export async function channels(context: Context): Promise<ChannelsStanding> {
       const listed = listing?.channels[channel] ?? null
       const unlink = unlinks[channel] ?? null
       const published = listed === null ? 'not published' : isOnline ? 'shown' : 'offline'
-      const state = unlink !== null ? 'unlinked' : listing === undefined ? 'unknown' : published
+      const known = unlink !== null ? 'unlinked' : listing === undefined ? 'unknown' : published
+      const state = pending.get(channel) ?? known
       return { channel, handle, agreedAtMs, listed, state, unlink, reveals: reveals[channel] }
     }),
   }
@@ -72,6 +78,9 @@ async function askWhatIsSeen(context: Context): Promise<Seen> {
     if (published === undefined) return { ...nothing, source: 'nobody', listing: undefined, problem }
     const { publishedAtMs, listing, withheld } = published
     const unlinks = Object.fromEntries(withheld.map(({ channel, unlinkedAtMs }) => [channel, { unlinkedAtMs }]))
-    return { source: 'home', asOfMs: publishedAtMs, problem, listing, isOnline: true, unlinks }
+    const daemon = await readIfWhole(context.home, daemonFile)
+    const onlineUntilMs = onlineUntil(agent.room, published, daemon?.agentId === agent.agentId ? daemon : undefined)
+    const isSeen = onlineUntilMs !== null && onlineUntilMs >= context.nowMs()
+    return { source: 'home', asOfMs: publishedAtMs, problem, listing, isOnline: isSeen, unlinks }
   }
 }

@@ -20,6 +20,7 @@ import {
   daemonFile,
   handlesFile,
   homeFiles,
+  outboxFile,
   peersFile,
   profileFile,
   publishedFile,
@@ -27,6 +28,7 @@ import {
 } from '../home/files.ts'
 import type { HomeFile } from '../home/home.ts'
 import { networkOf } from '../directory/network.ts'
+import { pendingWords, readPending, type PendingState } from '../directory/outbox.ts'
 import { configAt } from '../directory/origin.ts'
 import { isoTime } from '../output.ts'
 import { planPublish } from './publish.ts'
@@ -54,7 +56,10 @@ export async function diagnose(context: Context, nodeVersion: string): Promise<C
   const kept: Kept = { ...read, daemonPid: await home.lockedBy('daemon').catch(() => undefined) }
   checks.push(checkDaemon(kept))
   const stored = kept.agent === undefined ? undefined : await checkDirectory(context, kept.agent, kept, checks)
-  checks.push(...checkHandles(kept, stored))
+  // Signing in has sent what waited.
+  const pending =
+    kept.agent === undefined ? new Map<Channel, PendingState>() : await readPending(context, kept.agent.agentId)
+  checks.push(...checkHandles(kept, stored, pending))
   return checks
 }
 
@@ -135,6 +140,7 @@ async function checkFiles({ home }: Context) {
   const profile = agent === undefined || kept?.room === agent.room ? kept : undefined
   const handles = await read(handlesFile)
   const published = await read(publishedFile)
+  await read(outboxFile)
   await read(peersFile)
   return { files, agent, profile, handles, published, daemon: await read(daemonFile) }
 }
@@ -178,7 +184,8 @@ async function checkDirectory(
     await directory.signIn()
     checks.push(good('secret', 'is accepted'))
     const stored = await readStored(directory)
-    checks.push(checkListing(kept, stored, context.nowMs() + (skewMs ?? 0)))
+    const pending = [...(await readPending(context, agent.agentId)).keys()]
+    checks.push(checkListing(kept, stored, pending, context.nowMs() + (skewMs ?? 0)))
     return stored
   } catch (error) {
     if (context.signal.aborted) throw error
@@ -235,6 +242,7 @@ function checkHealth(health: Health | null): Check {
 function checkListing(
   { profile, handles, published, daemonPid }: Omit<Kept, 'agent' | 'daemon'>,
   stored: Stored,
+  pending: readonly Channel[],
   nowMs: number,
 ): Check {
   const fine = (detail: string) => good('listing', detail)
@@ -248,12 +256,13 @@ function checkListing(
     return wrong('A listing exists, but its profile is not here.', '`koko restore` fetches it, or `koko profile edit`.')
   }
   const kept = { profile: profile.profile, handles: handles ?? {} }
-  const plan = planPublish(kept, { listing, unlinked: unlinkedIn(stored) }, {})
-  if (!plan.isUnchanged) {
+  const plan = planPublish(kept, { listing, unlinked: unlinkedIn(stored), pending }, {})
+  const others = plan.changes.filter(({ at }) => !pending.some((channel) => at === `channels.${channel}`))
+  if (others.length > 0) {
     if (listing === null) return wrong('Nothing is listed, although you agreed to publish.')
-    return wrong(`What is listed differs from what is kept here: ${plan.changes.map(({ at }) => at).join(', ')}.`)
+    return wrong(`What is listed differs from what is kept here: ${others.map(({ at }) => at).join(', ')}.`)
   }
-  if (!isSameListing(published?.listing ?? null, listing)) {
+  if (pending.length === 0 && !isSameListing(published?.listing ?? null, listing)) {
     return wrong('What this home remembers as listed is out of date.')
   }
   if (listing === null) return fine('nothing is listed, as it should be')
@@ -274,10 +283,18 @@ function isSameListing(one: Listing | null, other: Listing | null): boolean {
   return JSON.stringify(shown(one)) === JSON.stringify(shown(other))
 }
 
-function checkHandles({ handles, profile, published }: Kept, stored: Stored | undefined): Check[] {
-  if (handles === undefined) return []
+function checkHandles(
+  { handles = {}, profile, published }: Kept,
+  stored: Stored | undefined,
+  pending: ReadonlyMap<Channel, PendingState>,
+): Check[] {
   const unlinked = stored === undefined ? (published?.withheld ?? []) : unlinkedIn(stored)
   return Channel.options.flatMap((channel): Check[] => {
+    const state = pending.get(channel)
+    if (state !== undefined) {
+      const { is, next } = pendingWords[state]
+      return [bad(channel, `It ${is}`, next)]
+    }
     const handle = handles[channel]
     if (handle === undefined) return []
     if (unlinked.some((each) => each.channel === channel)) {

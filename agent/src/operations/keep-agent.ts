@@ -1,6 +1,6 @@
 import type { Context } from '../context.ts'
 import { UserError } from '../errors.ts'
-import { agentFile, daemonFile, handlesFile, peersFile, publishedFile, type Agent } from '../home/files.ts'
+import { agentFile, daemonFile, handlesFile, outboxFile, peersFile, publishedFile, type Agent } from '../home/files.ts'
 import type { Files } from '../home/home.ts'
 import { readIfWhole } from '../home/read-if-whole.ts'
 import type { Problem } from '../problem.ts'
@@ -37,7 +37,7 @@ export async function keepAgent(
 }
 
 /** The files that are removed with an agent. The profile and the handles are the operator's, and stay. */
-export const filesOfAgent = [publishedFile, peersFile, daemonFile, agentFile] as const
+export const filesOfAgent = [publishedFile, outboxFile, peersFile, daemonFile, agentFile] as const
 
 /** Removes the agent's files, the credential last. The handles stay without the agreement, which was for this agent. */
 export async function forgetAgent(files: Files): Promise<void> {

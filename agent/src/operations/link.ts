@@ -1,7 +1,8 @@
 import { channelDefinitions, countryCodeOf, countryName, handles, numberIn, type Channel } from '@koko/contract'
 import type { Ask, Context } from '../context.ts'
+import { readPending } from '../directory/outbox.ts'
 import { UserError } from '../errors.ts'
-import { agentFile, handlesFile, profileFile, publishedFile } from '../home/files.ts'
+import { agentFile, handlesFile, outboxFile, profileFile, publishedFile } from '../home/files.ts'
 import { readIfWhole } from '../home/read-if-whole.ts'
 import { channelNames, emulatorWarning, handleWords, reveals } from '../labels.ts'
 import { cityNear, findCountry } from '../matching/places.ts'
@@ -18,6 +19,8 @@ export interface Linked {
   isAgreed: boolean
   /** As far as is known here. */
   isUnlinked: boolean
+  /** An unlink that the directory had not acknowledged was cancelled. */
+  isUnlinkCancelled: boolean
   isEmulated: boolean
   reveals: string
 }
@@ -30,6 +33,9 @@ export async function link(
   const { home, ask } = context
   const agent = await home.read(agentFile)
   const before = (await home.read(handlesFile))?.[channel]
+  const agentId = agent?.agentId
+  const isPending = agentId !== undefined && (await readPending(context, agentId)).has(channel)
+  if (isPending && !yes) await askToCancelUnlink(context, channel)
   const isKept = typed !== undefined && isHandle(normaliseHandle(channel, typed), before?.handle)
   const isEmulated = agent?.isEmulated ?? false
   if (channel === 'whatsapp' && !isKept && (!yes || typed === undefined)) {
@@ -55,6 +61,11 @@ export async function link(
     const former = handles[channel]
     const next = { handle, agreedAtMs: former?.handle === handle ? former.agreedAtMs : null }
     await files.write(handlesFile, { ...handles, [channel]: next })
+    const outbox = isPending ? await files.read(outboxFile) : undefined
+    if (outbox?.agentId === agentId && outbox !== undefined) {
+      const unlinks = outbox.unlinks.filter((each) => each.channel !== channel)
+      await files.write(outboxFile, { ...outbox, unlinks })
+    }
     return next
   })
   const withheld = (await readIfWhole(home, publishedFile))?.withheld ?? []
@@ -64,6 +75,7 @@ export async function link(
     isChanged,
     isAgreed: kept.agreedAtMs !== null,
     isUnlinked: withheld.some((each) => each.channel === channel),
+    isUnlinkCancelled: isPending,
     isEmulated,
     reveals: reveals[channel],
   }
@@ -154,6 +166,17 @@ async function askCountry(context: Context, ask: Ask, national: string): Promise
     },
   })
   return numberFrom(country) ?? ''
+}
+
+/** The operator must know that linking a channel again ends its unlink. */
+async function askToCancelUnlink({ ask }: Context, channel: Channel): Promise<void> {
+  const name = channelNames[channel]
+  const state = `You unlinked ${name}, and the directory has not acknowledged that yet.`
+  if (ask === undefined) {
+    throw new UserError(`${state} Linking it again cancels the unlink.`, 'Give --yes to cancel the unlink.')
+  }
+  if (await ask.confirm({ message: `${state} Cancel the unlink and keep a handle again?`, initial: false })) return
+  throw new UserError('Nothing was kept, and the unlink is still sent.', '`koko status` shows how it stands.')
 }
 
 /** The country of the number that is kept, or around the area of the profile. */

@@ -4,6 +4,7 @@ import {
   Listing,
   listingPath,
   readAnswer,
+  rooms,
   Unlinks,
   unlinksPath,
   type AgentId,
@@ -11,7 +12,7 @@ import {
 } from '@koko/contract'
 import { codeOf, type Directory } from '../directory/session.ts'
 import { UserError } from '../errors.ts'
-import { publishedFile, type Published } from '../home/files.ts'
+import { publishedFile, type Daemon, type Published } from '../home/files.ts'
 import type { Files, Home } from '../home/home.ts'
 import { readIfWhole } from '../home/read-if-whole.ts'
 
@@ -50,6 +51,19 @@ export function unlinkedIn({ unlinks }: Pick<Stored, 'unlinks'>): Published['wit
     const unlink = unlinks[channel]
     return unlink === undefined ? [] : [{ channel, unlinkedAtMs: unlink.unlinkedAtMs }]
   })
+}
+
+/** Until when the agent is online, as far as its home knows; null where nothing is listed. */
+export function onlineUntil(
+  room: RoomName,
+  published: Published | undefined,
+  daemon: Daemon | undefined,
+): number | null {
+  if (published?.listing === null) return null
+  const seenAtMs = published?.listing.presence.lastSeenAtMs
+  const afterPublish = seenAtMs === undefined ? null : seenAtMs + rooms[room].onlineWindowMs
+  const ends = [afterPublish, daemon?.onlineUntilMs ?? null].filter((end) => end !== null)
+  return ends.length === 0 ? null : Math.max(...ends)
 }
 
 /**

@@ -8,9 +8,10 @@ import {
   type RoomName,
 } from '@koko/contract'
 import type { Context } from '../context.ts'
+import { pendingUnlinks, readPending } from '../directory/outbox.ts'
 import { openDirectory } from '../directory/session.ts'
 import { UserError } from '../errors.ts'
-import { agentFile, handlesFile, publishedFile, type Handles, type Published } from '../home/files.ts'
+import { agentFile, handlesFile, outboxFile, publishedFile, type Handles, type Published } from '../home/files.ts'
 import { listingWaitMs } from '../home/home.ts'
 import { readIfWhole } from '../home/read-if-whole.ts'
 import { channelNames, inWords } from '../labels.ts'
@@ -53,9 +54,10 @@ export interface PublishConsent {
 export async function previewPublish({ home }: Context, only?: readonly Channel[]): Promise<PublishPreview> {
   const room = await roomOf(home)
   const kept = await readKept(home, room, only)
-  const { isEmulated = false } = (await home.read(agentFile)) ?? {}
+  const { agentId, isEmulated = false } = (await home.read(agentFile)) ?? {}
   const published = await readIfWhole(home, publishedFile)
-  const known = { listing: published?.listing, unlinked: published?.withheld ?? [] }
+  const pending = pendingUnlinks(await readIfWhole(home, outboxFile), published, agentId)
+  const known = { listing: published?.listing, unlinked: published?.withheld ?? [], pending: [...pending.keys()] }
   const { input, ...plan } = planPublish(kept, known, handleTexts(kept.handles))
   if (input !== null) assertPasses(room, input)
   const bytes = input === null ? null : bytesOf(input)
@@ -79,11 +81,17 @@ export async function publish(
   only?: readonly Channel[],
 ): Promise<Publication> {
   const directory = await openDirectory(context)
-  const { room } = directory.agent
+  const { agentId, room } = directory.agent
   const asked = await readKept(context.home, room, only)
   context.report({ text: 'Asking what is listed' })
   const stored = await readStored(directory)
-  const known = { listing: stored.listing, unlinked: unlinkedIn(stored) }
+  // Signing in has sent the unlinks that waited. A publish leaves out those that failed: that is no unlink, which stays.
+  const readKnown = async () => ({
+    listing: stored.listing,
+    unlinked: unlinkedIn(stored),
+    pending: [...(await readPending(context, agentId)).keys()],
+  })
+  const known = await readKnown()
 
   if (only !== undefined) assertSomeShown(only, known)
 
@@ -98,7 +106,7 @@ export async function publish(
 
   return context.home.locked('listing', { ms: listingWaitMs, signal: context.signal }, async () => {
     const kept = await readKept(context.home, room, only)
-    const plan = planPublish(kept, known, agreedNow)
+    const plan = planPublish(kept, await readKnown(), agreedNow)
     if (plan.input === null) return { state: 'not agreed', channels: plan.newHandles }
     const others = plan.removes.filter((channel) => !removes.includes(channel))
     if (others.length > 0) return { state: 'would remove channels', channels: others }
@@ -211,6 +219,8 @@ export interface Change {
 /** A handle that is kept here and not sent or not shown to peers. */
 export type Withheld =
   | { channel: Channel; because: 'unlinked'; unlinkedAtMs: number }
+  /** Left out because its unlink waits in the outbox. */
+  | { channel: Channel; because: 'unlink pending' }
   /** `not chosen`: this publish is for other channels only. */
   | { channel: Channel; because: 'not agreed' | 'not chosen' }
 
@@ -231,16 +241,18 @@ export interface Plan {
 export interface Known {
   listing: PublishInput | null | undefined
   unlinked: Published['withheld']
+  /** Channels whose unlink the directory has not acknowledged. */
+  pending?: readonly Channel[]
 }
 
 /**
  * A publish replaces the whole listing. It sends the handles that the operator agreed to, also unlinked ones: the
- * directory withholds these until the operator allows them. If an unlink ended the agreement, the operator is asked again
+ * directory withholds these until the operator allows them. A channel whose unlink is pending is left out. If an unlink ended the agreement, the operator is asked again
  * once the channel is allowed.
  */
 export function planPublish(
   { profile, handles, only }: { profile: Profile; handles: Handles; only?: readonly Channel[] | undefined },
-  { listing, unlinked }: Known,
+  { listing, unlinked, pending = [] }: Known,
   agreedNow: Partial<Record<Channel, string>>,
 ): Plan {
   const sent: Partial<Record<Channel, string>> = {}
@@ -254,11 +266,13 @@ export function planPublish(
       withheld.push({ channel, because: 'not chosen' })
       continue
     }
-    const isNew = kept.agreedAtMs === null && unlink === undefined
-    const isAgreed = kept.agreedAtMs !== null || (isNew && agreedNow[channel] === kept.handle)
+    const isPending = pending.includes(channel)
+    const isNew = kept.agreedAtMs === null && unlink === undefined && !isPending
+    const isAgreed = !isPending && (kept.agreedAtMs !== null || (isNew && agreedNow[channel] === kept.handle))
     if (isNew) newHandles.push(channel)
     if (isAgreed) sent[channel] = kept.handle
     if (unlink !== undefined) withheld.push({ channel, because: 'unlinked', unlinkedAtMs: unlink.unlinkedAtMs })
+    else if (isPending) withheld.push({ channel, because: 'unlink pending' })
     else if (!isAgreed) withheld.push({ channel, because: 'not agreed' })
   }
   const allowed = Channel.options.filter((channel) => !unlinked.some((each) => each.channel === channel))
@@ -270,7 +284,11 @@ export function planPublish(
     newHandles,
     withheld,
     removes: allowed.filter(
-      (each) => listing?.channels[each] !== undefined && sent[each] === undefined && only?.includes(each) !== false,
+      (each) =>
+        listing?.channels[each] !== undefined &&
+        sent[each] === undefined &&
+        only?.includes(each) !== false &&
+        !pending.includes(each),
     ),
     changes,
     isUnchanged: listing !== undefined && changes.length === 0,

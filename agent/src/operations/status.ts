@@ -1,6 +1,7 @@
 import { AgentId, Channel, Milliseconds, RoomName, rooms, type Profile } from '@koko/contract'
 import * as z from 'zod'
 import type { Context } from '../context.ts'
+import { pendingUnlinks, type PendingState } from '../directory/outbox.ts'
 import { UserError } from '../errors.ts'
 import {
   Agent,
@@ -8,6 +9,7 @@ import {
   Daemon,
   daemonFile,
   handlesFile,
+  outboxFile,
   peersFile,
   profileFile,
   publishedFile,
@@ -18,11 +20,20 @@ import {
 import type { HomeFile } from '../home/home.ts'
 import { budgetOn, noPeers, utcDay } from '../matching/peers.ts'
 import { handleTexts } from './agreements.ts'
+import { onlineUntil } from './listing.ts'
 import { planPublish } from './publish.ts'
 
 const Used = z.strictObject({ used: z.int(), of: z.int() })
 
-const ChannelState = z.enum(['published', 'unlinked', 'waits for your yes', 'not published'])
+const ChannelState = z.enum([
+  'published',
+  'unlinked',
+  'still visible',
+  'unlink not sent',
+  'unlink refused',
+  'waits for your yes',
+  'not published',
+])
 export type ChannelState = z.infer<typeof ChannelState>
 
 /** The state of an agent, from what is kept at home alone. Holds neither a handle nor the secret. */
@@ -65,26 +76,28 @@ export async function status({ home, nowMs }: Context): Promise<Status> {
   const agent = await read(agentFile)
   if (agent === undefined) return { agent: null, problems }
   const { agentId, room, registeredAtMs, origin, isEmulated } = agent
-  const [kept, handles, published, peers, daemon, pid] = await Promise.all([
+  const [kept, handles, published, outbox, peers, daemon, pid] = await Promise.all([
     read(profileFile),
     read(handlesFile),
     read(publishedFile),
+    read(outboxFile),
     read(peersFile),
     read(daemonFile),
     home.lockedBy('daemon').catch(() => undefined),
   ])
   const profile = kept?.room === room ? kept : undefined
   const own = daemon?.agentId === agentId ? daemon : undefined
+  const pending = pendingUnlinks(outbox, published, agentId)
   const onlineUntilMs = onlineUntil(room, published, own)
   return {
     agent: { agentId, room, registeredAtMs },
     directory: { origin, isEmulated },
     isListed: published === undefined ? null : published.listing !== null,
-    channels: channelStates(handles ?? {}, published),
+    channels: channelStates(handles ?? {}, published, pending),
     onlineUntilMs,
     isOnline: onlineUntilMs !== null && onlineUntilMs >= nowMs(),
     hasProfile: profile !== undefined,
-    unpublished: profile === undefined ? [] : unpublished(profile.profile, handles ?? {}, published),
+    unpublished: profile === undefined ? [] : unpublished(profile.profile, handles ?? {}, published, pending),
     daemon: { pid: pid ?? null, failures: own?.failures ?? [] },
     discoveredAtMs: own?.discoveredAtMs ?? null,
     peers: peers?.peers.length ?? 0,
@@ -93,16 +106,14 @@ export async function status({ home, nowMs }: Context): Promise<Status> {
   }
 }
 
-function onlineUntil(room: RoomName, published: Published | undefined, daemon: Daemon | undefined): number | null {
-  if (published?.listing === null) return null
-  const seenAtMs = published?.listing.presence.lastSeenAtMs
-  const afterPublish = seenAtMs === undefined ? null : seenAtMs + rooms[room].onlineWindowMs
-  const ends = [afterPublish, daemon?.onlineUntilMs ?? null].filter((end) => end !== null)
-  return ends.length === 0 ? null : Math.max(...ends)
-}
-
-function channelStates(handles: Handles, published: Published | undefined): Standing['channels'] {
+function channelStates(
+  handles: Handles,
+  published: Published | undefined,
+  pending: ReadonlyMap<Channel, PendingState>,
+): Standing['channels'] {
   return Channel.options.flatMap((channel): Standing['channels'] => {
+    const state = pending.get(channel)
+    if (state !== undefined) return [{ channel, state }]
     if (published?.listing?.channels[channel] !== undefined) return [{ channel, state: 'published' }]
     if (published?.withheld.some((unlinked) => unlinked.channel === channel) === true) {
       return [{ channel, state: 'unlinked' }]
@@ -113,10 +124,17 @@ function channelStates(handles: Handles, published: Published | undefined): Stan
   })
 }
 
-/** What would change with every handle agreed to. */
-function unpublished(profile: Profile, handles: Handles, published: Published | undefined): string[] {
-  const known = { listing: published?.listing, unlinked: published?.withheld ?? [] }
-  return planPublish({ profile, handles }, known, handleTexts(handles)).changes.map(({ at }) => at)
+/** What would change with every handle agreed to. A pending unlink is no change to publish. */
+function unpublished(
+  profile: Profile,
+  handles: Handles,
+  published: Published | undefined,
+  pending: ReadonlyMap<Channel, PendingState>,
+): string[] {
+  const known = { listing: published?.listing, unlinked: published?.withheld ?? [], pending: [...pending.keys()] }
+  const left = new Set(known.pending.map((channel) => `channels.${channel}`))
+  const { changes } = planPublish({ profile, handles }, known, handleTexts(handles))
+  return changes.flatMap(({ at }) => (left.has(at) ? [] : [at]))
 }
 
 function budgetToday({ room, registeredAtMs }: Agent, { budget }: Peers, nowMs: number): Standing['budget'] {

@@ -2,7 +2,8 @@ import { describe, expect, test } from '@jest/globals'
 import fc from 'fast-check'
 import { sampleProfile } from '../../../testing/samples.ts'
 import { withoutAgreement } from './agreements.ts'
-import { progressOf, withoutChannel } from './unlink.ts'
+import { withoutChannel } from '../directory/outbox.ts'
+import { progressOf } from './unlink.ts'
 
 const acknowledged = { channel: 'telegram' as const, unlinkedAtMs: 1_000, goneByMs: 11_000 }
 

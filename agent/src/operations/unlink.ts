@@ -1,15 +1,16 @@
-import { DirectoryError, type Channel, type Unlink } from '@koko/contract'
+import { DirectoryError, type AgentId, type Channel, type Unlink } from '@koko/contract'
 import type * as z from 'zod'
 import type { Context } from '../context.ts'
+import { pendingWords, type Acknowledged } from '../directory/outbox.ts'
 import { codeOf, openDirectory, type Directory } from '../directory/session.ts'
-import { UserError } from '../errors.ts'
-import { handlesFile, publishedFile, type Published } from '../home/files.ts'
+import { UserError, userErrorOf } from '../errors.ts'
+import { handlesFile, outboxFile } from '../home/files.ts'
 import { lockedIfPossible } from '../home/locked-if-possible.ts'
-import { ignoreUserError } from '../home/read-if-whole.ts'
+import { readIfWhole } from '../home/read-if-whole.ts'
 import { channelNames } from '../labels.ts'
 import type { Problem } from '../problem.ts'
 import { withoutAgreement } from './agreements.ts'
-import { changeListing, readStored } from './listing.ts'
+import { readStored } from './listing.ts'
 
 export interface Unlinked extends Acknowledged {
   /**
@@ -18,8 +19,6 @@ export interface Unlinked extends Acknowledged {
    */
   state: 'gone' | 'under way' | 'allowed again'
   goneAtMs: number | null
-  /** The channel is unlinked, but this home could not be updated. */
-  problem?: Problem
 }
 
 const firstPauseMs = 3_000
@@ -27,52 +26,86 @@ const pauseMs = 5_000
 /** The republish runs each minute, so most unlinks take less. */
 const timeoutMs = 5 * 60_000
 
-/** Unlinks a channel, even one that was never published, and waits until it is gone. */
+/**
+ * Unlinks a channel, even one that was never published, and waits until it is gone. What could not be sent stays in the
+ * outbox, which the daemon and the next command send again.
+ */
 export async function unlink(
   context: Context,
   { channel, wait }: { channel: Channel; wait: boolean },
 ): Promise<Unlinked> {
   const directory = await openDirectory(context)
   context.report({ text: `Unlinking ${channelNames[channel]}` })
-  const sent = await lockedIfPossible(context, () => sendUnlink(context, directory, channel))
-  return wait ? waitUntilGone(context, directory, sent) : sent
+  const kept = await keepUnlink(context, directory.agent.agentId, channel)
+  const sent = await lockedIfPossible(context, () => sendUnlink(directory, channel)).catch((error: unknown) => {
+    throw notAcknowledged(context, channel, kept, error) ?? error
+  })
+  const problem = kept.problem ?? sent.problem
+  const unlinked: Unlinked = {
+    ...sent,
+    state: 'under way',
+    goneAtMs: null,
+    ...(problem === undefined ? {} : { problem }),
+  }
+  return wait ? waitUntilGone(context, directory, unlinked) : unlinked
 }
 
-/** Sends the unlink even where the home cannot be read or written: the handle must not stay with others. */
-async function sendUnlink(context: Context, { client }: Directory, channel: Channel): Promise<Unlinked> {
-  const { home } = context
-  const acknowledged: Acknowledged[] = []
-  let problem: UserError | undefined
-  const send = async () => {
-    const answer = { ...(await client.call('unlinkChannel', { channel })), channel }
-    acknowledged.push(answer)
-    return answer
-  }
+interface KeptUnlink {
+  /** The outbox has the entry. */
+  isKept: boolean
+  problem?: Problem
+}
+
+/** Before the request: whatever its outcome, this home sends it again, and does not publish the handle without a new yes. */
+async function keepUnlink({ home, nowMs }: Context, agentId: AgentId, channel: Channel): Promise<KeptUnlink> {
+  let isKept = false
   try {
     await home.change(async (files) => {
-      // Before the request: whatever its outcome, this home does not publish the handle again without a new yes.
+      const before = await readIfWhole(files, outboxFile)
+      const others = before?.agentId === agentId ? before.unlinks.filter((each) => each.channel !== channel) : []
+      const unlinks = [...others, { channel, askedAtMs: nowMs() }]
+      await files.write(outboxFile, { agentId, isRefused: false, unlinks })
+      isKept = true
       const handles = await files.read(handlesFile)
       if (handles?.[channel] !== undefined) await files.write(handlesFile, withoutAgreement(handles, [channel]))
     })
-    await changeListing(context, send, async (answer, before, files) => {
-      if (before !== undefined) await files.write(publishedFile, withoutChannel(before, answer))
-    })
+    return { isKept }
   } catch (error) {
     if (!(error instanceof UserError)) throw error
-    problem = error
+    return { isKept, problem: error.problem }
   }
-  let [answer] = acknowledged
-  if (answer === undefined) {
-    answer = await send()
-    // What the home remembers as published is out of date.
-    await home.change((files) => files.remove(publishedFile)).catch(ignoreUserError)
+}
+
+/** Sends the unlink even where the home could not keep it: the handle must not stay with others. */
+async function sendUnlink(directory: Directory, channel: Channel): Promise<Acknowledged> {
+  const { acknowledged, failures } = await directory.sendOutbox()
+  const failure = failures.find((each) => each.channel === channel)
+  if (failure !== undefined) throw failure.error
+  const answer = acknowledged.find((each) => each.channel === channel)
+  // Another koko has sent it, or the home could not keep it.
+  return answer ?? { ...(await directory.client.call('unlinkChannel', { channel })), channel }
+}
+
+/** What the operator must know of an unlink that was not acknowledged; null for a defect. */
+function notAcknowledged(
+  { signal }: Context,
+  channel: Channel,
+  { isKept, problem }: KeptUnlink,
+  error: unknown,
+): UserError | null {
+  const reason = signal.aborted ? new UserError('Stopped.', '') : userErrorOf(error)
+  if (reason === null) return null
+  const name = channelNames[channel]
+  const options = { cause: error }
+  if (codeOf(error) === 'unauthenticated') {
+    const { is, next } = pendingWords['unlink refused']
+    return new UserError(`${name} ${is}`, next, options)
   }
-  return {
-    ...answer,
-    state: 'under way',
-    goneAtMs: null,
-    ...(problem === undefined ? {} : { problem: problem.problem }),
-  }
+  const message = `${reason.message} ${name} ${pendingWords['still visible'].is}`
+  const hint = isKept
+    ? `The unlink is kept here. ${pendingWords['still visible'].next}`
+    : `It could not be kept here either: ${problem?.message ?? ''} Run \`koko unlink ${channel}\` again.`
+  return new UserError(message, hint, options)
 }
 
 async function waitUntilGone(context: Context, directory: Directory, sent: Unlinked): Promise<Unlinked> {
@@ -110,14 +143,6 @@ function ignorePassingFailure(error: unknown): undefined {
   if (!(error instanceof DirectoryError) || error.code === 'unauthenticated') throw error
 }
 
-/** What the directory acknowledged, with times of its own clock. */
-interface Acknowledged {
-  channel: Channel
-  unlinkedAtMs: number
-  /** No answer that starts after this holds the handle. */
-  goneByMs: number
-}
-
 /** The progress of an unlink, from what the directory stores and the time since it acknowledged. */
 export function progressOf(
   { unlinkedAtMs, goneByMs }: Acknowledged,
@@ -127,17 +152,4 @@ export function progressOf(
   // Never compares a time of the directory's clock with one of this machine's.
   const isLongGone = goneAtMs !== null && goneAtMs >= goneByMs
   return { isOutOfAnswers: isLongGone || elapsedMs >= goneByMs - unlinkedAtMs, goneAtMs }
-}
-
-/** What is published after an unlink. */
-export function withoutChannel(
-  { publishedAtMs, listing, withheld }: Published,
-  { channel, unlinkedAtMs }: Acknowledged,
-): Published {
-  const { [channel]: _unlinked, ...channels } = listing?.channels ?? {}
-  return {
-    publishedAtMs,
-    listing: listing === null || Object.keys(channels).length === 0 ? null : { ...listing, channels },
-    withheld: [...withheld.filter((each) => each.channel !== channel), { channel, unlinkedAtMs }],
-  }
 }
