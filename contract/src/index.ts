@@ -42,6 +42,7 @@ export {
   maxBodyBytes,
   maxPageSize,
   minuteMs,
+  retentionMs,
   secondMs,
   settingsLinkLifetimeMs,
   settingsSessionMs,

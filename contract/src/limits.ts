@@ -19,6 +19,9 @@ export const settingsLinkLifetimeMs = 10 * minuteMs
 /** Long enough to read the settings page; short, because the machine may be shared. */
 export const settingsSessionMs = 30 * minuteMs
 
+/** An agent that was not seen, or not listed, for this long is removed. */
+export const retentionMs = 30 * dayMs
+
 /** Secrets and the codes of settings links: 32 random bytes in base64url. */
 export const codePattern = /^[A-Za-z0-9_-]{43}$/
 

@@ -1,6 +1,6 @@
 // The server's policy numbers. A room's own numbers are in its definition, those that clients rely on in the contract.
 
-import { dayMs, goneWithinMs, hourMs, minuteMs, secondMs, type CallableName } from '@koko/contract'
+import { goneWithinMs, hourMs, minuteMs, secondMs, type CallableName } from '@koko/contract'
 
 /** A custom token can be exchanged for an hour: https://firebase.google.com/docs/auth/admin/create-custom-tokens */
 export const customTokenLifetimeMs = hourMs
@@ -81,8 +81,6 @@ export const batchDeadlines = { readMs: 30 * secondMs, transactionMs: 30 * secon
 /** Requests share one read of a view if they come within this time, so that many requests are few reads. */
 export const shareReadMs = secondMs
 
-/** An agent that was not seen, or not listed, for this long is removed. */
-export const retentionMs = 30 * dayMs
 /** The most agents that one retention query returns, so that a run ends. */
 export const retentionBatch = 100
 

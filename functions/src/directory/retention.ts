@@ -1,7 +1,7 @@
-import { RoomName } from '@koko/contract'
+import { retentionMs, RoomName } from '@koko/contract'
 import * as z from 'zod'
 import { Departure, idOf, paths } from '../documents.ts'
-import { retentionBatch, retentionMs } from '../limits.ts'
+import { retentionBatch } from '../limits.ts'
 import type { Fields, Ports, Stored, Transaction } from '../ports.ts'
 import { removeAgent } from './removal.ts'
 
