@@ -41,7 +41,10 @@ export const listingPath = (room: RoomName, agentId: AgentId) => `${listingsPath
 export const badgePath = (agentId: AgentId) => `agents/${agentId}`
 export const unlinksPath = (agentId: AgentId) => `unlinks/${agentId}`
 
-/** `goneAtMs` is when the last discovery shard lost the handle; null before that. */
+/**
+ * `goneAtMs` is when the last discovery shard lost the handle; null before that. It is `unlinkedAtMs` if the channel was in
+ * no listing and no shard when it was unlinked.
+ */
 export const Unlink = z.strictObject({ unlinkedAtMs: Milliseconds, goneAtMs: Milliseconds.nullable() })
 
 /** `unlinks/{agentId}`: the channels that a publish must not list again. Holds no handle. */

@@ -1,8 +1,9 @@
-import { hourMs, minuteMs, secondMs } from '@koko/contract'
+import { hourMs, minuteMs, secondMs, type Channel } from '@koko/contract'
 import { describe, expect, test } from '@jest/globals'
 import { interleave } from '../../test/interleave.ts'
 import { sampleChannels as channels } from '../../../testing/samples.ts'
 import { call, createWorld, openSettings, profileIn, refusalOf, register, storedAt } from '../../../testing/world.ts'
+import { republishDiscovery } from '../discovery/republish.ts'
 
 const noon = Date.UTC(2026, 10, 21, 12)
 const profile = profileIn('gcpv')
@@ -42,6 +43,26 @@ describe('an unlink', () => {
     const { published, withheld } = await call(world, 'publishProfile', claims, { channels, profile })
     expect(published?.channels).toEqual({ whatsapp: channels.whatsapp })
     expect(withheld).toEqual([{ channel: 'telegram', unlinkedAtMs: noon }])
+  })
+
+  test('is finished at once if no listing and no shard holds the channel, and only then', async () => {
+    const world = createWorld(noon)
+    const { claims, agentId } = await register(world)
+    const unlink = async (channel: Channel) => {
+      await call(world, 'unlinkChannel', claims, { channel })
+      return storedAt(world, `unlinks/${agentId}`)[channel]
+    }
+    const finished = { unlinkedAtMs: noon, goneAtMs: noon }
+    expect(await unlink('slack')).toEqual(finished)
+    await republishDiscovery(world.ports, world.clock.now)
+    await call(world, 'publishProfile', claims, { channels, profile })
+    expect(await unlink('discord')).toEqual(finished)
+    await republishDiscovery(world.ports, world.clock.now)
+
+    // The shards still hold what this publish omits.
+    await call(world, 'publishProfile', claims, { channels: { telegram: channels.telegram }, profile })
+    expect(await unlink('whatsapp')).toEqual({ unlinkedAtMs: noon, goneAtMs: null })
+    expect(await unlink('telegram')).toEqual({ unlinkedAtMs: noon, goneAtMs: null })
   })
 
   test('survives a concurrent publish of the same channel, in every order of their awaits', async () => {

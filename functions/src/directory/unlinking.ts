@@ -1,7 +1,7 @@
 import { goneWithinMs, type Channel } from '@koko/contract'
 import { paths, unlinksOf } from '../documents.ts'
-import { readListingState, withoutChannels, writeListing } from './listing-change.ts'
-import type { Ports } from '../ports.ts'
+import { readListingState, withoutChannels, writeListing, type ListingState } from './listing-change.ts'
+import type { Fields, Ports } from '../ports.ts'
 import { requireOwner, type Session } from '../sessions.ts'
 
 /**
@@ -20,16 +20,24 @@ export async function unlinkChannel(
     const now = new Date(askedAt.getTime() + monotonicMs() - beganMs)
     const { badge, account } = await requireOwner(transaction, session)
     const state = await readListingState(transaction, badge.category, badge.agentId)
-    const [fields] = await transaction.get([paths.unlinks(badge.agentId)])
+    const [fields, change] = await transaction.get([paths.unlinks(badge.agentId), paths.change(badge.agentId)])
     const unlinks = unlinksOf(fields, now)
     const unlinkedAtMs = unlinks[channel]?.unlinkedAtMs ?? now.getTime()
     if (unlinks[channel] === undefined) {
-      transaction.set(paths.unlinks(badge.agentId), { ...unlinks, [channel]: { unlinkedAtMs, goneAtMs: null } })
+      const goneAtMs = isHeldNowhere(state, change, channel) ? unlinkedAtMs : null
+      transaction.set(paths.unlinks(badge.agentId), { ...unlinks, [channel]: { unlinkedAtMs, goneAtMs } })
       const after = withoutChannels(state.listing, [channel])
       transaction.set(paths.account(badge.agentId), writeListing(transaction, state, after, account, now, channel))
     }
     return { channel, unlinkedAtMs, goneByMs: unlinkedAtMs + goneWithinMs }
   })
+}
+
+/** True if neither the listing nor a shard has the channel. Without a pending change, the shards show the listing. */
+function isHeldNowhere({ listing, change }: ListingState, storedChange: Fields | null | undefined, channel: Channel) {
+  if (listing === 'unreadable' || listing?.channels[channel] !== undefined) return false
+  const isPending = (storedChange ?? null) !== null
+  return !isPending || change?.from === null
 }
 
 /** Lifts an unlink. The agent's next publish shows the handle again. */
