@@ -1,10 +1,12 @@
+import { Firestore } from '@google-cloud/firestore'
+import { dayMs } from '@koko/contract'
 import { mkdir, rm } from 'node:fs/promises'
 import { basename, join } from 'node:path'
 import type { Page } from 'playwright-core'
 import { launchChromium, openTab } from '../testing/browser.ts'
 import { registerAgent } from '../testing/registered-agent.ts'
 import { sampleChannels } from '../testing/samples.ts'
-import { hostingOrigin, root } from './stack/addresses.ts'
+import { hostingOrigin, project, root } from './stack/addresses.ts'
 import { reportFailure } from './failure.ts'
 import { runSchedule } from './schedule.ts'
 
@@ -51,8 +53,13 @@ async function takeScreenshots(): Promise<void> {
   await shoot(page, 'profile', ['desktop-light', 'phone-dark'], '#profile')
   await shoot(page, 'exact-bytes', ['desktop-light', 'phone-dark'], '#bytes')
 
+  await page.getByRole('button', { name: 'Unlink every channel' }).click()
+  await page.getByRole('dialog').locator('[aria-disabled=false]').first().waitFor()
+  await shoot(page, 'unlink-all', ['desktop-light', 'phone-dark'])
+  await page.keyboard.press('Escape')
+
   await page.getByRole('button', { name: 'Unlink WhatsApp' }).click()
-  const yes = page.getByRole('dialog').getByRole('button', { name: 'Unlink' })
+  const yes = page.getByRole('dialog').getByRole('button', { name: 'Stop sharing' })
   await yes.and(page.locator('[aria-disabled=false]')).waitFor()
   await shoot(page, 'unlink-question', ['desktop-light', 'phone-dark'])
 
@@ -65,6 +72,11 @@ async function takeScreenshots(): Promise<void> {
   await runSchedule('run', undefined)
   await whatsApp.getByText('Unlinking is finished.').waitFor()
   await shoot(page, 'unlink-gone', ['desktop-light', 'phone-dark'], '#channels')
+
+  await seenDaysAgo(ada.agentId, 3)
+  await page.getByRole('button', { name: 'Read again' }).click()
+  await page.getByText('Offline', { exact: true }).waitFor()
+  await shoot(page, 'offline', ['desktop-light', 'phone-dark'])
 
   await page.getByLabel('Type “delete” to confirm').fill('delete')
   await page.getByRole('button', { name: 'Delete everything' }).click()
@@ -92,6 +104,14 @@ async function shootBeginning(page: Page): Promise<void> {
     const clip = { x: 0, y, width, height: Math.round((channel?.y ?? 0) + (channel?.height ?? 0)) - y }
     await page.screenshot({ path: join(pictures, `settings-${look}.png`), clip, fullPage: true })
   }
+}
+
+/** As if the agent had been away for some days. */
+async function seenDaysAgo(agentId: string, days: number): Promise<void> {
+  const firestore = new Firestore({ projectId: project })
+  const lastSeenAtMs = (Math.floor(Date.now() / dayMs) - days) * dayMs
+  await firestore.doc(`mcpDirectory/dating/agents/${agentId}`).update({ 'presence.lastSeenAtMs': lastSeenAtMs })
+  await firestore.terminate()
 }
 
 async function shoot(page: Page, state: string, shown: readonly Look[], scrollTo = 'body'): Promise<void> {

@@ -6,7 +6,7 @@ import { runSchedule } from '../../scripts/schedule.ts'
 import { pauseSchedule, republishNow } from '../../testing/schedule.ts'
 import { launchChromium, openTab, PHONE } from '../../testing/browser.ts'
 import { registerAgent } from '../../testing/registered-agent.ts'
-import { channel, confirm, expectSound, focused, openSettings } from './settings.ts'
+import { channel, confirm, expectSound, focused, openSettings, readAgain } from './settings.ts'
 
 jest.setTimeout(120_000)
 
@@ -40,16 +40,17 @@ describe('the settings page', () => {
     const { page } = tab
     await openSettings(tab, ada)
     await page.locator('.light', { hasText: 'Not listed' }).waitFor()
-    await waitForState(page, 'WhatsApp', 'Not listed')
+    await waitForState(page, 'WhatsApp', 'Not published')
     await waitForState(page, 'Slack', 'Unlinked')
     await page.getByText('No profile is stored.').waitFor()
     await expectSound(tab)
 
     await ada.publish({ whatsapp: number, telegram: 'ada_of_the_page' })
+    await readAgain(page)
     await page.getByText('Online', { exact: true }).waitFor()
-    await waitForState(page, 'WhatsApp', 'Listed')
-    await waitForState(page, 'Telegram', 'Listed')
-    await waitForState(page, 'Discord', 'Not listed')
+    await waitForState(page, 'WhatsApp', 'Visible to peers')
+    await waitForState(page, 'Telegram', 'Visible to peers')
+    await waitForState(page, 'Discord', 'Not published')
     await waitForState(page, 'Slack', 'Unlinked')
     expect(await channel(page, 'WhatsApp').locator('.handle').textContent()).toBe(number)
     expect(await page.locator('.channel').count()).toBe(4)
@@ -78,7 +79,7 @@ describe('the settings page', () => {
     await using tab = await openTab(browser)
     await openSettings(tab, ada)
     await tab.page.getByText('Offline', { exact: true }).waitFor()
-    await waitForState(tab.page, 'WhatsApp', 'Listed, but offline')
+    await waitForState(tab.page, 'WhatsApp', 'Listed, hidden while offline')
     await expectSound(tab)
   })
 
@@ -118,7 +119,7 @@ describe('unlinking', () => {
     expect(question).toContain('nor will any answer that starts more than 10 seconds later')
     expect(question).toContain('Peers that already read it may keep it.')
     expect(question).not.toContain('only channel')
-    await confirm(page, 'Unlink')
+    await confirm(page, 'Stop sharing')
 
     await said.filter({ hasText: 'Unlinking is not finished yet.' }).waitFor()
     await whatsApp.getByText('Out of your listing since').waitFor()
@@ -140,12 +141,12 @@ describe('unlinking', () => {
 
     await paused.resume()
     await republishNow()
+    await readAgain(page)
     await said.filter({ hasText: 'Unlinking is finished.' }).waitFor()
     await whatsApp.getByText('Out of every discovery shard since').waitFor()
     expect(await bea.channelsOf(ada.agentId)).toEqual({ telegram: 'ada_of_the_page' })
     expect(await announcements(page)).toEqual([
-      expect.stringMatching(/^WhatsApp was unlinked at/),
-      'Unlinking is not finished yet.',
+      'Your WhatsApp number is out of your listing. Unlinking is not finished yet.',
       'New answers do not include your WhatsApp number. The last copies are not removed yet.',
       expect.stringMatching(
         /^New answers do not include your WhatsApp number. Removing the last copies is taking longer/,
@@ -163,7 +164,7 @@ describe('unlinking', () => {
     await tab.page.getByRole('button', { name: 'Unlink WhatsApp' }).click()
     await tab.page.getByText('Without it, your agent has no listing.').waitFor()
     await expectSound(tab)
-    await confirm(tab.page, 'Unlink')
+    await confirm(tab.page, 'Stop sharing')
     await tab.page.getByRole('status').filter({ hasText: 'Not listed' }).waitFor()
     expect((await stored(ada.agentId, 'listing').get()).exists).toBe(false)
     await tab.page.getByRole('heading', { name: 'Profile' }).waitFor()
@@ -180,14 +181,15 @@ describe('unlinking', () => {
     await second.page.getByRole('button', { name: 'Unlink WhatsApp' }).click()
 
     await first.page.getByRole('button', { name: 'Unlink WhatsApp' }).click()
-    await confirm(first.page, 'Unlink')
+    await confirm(first.page, 'Stop sharing')
     await waitForState(first.page, 'WhatsApp', 'Unlinked')
     const before = (await stored(ada.agentId, 'unlinks').get()).get('whatsapp.unlinkedAtMs') as number
 
     // The other tab has read it too: its question stays the same.
+    await readAgain(second.page)
     await second.page.locator('.channel .state.unlinked').waitFor({ state: 'attached' })
     await expectSound(second)
-    await confirm(second.page, 'Unlink')
+    await confirm(second.page, 'Stop sharing')
     await second.page.getByRole('dialog').waitFor({ state: 'detached' })
     await waitForState(second.page, 'WhatsApp', 'Unlinked')
     expect(second.callsOf('relinkChannel')).toBe(0)
@@ -204,7 +206,7 @@ describe('unlinking', () => {
     // On a phone, with the button just where the answer is going to be.
     await page.setViewportSize(PHONE)
     const opener = page.getByRole('button', { name: 'Unlink WhatsApp' })
-    const yes = page.getByRole('dialog').getByRole('button', { name: 'Unlink' })
+    const yes = page.getByRole('dialog').getByRole('button', { name: 'Stop sharing' })
     await opener.click()
     const place = await centreOf(yes)
     await page.keyboard.press('Escape')
@@ -259,7 +261,7 @@ describe('unlinking', () => {
     for (let press = 0; press < 7; press += 1) await tab.page.keyboard.press('Enter', { delay: 500 })
     expect(tab.callsOf('unlinkChannel')).toBe(0)
     await tab.page.keyboard.press('Escape')
-    await waitForState(tab.page, 'WhatsApp', 'Listed')
+    await waitForState(tab.page, 'WhatsApp', 'Visible to peers')
   })
 
   test('unlinks a channel that was never published, and only a relink allows it again', async () => {
@@ -270,9 +272,10 @@ describe('unlinking', () => {
     await openSettings(tab, ada)
     await page.getByRole('button', { name: 'Unlink WhatsApp' }).click()
     await expectSound(tab)
-    await confirm(page, 'Unlink')
+    await confirm(page, 'Block')
     await waitForState(page, 'WhatsApp', 'Unlinked')
     await ada.publish({ whatsapp: number, telegram: 'ada_of_the_page' })
+    await readAgain(page)
     await page.locator('.bytes', { hasText: 'ada_of_the_page' }).waitFor()
     expect((await stored(ada.agentId, 'listing').get()).get('channels')).toEqual({ telegram: 'ada_of_the_page' })
 
@@ -282,11 +285,127 @@ describe('unlinking', () => {
     await confirm(page, 'Allow again')
     const said = channel(page, 'WhatsApp').getByRole('status')
     await said.filter({ hasText: 'Peers can read your WhatsApp number after your agent publishes it.' }).waitFor()
-    await waitForState(page, 'WhatsApp', 'Not listed')
+    await waitForState(page, 'WhatsApp', 'Not published')
     await expectSound(tab)
     await ada.publish({ whatsapp: number, telegram: 'ada_of_the_page' })
-    await waitForState(page, 'WhatsApp', 'Listed')
+    await readAgain(page)
+    await waitForState(page, 'WhatsApp', 'Visible to peers')
     expect(await said.textContent()).toBe('')
+  })
+})
+
+describe('a channel that was blocked before it was published', () => {
+  test('says so, with the date, and never that it is out of a listing', async () => {
+    await using ada = await registerAgent()
+    await ada.unlink('slack')
+    await using tab = await openTab(browser)
+    await openSettings(tab, ada)
+    const slack = channel(tab.page, 'Slack')
+    await slack.getByText(/^You blocked Slack before it was published, on [A-Z][a-z]{2} \d+, \d{4}/).waitFor()
+    expect(await slack.textContent()).not.toContain('Out of')
+  })
+})
+
+describe('unlinking every channel', () => {
+  test('names the handles, asks once, and leaves nothing to peers', async () => {
+    await using ada = await registerAgent()
+    await ada.publish({ whatsapp: number, telegram: 'ada_of_the_page' })
+    await ada.unlink('slack')
+    await using tab = await openTab(browser)
+    const { page } = tab
+    await openSettings(tab, ada)
+    await page.getByRole('button', { name: 'Unlink every channel' }).click()
+    const question = await page.getByRole('dialog').textContent()
+    expect(question).toContain(`WhatsApp ${number}`)
+    expect(question).toContain('Telegram ada_of_the_page')
+    expect(question).toContain('Discord')
+    expect(question).not.toContain('Slack')
+    await expectSound(tab)
+    await confirm(page, 'Stop sharing all')
+    await page.getByRole('status').filter({ hasText: 'Every channel is unlinked.' }).waitFor()
+    expect(await page.locator('.state').allTextContents()).toEqual(['Unlinked', 'Unlinked', 'Unlinked', 'Unlinked'])
+    expect(await page.getByRole('dialog').count()).toBe(0)
+    expect(await focused(page)).toBe('Channels')
+    expect((await stored(ada.agentId, 'listing').get()).exists).toBe(false)
+    expect(tab.callsOf('unlinkChannel')).toBe(3)
+    await page.getByText('Every channel is unlinked. Allow one below first.').waitFor()
+    await expectSound(tab)
+  })
+
+  test('says exactly which are still visible when one fails, and finishes on a later yes', async () => {
+    await using ada = await registerAgent()
+    await ada.publish({ whatsapp: number, telegram: 'ada_of_the_page', discord: '100000000000000001' })
+    await using tab = await openTab(browser, { failedLoads: true })
+    const { page } = tab
+    await openSettings(tab, ada)
+    await page.route('**/callables/unlinkChannel', async (route) => {
+      if (route.request().postData()?.includes('telegram') === true) await route.abort()
+      else await route.continue()
+    })
+    await page.getByRole('button', { name: 'Unlink every channel' }).click()
+    await confirm(page, 'Stop sharing all')
+    const alert = page.getByRole('dialog').getByRole('alert')
+    await alert.getByText('Still visible to peers: Telegram ada_of_the_page.').waitFor()
+    await alert.getByText('Unlinked: WhatsApp, Discord, and Slack.').waitFor()
+    await waitForState(page, 'WhatsApp', 'Unlinked')
+    await waitForState(page, 'Telegram', 'Visible to peers')
+    expect((await stored(ada.agentId, 'listing').get()).get('channels')).toEqual({ telegram: 'ada_of_the_page' })
+    await expectSound(tab)
+    await page.unroute('**/callables/unlinkChannel')
+    await confirm(page, 'Stop sharing all')
+    await page.getByRole('status').filter({ hasText: 'Every channel is unlinked.' }).waitFor()
+    expect((await stored(ada.agentId, 'listing').get()).exists).toBe(false)
+  })
+})
+
+test('colours what shows a handle to peers as dangerous, and nothing that protects', async () => {
+  await using ada = await registerAgent()
+  await ada.publish({ whatsapp: number })
+  await ada.unlink('slack')
+  await using tab = await openTab(browser)
+  const { page } = tab
+  await openSettings(tab, ada)
+  const colour = (shown: Locator) => shown.evaluate((element) => getComputedStyle(element).color)
+  const danger = await colour(channel(page, 'WhatsApp').locator('.state'))
+  expect(await colour(page.getByRole('button', { name: 'Allow Slack again' }))).toBe(danger)
+  expect(await colour(page.locator('.readers.peers').first())).toBe(danger)
+  const buttons = ['Unlink WhatsApp', 'Unlink Discord', 'Unlink every channel', 'Delete everything', 'Sign out']
+  for (const name of buttons) {
+    const { color, backgroundColor } = await page.getByRole('button', { name }).evaluate((button) => {
+      const { color, backgroundColor } = getComputedStyle(button)
+      return { color, backgroundColor }
+    })
+    expect([name, [color, backgroundColor].includes(danger)]).toEqual([name, false])
+  }
+})
+
+describe('the status says what to do next', () => {
+  const day = 86_400_000
+  const words = (ms: number) => new Date(ms).toLocaleDateString('en', { dateStyle: 'long', timeZone: 'UTC' })
+
+  test('to an agent that is offline: since when, how to start it, and when it is removed', async () => {
+    await using ada = await registerAgent()
+    await ada.publish({ telegram: 'ada_of_the_page' })
+    const seen = (Math.floor(Date.now() / day) - 5) * day
+    await stored(ada.agentId, 'listing').update({ 'presence.lastSeenAtMs': seen })
+    await using tab = await openTab(browser, { timezoneId: 'UTC' })
+    await openSettings(tab, ada)
+    const status = await tab.page.locator('section.status').textContent()
+    const since = new Date(seen + 60 * 3_600_000).toLocaleDateString('en', { dateStyle: 'medium', timeZone: 'UTC' })
+    expect(status).toContain(`Offline since ${since}, 12:00:00 PM UTC.`)
+    expect(status).toContain(`last seen on ${words(seen)} (UTC)`)
+    expect(status).toContain('koko run')
+    expect(status).toContain(`If it is not seen before ${words(seen + 30 * day)} (UTC), the directory removes it`)
+  })
+
+  test('to an agent that is not listed: how to publish, and when it is removed', async () => {
+    await using ada = await registerAgent()
+    await using tab = await openTab(browser)
+    await openSettings(tab, ada)
+    const status = await tab.page.locator('section.status').textContent()
+    expect(status).toContain('koko publish')
+    const today = Math.floor(Date.now() / day) * day
+    expect(status).toContain(`If it publishes nothing before ${words(today + 30 * day)} (UTC)`)
   })
 })
 

@@ -1,9 +1,8 @@
 import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals'
 import type { Browser, Route } from 'playwright-core'
-import { firestoreOrigin } from '../../scripts/stack/addresses.ts'
 import { launchChromium, openTab, type Tab } from '../../testing/browser.ts'
 import { registerAgent } from '../../testing/registered-agent.ts'
-import { channel, confirm, expectSound, openSettings } from './settings.ts'
+import { channel, confirm, expectSound, openSettings, readAgain } from './settings.ts'
 
 jest.setTimeout(180_000)
 
@@ -15,7 +14,7 @@ afterAll(() => browser.close())
 
 const number = '+447700900654'
 const unlink = '**/callables/unlinkChannel'
-const database = `${firestoreOrigin}/**`
+const read = '**/callables/exportAgent'
 
 function refuse(status: number, error: object): (route: Route) => Promise<void> {
   return (route) => route.fulfill({ status, contentType: 'application/json', body: JSON.stringify({ error }) })
@@ -67,13 +66,13 @@ describe('unlinking a channel', () => {
     for (const [what, answer, said] of failures) {
       await page.route(unlink, answer, { times: 1 })
       const asked = page.waitForRequest(unlink)
-      await confirm(page, 'Unlink')
+      await confirm(page, 'Stop sharing')
       await asked
       await dialog.getByRole('alert').filter({ hasText: said }).waitFor()
-      expect(await channel(page, 'WhatsApp').locator('.state').textContent()).toBe('Listed')
+      expect(await channel(page, 'WhatsApp').locator('.state').textContent()).toBe('Visible to peers')
       if (what === 'limited') await expectSound(opened.tab)
     }
-    await confirm(page, 'Unlink')
+    await confirm(page, 'Stop sharing')
     await channel(page, 'WhatsApp').locator('.state.unlinked').waitFor()
     expect(opened.tab.callsOf('unlinkChannel')).toBe(failures.length + 1)
     expect(opened.tab.offences()).toEqual([])
@@ -85,7 +84,7 @@ describe('unlinking a channel', () => {
     await page.route(unlink, () => undefined, { times: 1 })
     await page.getByRole('button', { name: 'Unlink WhatsApp' }).click()
     const asked = page.waitForRequest(unlink)
-    await confirm(page, 'Unlink')
+    await confirm(page, 'Stop sharing')
     await asked
     const working = page.getByRole('dialog').getByRole('button', { name: 'Unlinking …' })
     await working.waitFor()
@@ -99,23 +98,91 @@ describe('unlinking a channel', () => {
       .getByRole('alert')
       .filter({ hasText: 'making the change twice does no harm' })
       .waitFor()
-    await confirm(page, 'Unlink')
+    await confirm(page, 'Stop sharing')
     await channel(page, 'WhatsApp').locator('.state.unlinked').waitFor()
   })
 
-  test('says that it is done, and that the page may be out of date if it cannot read what is stored', async () => {
+  test('shows the state that was acknowledged, even if nothing can be read, and says when it read last', async () => {
     await using opened = await openTwoChannels()
     const { page } = opened.tab
-    await page.route(database, (route) => route.abort())
+    await page.route(read, (route) => route.abort())
     await page.getByRole('button', { name: 'Unlink WhatsApp' }).click()
-    await confirm(page, 'Unlink')
-    await channel(page, 'WhatsApp').getByRole('status').filter({ hasText: 'WhatsApp was unlinked at' }).waitFor()
-    await page.getByRole('status').filter({ hasText: 'What you see may be out of date' }).waitFor()
+    await confirm(page, 'Stop sharing')
+    const whatsApp = channel(page, 'WhatsApp')
+    await whatsApp.locator('.state.unlinked').waitFor()
+    expect(await whatsApp.textContent()).not.toContain(number)
+    await whatsApp.getByText(/^Done: Out of your listing since [A-Z][a-z]{2} \d+, \d{4}, \d/).waitFor()
+    const late = page.getByRole('status').filter({ hasText: /What you see was read on .* may be out of date/ })
+    await late.waitFor()
+    await page.getByRole('dialog').waitFor({ state: 'detached' })
     await expectSound(opened.tab)
-    await page.unroute(database)
-    await channel(page, 'WhatsApp').locator('.state.unlinked').waitFor()
-    expect(await page.getByText('What you see may be out of date').count()).toBe(0)
+    await page.unroute(read)
+    await late.getByText('may be out of date').waitFor({ state: 'detached' })
+    await whatsApp.locator('.state.unlinked').waitFor()
   })
+})
+
+describe('a change whose answer is lost', () => {
+  /** The directory makes the change; its answer never arrives. */
+  const lose = async (route: Route) => {
+    await route.fetch()
+    await route.abort()
+  }
+
+  test('settles the question of an unlink, and of a relink, with what a later read shows', async () => {
+    await using opened = await openTwoChannels()
+    const { page } = opened.tab
+    await page.route(unlink, lose, { times: 1 })
+    await page.getByRole('button', { name: 'Unlink WhatsApp' }).click()
+    await confirm(page, 'Stop sharing')
+    await page.getByRole('dialog').waitFor({ state: 'detached' })
+    await channel(page, 'WhatsApp').locator('.state.unlinked').waitFor()
+    await channel(page, 'WhatsApp').getByText('is out of your listing').waitFor()
+    expect(opened.tab.callsOf('unlinkChannel')).toBe(1)
+
+    await page.route('**/callables/relinkChannel', lose, { times: 1 })
+    await page.getByRole('button', { name: 'Allow WhatsApp again' }).click()
+    await confirm(page, 'Allow again')
+    await page.getByRole('dialog').waitFor({ state: 'detached' })
+    await channel(page, 'WhatsApp').getByRole('status').filter({ hasText: 'WhatsApp is allowed again.' }).waitFor()
+    expect(opened.tab.callsOf('relinkChannel')).toBe(1)
+  })
+
+  test('settles a question whose answer does not come, without waiting for it', async () => {
+    await using opened = await openTwoChannels()
+    const { page } = opened.tab
+    await page.route(unlink, (route) => route.fetch().then(() => undefined), { times: 1 })
+    await page.getByRole('button', { name: 'Unlink WhatsApp' }).click()
+    await confirm(page, 'Stop sharing')
+    await page.getByRole('dialog').getByRole('button', { name: 'Unlinking …' }).waitFor()
+    await page.getByRole('dialog').waitFor({ state: 'detached' })
+    await channel(page, 'WhatsApp').locator('.state.unlinked').waitFor()
+  })
+
+  test('ends on the page that says that nothing is left, if the agent is unregistered', async () => {
+    await using opened = await openTwoChannels()
+    const { page } = opened.tab
+    await page.route('**/callables/unregisterAgent', lose, { times: 1 })
+    await page.getByLabel('Type “delete” to confirm').fill('delete')
+    await page.getByRole('button', { name: 'Delete everything' }).click()
+    await page.getByRole('heading', { name: 'Your agent is unregistered' }).waitFor()
+    expect(opened.tab.callsOf('unregisterAgent')).toBe(1)
+  })
+})
+
+test('says offline only when requests fail, whatever the browser believes', async () => {
+  await using ada = await registerAgent()
+  await using tab = await openTab(browser, { failedLoads: true })
+  const { page } = tab
+  await page.addInitScript(() => Object.defineProperty(navigator, 'onLine', { value: false }))
+  await openSettings(tab, ada)
+  expect(await page.getByText('You are offline').count()).toBe(0)
+  await page.route(read, (route) => route.abort())
+  await readAgain(page)
+  await page.getByRole('status').filter({ hasText: 'You are offline. What you see was read on' }).waitFor()
+  await page.unroute(read)
+  await readAgain(page)
+  await page.getByText('You are offline').waitFor({ state: 'detached' })
 })
 
 test('says when the page is offline, and catches up when the connection is back', async () => {
@@ -131,26 +198,32 @@ test('says when the page is offline, and catches up when the connection is back'
   expect(await tab.page.getByText('You are offline.').count()).toBe(0)
 })
 
-test('says that it cannot read what is stored, keeps trying, and tries again on a click', async () => {
+test('says that it cannot read what is stored, keeps trying, and can unlink until then', async () => {
   await using ada = await registerAgent()
+  await ada.publish({ whatsapp: number, telegram: 'ada_of_the_page' })
   await using tab = await openTab(browser, { failedLoads: true })
-  await tab.page.clock.install()
-  await tab.page.route(database, (route) => route.abort())
-  await tab.page.goto(await ada.settingsLink())
-  await tab.page.getByRole('button', { name: 'Open my settings' }).click()
-  await tab.page.getByRole('alert').filter({ hasText: 'Your data could not be read.' }).waitFor()
-  await tab.page.locator('.bytes').waitFor()
+  const { page } = tab
+  await page.clock.install()
+  await page.route(read, (route) => route.abort())
+  await page.goto(await ada.settingsLink())
+  await page.getByRole('button', { name: 'Open my settings' }).click()
+  await page.getByRole('alert').filter({ hasText: 'Your data could not be read.' }).waitFor()
+  await channel(page, 'WhatsApp').locator('.state.unknown').waitFor()
   await expectSound(tab)
-  await tab.page.unroute(database)
-  await tab.page.getByRole('button', { name: 'Try again' }).click()
-  await tab.page.getByRole('heading', { name: 'Channels' }).waitFor()
+  await page.getByRole('button', { name: 'Unlink WhatsApp' }).click()
+  await confirm(page, 'Stop sharing')
+  await channel(page, 'WhatsApp').locator('.state.unlinked').waitFor()
+  await page.unroute(read)
+  await page.getByRole('button', { name: 'Try again' }).click()
+  await page.locator('.bytes').waitFor()
+  expect(await channel(page, 'Telegram').locator('.state').textContent()).toBe('Visible to peers')
 })
 
 test('waits at most twenty seconds for a database that never answers', async () => {
   await using ada = await registerAgent()
   await using tab = await openTab(browser, { failedLoads: true })
   await tab.page.clock.install()
-  await tab.page.route(database, () => undefined)
+  await tab.page.route(read, () => undefined)
   await tab.page.goto(await ada.settingsLink())
   await tab.page.getByRole('button', { name: 'Open my settings' }).click()
   await tab.page.getByText('Reading your data …').waitFor()
@@ -159,60 +232,19 @@ test('waits at most twenty seconds for a database that never answers', async () 
   await tab.page.getByRole('alert').filter({ hasText: 'Your data could not be read.' }).waitFor()
 })
 
-test('says that it cannot read the exact bytes, and reads them again on a click', async () => {
+test('reads by itself again after the directory was too busy', async () => {
   await using ada = await registerAgent()
   await using tab = await openTab(browser, { failedLoads: true })
   const answer = refuse(429, { status: 'RESOURCE_EXHAUSTED', message: 'wait', details: { retryAfterSeconds: 3 } })
-  await tab.page.route('**/callables/exportAgent', answer, { times: 1 })
+  await tab.page.clock.install()
+  await tab.page.route(read, answer, { times: 1 })
   await tab.page.goto(await ada.settingsLink())
-  // The bytes are read again when what is stored changes: here it is read before the bytes are.
   await tab.page.getByRole('button', { name: 'Open my settings' }).click()
-  const alert = tab.page.getByRole('alert').filter({ hasText: 'The exact bytes could not be read.' })
+  const alert = tab.page.getByRole('alert').filter({ hasText: 'Your data could not be read.' })
   await alert.waitFor()
-  expect(await alert.textContent()).toContain('Try again in 3 seconds.')
-  await expectSound(tab)
-  await tab.page.getByRole('button', { name: 'Read again' }).click()
+  await tab.page.clock.fastForward('00:03')
   await tab.page.locator('.bytes', { hasText: ada.agentId }).waitFor()
   await alert.waitFor({ state: 'detached' })
-})
-
-describe('when the token has to be refreshed', () => {
-  /** Hands out sign-ins that want a refresh after four seconds: the SDK asks for one half a minute ahead. */
-  async function openShortLived(tab: Tab, refresh: (route: Route) => unknown): Promise<void> {
-    await tab.page.route(/accounts:signInWithCustomToken/, async (route) => {
-      const response = await route.fetch()
-      const answer = (await response.json()) as object
-      await route.fulfill({ response, json: { ...answer, expiresIn: '34' } })
-    })
-    await tab.page.route(/securetoken\.googleapis\.com/, refresh)
-  }
-
-  test('keeps trying while there is no answer, and then continues', async () => {
-    await using ada = await registerAgent()
-    await using tab = await openTab(browser, { failedLoads: true })
-    let isDown = true
-    await openShortLived(tab, (route) => (isDown ? route.abort() : route.continue()))
-    await openSettings(tab, ada)
-    const stale = tab.page.getByRole('status').filter({ hasText: 'What you see may be out of date' })
-    await stale.waitFor()
-    isDown = false
-    await stale.getByText('What you see may be out of date').waitFor({ state: 'detached' })
-    expect(tab.offences()).toEqual([])
-  })
-
-  test('says that the session is over when the sign-in is refused', async () => {
-    await using ada = await registerAgent()
-    await using tab = await openTab(browser, { failedLoads: true })
-    await openShortLived(tab, (route) =>
-      route.fulfill({
-        status: 400,
-        json: { error: { code: 400, message: 'TOKEN_EXPIRED', status: 'INVALID_ARGUMENT' } },
-      }),
-    )
-    await openSettings(tab, ada)
-    await tab.page.getByRole('heading', { name: 'Your session is no longer valid' }).waitFor()
-    await expectSound(tab)
-  })
 })
 
 test('ends the session after a new secret, and says why', async () => {
@@ -220,6 +252,7 @@ test('ends the session after a new secret, and says why', async () => {
   await using tab = await openTab(browser, { failedLoads: true })
   await openSettings(tab, ada)
   await ada.rotateSecret()
+  await readAgain(tab.page)
   await tab.page.getByRole('heading', { name: 'Your session is no longer valid' }).waitFor()
   expect(await tab.page.locator('main').textContent()).toContain('a new secret')
   expect(tab.offences()).toEqual([])

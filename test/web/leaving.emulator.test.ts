@@ -6,7 +6,8 @@ import { republishNow } from '../../testing/schedule.ts'
 import { wholeDatabase } from '../../testing/whole-database.ts'
 import { launchChromium, openTab } from '../../testing/browser.ts'
 import { registerAgent } from '../../testing/registered-agent.ts'
-import { channel, expectSound, focused, heading, openSettings } from './settings.ts'
+import * as z from 'zod'
+import { channel, expectSound, focused, heading, openSettings, readAgain } from './settings.ts'
 
 jest.setTimeout(120_000)
 
@@ -28,13 +29,19 @@ describe('exact bytes', () => {
     const { page } = tab
     await tab.context.grantPermissions(['clipboard-read', 'clipboard-write'], { origin: hostingOrigin })
     await openSettings(tab, ada)
-    const exact = JSON.stringify(await ada.exportedBytes(), null, 2)
+    const exported = z
+      .object({ documents: z.record(z.string(), z.unknown()), signIn: z.unknown() })
+      .parse(await ada.exportedBytes())
+    const exact = JSON.stringify(exported, null, 2)
     expect(exact).toContain('discovery/dating/shards/')
     expect(exact).toContain('signIn')
-    const shown = () => page.locator('.bytes').textContent()
     await page.getByRole('button', { name: 'Read again' }).click()
-    await page.getByRole('button', { name: 'Read again' }).and(page.locator('[aria-disabled=false]')).waitFor()
-    expect(await shown()).toBe(exact)
+    await page.getByRole('button', { name: 'Read again' }).and(page.locator('[aria-busy=false]')).waitFor()
+    const shown = [...Object.values(exported.documents), exported.signIn].map((fields) =>
+      JSON.stringify(fields, null, 2),
+    )
+    expect(await page.locator('.bytes pre').allTextContents()).toEqual(shown)
+    expect(await page.locator('.bytes .path').allTextContents()).toEqual(Object.keys(exported.documents))
 
     await page.getByRole('button', { name: 'Copy as JSON' }).click()
     await page.getByRole('status').filter({ hasText: 'Copied.' }).waitFor()
@@ -46,6 +53,39 @@ describe('exact bytes', () => {
     expect(download.suggestedFilename()).toBe(`koko-${ada.agentId}.json`)
     expect(await readFile(await download.path(), 'utf8')).toBe(exact)
     await page.getByText('Not stored: your name, messages, contacts, position').waitFor()
+    await expectSound(tab)
+  })
+
+  test('say of each document who can read it, and of each time which date it is', async () => {
+    await using ada = await registerAgent()
+    await ada.publish({ telegram: 'ada_of_the_page' })
+    await ada.unlink('slack')
+    await republishNow()
+    await using tab = await openTab(browser)
+    await openSettings(tab, ada)
+    const readersOf = (title: string) =>
+      tab.page
+        .locator('.document', { has: tab.page.getByRole('heading', { name: title, exact: true }) })
+        .locator('.readers')
+        .textContent()
+    expect(await readersOf('Listing')).toBe('Peers can read this while your agent is online')
+    expect(await readersOf('Discovery entry')).toBe('Peers can read this while your agent is online')
+    expect(await readersOf('Badge')).toBe('Only you can read this')
+    expect(await readersOf('Unlinks')).toBe('Only you can read this')
+    expect(await readersOf('Account')).toBe('Nobody but the directory uses this')
+    expect(await readersOf('Sign-in record')).toBe('Nobody but the directory uses this')
+    const dated = await tab.page.locator('.bytes [data-date]').evaluateAll((lines) =>
+      lines.map((line) => ({
+        ms: Number(/(\d+),?$/.exec(line.textContent)?.[1]),
+        shown: getComputedStyle(line, '::after').content,
+      })),
+    )
+    expect(dated.length).toBeGreaterThan(5)
+    for (const { ms, shown } of dated) {
+      const date = new Date(ms).toLocaleDateString('en', { dateStyle: 'medium', timeZone: 'UTC' })
+      expect(shown).toContain(`${date}, `)
+      expect(shown).toContain(' UTC')
+    }
     await expectSound(tab)
   })
 
@@ -90,6 +130,7 @@ describe('unregistering', () => {
     await expectSound(tab)
 
     // Another open tab says what has happened.
+    await readAgain(other.page)
     await other.page.getByRole('heading', { name: 'Your agent is no longer registered' }).waitFor()
     await expectSound(other)
 
@@ -116,8 +157,7 @@ describe('unregistering', () => {
     await openSettings(tab, ada)
     await page.route('**/callables/unregisterAgent', async (route) => {
       const response = await route.fetch()
-      // Two documents, and the badge, since neither is there: only then has the page seen that the agent is gone.
-      for (let read = 0; read < 3; read += 1) await page.waitForResponse(/documents:batchGet/)
+      await page.waitForResponse(/documents:batchGet/)
       await route.fulfill({ response })
     })
     await page.getByLabel('Type “delete” to confirm').fill('delete')
@@ -183,14 +223,14 @@ describe('the keyboard alone', () => {
 
     await tabTo(page, 'Unlink WhatsApp')
     await keyboard.press('Space')
-    expect(await focused(page)).toBe('Cancel')
+    expect(await focused(page)).toBe('Keep sharing')
     await keyboard.press('Escape')
     await page.getByRole('dialog').waitFor({ state: 'detached' })
     expect(await focused(page)).toBe('Unlink WhatsApp')
     await keyboard.press('Enter')
-    await page.getByRole('button', { name: 'Unlink' }).and(page.locator('[aria-disabled=false]')).waitFor()
+    await page.getByRole('button', { name: 'Stop sharing' }).and(page.locator('[aria-disabled=false]')).waitFor()
     await keyboard.press('Shift+Tab')
-    expect(await focused(page)).toBe('Unlink')
+    expect(await focused(page)).toBe('Stop sharing')
     await keyboard.press('Enter')
     await channel(page, 'WhatsApp').locator('.state.unlinked').waitFor()
     await page.getByRole('dialog').waitFor({ state: 'detached' })

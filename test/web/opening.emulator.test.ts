@@ -33,17 +33,56 @@ test('says how to open the page without a link', async () => {
   await expectSound(tab)
 })
 
-test.each(['#code=tooShort', '#code=', `#code=${'a'.repeat(43)}%20`, `#cod=${'a'.repeat(43)}`])(
+test.each(['#code=tooShort', '#code=', `#code=${'a'.repeat(44)}`, `#cod=${'a'.repeat(43)}`])(
   'says that a link is incomplete: %s',
   async (fragment) => {
     await using tab = await openTab(browser)
     await tab.page.goto(settings + fragment)
     expect(await heading(tab.page)).toBe('This link is not complete')
-    expect(await tab.page.locator('main').textContent()).toContain('ask your agent for a new one')
+    expect(await tab.page.locator('main').textContent()).toContain('Ask your agent for a new link.')
     expect(tab.page.url()).toBe(settings)
     if (fragment === '#code=tooShort') await expectSound(tab)
   },
 )
+
+test.each(['.', ')', ').', '>', '%20', '”', '*_', '%20and%20thanks'])(
+  'opens a link that was pasted with what follows it: %s',
+  async (after) => {
+    await using ada = await registerAgent()
+    await using tab = await openTab(browser)
+    await tab.page.goto((await ada.settingsLink()) + after)
+    expect(tab.page.url()).toBe(settings)
+    await open(tab.page)
+    await tab.page.getByRole('heading', { name: 'Your settings', exact: true }).waitFor()
+    expect(tab.offences()).toEqual([])
+  },
+)
+
+test('works with a slash after its name, and keeps no code in the address bar', async () => {
+  const response = await fetch(`${settings}/`, { redirect: 'manual' })
+  expect([response.status, response.headers.get('location')]).toEqual([301, '/settings'])
+  await using ada = await registerAgent()
+  await using tab = await openTab(browser)
+  await tab.page.goto((await ada.settingsLink()).replace('/settings#', '/settings/#'))
+  await tab.page.getByRole('button', { name: 'Open my settings' }).waitFor()
+  expect(tab.page.url()).toBe(settings)
+  await open(tab.page)
+  await tab.page.getByRole('heading', { name: 'Your settings', exact: true }).waitFor()
+})
+
+test('shows a heading and what to do without its script, and before it', async () => {
+  await using tab = await openTab(browser, { javaScriptEnabled: false })
+  await tab.page.goto(`${settings}#code=${'a'.repeat(43)}`)
+  expect(await heading(tab.page)).toBe('Your settings')
+  const text = await tab.page.locator('main').innerText()
+  expect(text).toContain('Allow JavaScript for this site and reload the page')
+  expect(text).toContain('koko unlink whatsapp')
+
+  await using late = await openTab(browser)
+  await late.page.route(/\.js$/, () => undefined)
+  await late.page.goto(settings, { waitUntil: 'commit' })
+  await late.page.getByRole('heading', { name: 'Your settings', exact: true }).waitFor()
+})
 
 test('removes the code from the address bar and the history at once, and a preview does not use it up', async () => {
   await using ada = await registerAgent()
@@ -113,9 +152,10 @@ describe('a link that does not open', () => {
     await using tab = await openTab(browser, { failedLoads: true })
     await tab.page.goto(await linkOf(ada.settingsLink))
     await open(tab.page)
-    const alert = tab.page.getByRole('alert').filter({ hasText: 'This link does not work.' })
-    await alert.waitFor()
-    expect(await alert.textContent()).toContain('Ask your agent for a new one.')
+    await tab.page.getByRole('heading', { name: 'This link no longer works' }).waitFor()
+    expect(await focused(tab.page)).toBe('This link no longer works')
+    expect(await tab.page.title()).toBe('This link no longer works · Koko Directory')
+    expect(await tab.page.locator('main').textContent()).toContain('Ask your agent for a new link.')
     expect(await tab.page.getByRole('button').count()).toBe(0)
     expect(tab.callsOf('redeemSettingsLink')).toBe(1)
     if (name === 'used') await expectSound(tab)
@@ -191,27 +231,112 @@ describe('when opening fails', () => {
   })
 })
 
-test('the sign-in survives neither the tab nor a reload', async () => {
-  await using ada = await registerAgent()
-  await using tab = await openTab(browser)
-  await openSettings(tab, ada)
-  expect(await tab.context.cookies()).toEqual([])
+describe('a reload', () => {
+  const kept = (page: Page) =>
+    page.evaluate(async () => ({
+      local: window.localStorage.length,
+      session: Array.from({ length: window.sessionStorage.length }, (_, index) =>
+        window.sessionStorage.getItem(window.sessionStorage.key(index) ?? ''),
+      ),
+      databases: await window.indexedDB.databases(),
+      caches: await window.caches.keys(),
+    }))
+  const nothing = { local: 0, session: [], databases: [], caches: [] }
 
-  const second = await tab.context.newPage()
-  await second.goto(`${hostingOrigin}/terms`)
-  const kept = await second.evaluate(async () => ({
-    local: window.localStorage.length,
-    session: window.sessionStorage.length,
-    databases: await window.indexedDB.databases(),
-    caches: await window.caches.keys(),
-  }))
-  expect(kept).toEqual({ local: 0, session: 0, databases: [], caches: [] })
-  expect(await tab.page.evaluate(() => window.sessionStorage.length)).toBe(0)
-  await second.goto(settings)
-  expect(await heading(second)).toBe('You need a link from your agent to open this page')
-  await tab.page.reload()
-  expect(await heading(tab.page)).toBe('You need a link from your agent to open this page')
-  expect(tab.offences()).toEqual([])
+  test('keeps the session in this tab alone, with one token that cannot be renewed', async () => {
+    await using ada = await registerAgent()
+    await using tab = await openTab(browser)
+    await openSettings(tab, ada)
+    const calls = tab.callsOf('redeemSettingsLink')
+    await tab.page.reload()
+    await tab.page.locator('.bytes', { hasText: ada.agentId }).waitFor()
+    expect(tab.page.url()).toBe(settings)
+    expect(tab.callsOf('redeemSettingsLink')).toBe(calls)
+    await tab.page.getByRole('button', { name: 'Unlink Slack' }).click()
+    await tab.page.getByRole('dialog').getByRole('button', { name: 'Block' }).click()
+    await tab.page.locator('.state.unlinked').waitFor()
+
+    const { session, ...elsewhere } = await kept(tab.page)
+    expect(elsewhere).toEqual({ local: 0, databases: [], caches: [] })
+    expect(session).toHaveLength(1)
+    expect(Object.keys(JSON.parse(session[0] ?? '') as object)).toEqual(['idToken', 'behindMs'])
+    expect(await tab.context.cookies()).toEqual([])
+    expect(tab.requests.filter((request) => request.includes('securetoken'))).toEqual([])
+
+    const second = await tab.context.newPage()
+    await second.goto(settings)
+    expect(await heading(second)).toBe('You need a link from your agent to open this page')
+    expect(await kept(second)).toEqual(nothing)
+    expect(tab.offences()).toEqual([])
+  })
+
+  test('tries again where it cannot load the page, and needs no new link', async () => {
+    await using ada = await registerAgent()
+    await using tab = await openTab(browser, { failedLoads: true })
+    await openSettings(tab, ada)
+    await tab.page.route(/assets\/panel/, (route) => route.abort(), { times: 1 })
+    await tab.page.reload()
+    await tab.page.getByRole('alert').filter({ hasText: 'You need no new link.' }).waitFor()
+    await expectSound(tab)
+    await tab.page.reload()
+    await tab.page.locator('.bytes').waitFor()
+  })
+
+  test('after signing out, the end of the session or unregistering finds nothing', async () => {
+    const ways: [title: string, leave: (page: Page) => Promise<unknown>][] = [
+      ['You have signed out', (page) => page.getByRole('button', { name: 'Sign out' }).click()],
+      ['This session has ended', (page) => page.clock.fastForward('30:30')],
+      [
+        'Your agent is unregistered',
+        async (page) => {
+          await page.getByLabel('Type “delete” to confirm').fill('delete')
+          await page.getByRole('button', { name: 'Delete everything' }).click()
+        },
+      ],
+    ]
+    for (const [title, leave] of ways) {
+      await using ada = await registerAgent()
+      await using tab = await openTab(browser, { failedLoads: true })
+      await tab.page.clock.install()
+      await openSettings(tab, ada)
+      await leave(tab.page)
+      await tab.page.getByRole('heading', { name: title }).waitFor()
+      expect([title, await kept(tab.page)]).toEqual([title, nothing])
+      await tab.page.reload()
+      expect(await heading(tab.page)).toBe('You need a link from your agent to open this page')
+    }
+  })
+
+  test('after the end of the session says that it has ended', async () => {
+    await using ada = await registerAgent()
+    await using tab = await openTab(browser)
+    await openSettings(tab, ada)
+    await tab.page.clock.install({ time: Date.now() + 31 * 60_000 })
+    await tab.page.reload()
+    await tab.page.getByRole('heading', { name: 'This session has ended' }).waitFor()
+    expect((await kept(tab.page)).session).toEqual([])
+  })
+
+  test('after a damaged session asks for a link', async () => {
+    await using tab = await openTab(browser)
+    await tab.page.goto(settings)
+    await tab.page.evaluate(() => window.sessionStorage.setItem('koko-settings', '{"idToken":"a.b.c","behindMs":0}'))
+    await tab.page.reload()
+    await tab.page.getByRole('heading', { name: 'You need a link from your agent to open this page' }).waitFor()
+    expect(await kept(tab.page)).toEqual(nothing)
+  })
+})
+
+test('speaks one language, whatever the browser’s is', async () => {
+  await using ada = await registerAgent()
+  await ada.publish({ whatsapp: '+447700900888' })
+  await using tab = await openTab(browser, { locale: 'de-DE', timezoneId: 'Europe/Berlin' })
+  await openSettings(tab, ada)
+  const text = await tab.page.locator('main').innerText()
+  expect(text).toMatch(/Last seen\s+[A-Z][a-z]+ \d+, \d{4}\n/)
+  expect(text).toMatch(/Open until \d+:\d\d [AP]M GMT\+\d/)
+  expect(text).toContain('women and men')
+  expect(await tab.page.locator('html').getAttribute('lang')).toBe('en')
 })
 
 test('a link pasted into the tab replaces what is open there', async () => {
@@ -251,8 +376,8 @@ test('the page announces the end of the thirty minutes five minutes before', asy
   await notice.waitFor()
   await expectSound(tab)
   await tab.page.clock.fastForward('05:00')
-  await tab.page.getByRole('heading', { name: 'Your session has ended' }).waitFor()
-  expect(await focused(tab.page)).toBe('Your session has ended')
+  await tab.page.getByRole('heading', { name: 'This session has ended' }).waitFor()
+  expect(await focused(tab.page)).toBe('This session has ended')
   expect(await tab.page.content()).not.toContain(ada.agentId)
   await expectSound(tab)
 })
@@ -265,5 +390,5 @@ test('a clock that is hours wrong neither ends nor extends a session', async () 
   await tab.page.clock.fastForward('29:00')
   await tab.page.getByRole('status').filter({ hasText: 'This page closes at' }).waitFor()
   await tab.page.clock.fastForward('01:10')
-  await tab.page.getByRole('heading', { name: 'Your session has ended' }).waitFor()
+  await tab.page.getByRole('heading', { name: 'This session has ended' }).waitFor()
 })

@@ -12,6 +12,16 @@ export async function openSettings({ page }: Tab, agent: Agent): Promise<void> {
   await page.locator('.bytes').waitFor()
 }
 
+/**
+ * Makes the page read again what is stored, which it does on its own only every twenty seconds: each sign of a change of the
+ * connection does.
+ */
+export function readAgain(page: Page): Promise<void> {
+  return page.evaluate(() => {
+    window.dispatchEvent(new Event('online'))
+  })
+}
+
 export function channel(page: Page, name: 'WhatsApp' | 'Telegram' | 'Discord' | 'Slack'): Locator {
   return page.locator('.channel', { has: page.getByRole('heading', { name }) })
 }

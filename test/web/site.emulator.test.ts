@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { gzipSync } from 'node:zlib'
-import type { Browser } from 'playwright-core'
+import type { Browser, Locator } from 'playwright-core'
 import firebase from '../../firebase.json' with { type: 'json' }
 import { authOrigin, firestoreOrigin, hostingOrigin, root } from '../../scripts/stack/addresses.ts'
 import { webSizes } from '../../scripts/web-sizes.ts'
@@ -189,12 +189,78 @@ describe('the settings page', () => {
     expect(Math.abs(y + height / 2 - 450)).toBeLessThan(2)
   })
 
+  test('shows its question in a dialog of 320 × 256 px, as at 400 % zoom, and the answers below it', async () => {
+    await using ada = await registerAgent()
+    await ada.publish({ whatsapp: '+447700900225', telegram: 'a_name_that_is_as_long_as_can_be' })
+    await using tab = await openTab(browser)
+    await openSettings(tab, ada)
+    await tab.page.setViewportSize({ width: 320, height: 256 })
+    for (const name of ['Unlink WhatsApp', 'Unlink Telegram', 'Unlink every channel', 'Unlink Slack']) {
+      await tab.page.getByRole('button', { name }).click()
+      const dialog = tab.page.getByRole('dialog')
+      const heading = await dialog.getByRole('heading').boundingBox()
+      expect([name, heading?.y]).toEqual([name, expect.any(Number)])
+      const top = heading?.y ?? -1
+      const tops = await dialog
+        .getByRole('button')
+        .evaluateAll((buttons) => buttons.map((button) => button.getBoundingClientRect()))
+      expect(top).toBeGreaterThanOrEqual(0)
+      for (const button of tops) {
+        // The heading ends above the answers, and the answers end above the edge.
+        expect([name, button.top >= top + (heading?.height ?? 0), button.bottom <= 256]).toEqual([name, true, true])
+      }
+      const last = dialog.locator('div').first().locator('p').last()
+      await dialog.evaluate((element) => element.scrollTo(0, element.scrollHeight))
+      expect([name, await last.isVisible()]).toEqual([name, true])
+      await expectSound(tab)
+      await tab.page.setViewportSize({ width: 320, height: 256 })
+      await tab.page.keyboard.press('Escape')
+      await dialog.waitFor({ state: 'detached' })
+    }
+  })
+
+  test('shows on the pressed button that its action is under way', async () => {
+    await using ada = await registerAgent()
+    await using tab = await openTab(browser)
+    const { page } = tab
+    await openSettings(tab, ada)
+    const look = (button: Locator) =>
+      button.evaluate((element) => {
+        const { backgroundColor, borderTopStyle } = getComputedStyle(element)
+        return { backgroundColor, borderTopStyle, sign: getComputedStyle(element, '::before').content }
+      })
+    const button = page.getByRole('button', { name: /Delete everything|Deleting …/ })
+    const before = await look(button)
+    await page.route('**/callables/unregisterAgent', () => undefined)
+    await page.getByLabel('Type “delete” to confirm').fill('delete')
+    await button.click()
+    await button.and(page.locator('[aria-busy=true]')).waitFor()
+    expect(await button.textContent()).toBe('Deleting …')
+    expect(await look(button)).not.toEqual(before)
+    expect((await look(button)).sign).not.toBe('none')
+    await expectSound(tab)
+  })
+
+  test('prints everything that is stored, and nothing to press', async () => {
+    await using ada = await registerAgent()
+    await ada.publish({ whatsapp: '+447700900226' })
+    await using tab = await openTab(browser)
+    const { page } = tab
+    await openSettings(tab, ada)
+    await page.emulateMedia({ media: 'print' })
+    expect(await page.locator('main button:visible, main input:visible').count()).toBe(0)
+    const { height, full } = await page
+      .locator('.bytes')
+      .evaluate((element) => ({ height: element.clientHeight, full: element.scrollHeight }))
+    expect(full - height).toBeLessThanOrEqual(1)
+  })
+
   test('passes axe in forced colours, and shows a state by more than its colour', async () => {
     await using ada = await registerAgent()
     await ada.publish({ whatsapp: '+447700900223' })
     await using tab = await openTab(browser, { forcedColors: 'active' })
     await openSettings(tab, ada)
-    await tab.page.getByText('Listed', { exact: true }).waitFor()
+    await tab.page.getByText('Visible to peers', { exact: true }).waitFor()
     const border = await tab.page
       .getByRole('button', { name: 'Sign out' })
       .evaluate((button) => getComputedStyle(button).borderTopStyle)

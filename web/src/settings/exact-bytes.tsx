@@ -1,54 +1,40 @@
-import { useEffect, useState } from 'preact/hooks'
-import { retryHint } from './failure.ts'
-import type { Session } from './session.ts'
+import { useMemo, useState } from 'preact/hooks'
+import { Button } from './button.tsx'
+import type { Page } from './panel.tsx'
+import type { Snapshot } from './session.ts'
 import { fill, strings } from './strings.ts'
-import { clockTime } from './times.ts'
-
-/** Changes come in bursts; the bytes are read once after each burst. */
-const settleMs = 300
+import { moment, utcMoment } from './times.ts'
 
 const words = strings.bytes
+type Kind = keyof typeof words.kinds
 
-interface ExactBytesProps {
-  session: Session
-  /** The bytes are read again when this changes. */
-  version: string
-  endsWith: (error: unknown) => boolean
-}
+const kindOfPath: [RegExp, Kind][] = [
+  [/^agents\/[^/]+$/, 'badge'],
+  [/^mcpDirectory\/[^/]+\/agents\/[^/]+$/, 'listing'],
+  [/^discovery\/[^/]+\/shards\/[^/]+#/, 'entry'],
+  [/^unlinks\/[^/]+$/, 'unlinks'],
+  [/^accounts\/[^/]+$/, 'account'],
+  [/^changes\/[^/]+$/, 'change'],
+  [/^removals\/[^/]+$/, 'removal'],
+  [/^settingsLinks\/[^/]+$/, 'settingsLink'],
+]
 
-/** Everything that `exportAgent` returns. */
-export function ExactBytes({ session, version, endsWith }: ExactBytesProps) {
-  const [bytes, setBytes] = useState<{ text: string; readAtMs: number } | null>(null)
-  const [isReading, setIsReading] = useState(true)
-  const [failure, setFailure] = useState('')
-  const [attempt, setAttempt] = useState(0)
+const jsonOf = (value: unknown) => JSON.stringify(value, null, 2)
+
+/** Everything that `exportAgent` returns: document by document, with who can read it. */
+export function ExactBytes({ page, snapshot }: { page: Page; snapshot: Snapshot }) {
+  const { exported, readAtMs } = snapshot
+  const [isReading, setIsReading] = useState(false)
   const [said, setSaid] = useState('')
+  const json = useMemo(() => jsonOf(exported), [exported])
 
-  useEffect(() => {
-    let isCurrent = true
+  async function readAgain() {
     setIsReading(true)
-    const timer = setTimeout(() => {
-      session.call('exportAgent', {}).then(
-        (exported) => {
-          if (!isCurrent) return
-          setBytes({ text: JSON.stringify(exported, null, 2), readAtMs: session.nowMs() })
-          setFailure('')
-          setIsReading(false)
-        },
-        (error: unknown) => {
-          if (!isCurrent) return
-          setIsReading(false)
-          if (!endsWith(error)) setFailure(`${words.failed} ${retryHint(error)}`)
-        },
-      )
-    }, settleMs)
-    return () => {
-      isCurrent = false
-      clearTimeout(timer)
-    }
-  }, [session, version, attempt])
+    await page.readNow()
+    setIsReading(false)
+  }
 
-  async function copy(json: string) {
+  async function copy() {
     setSaid('')
     await navigator.clipboard.writeText(json).then(
       () => setSaid(words.copied),
@@ -56,11 +42,11 @@ export function ExactBytes({ session, version, endsWith }: ExactBytesProps) {
     )
   }
 
-  function download(json: string) {
+  function download() {
     const url = URL.createObjectURL(new Blob([json], { type: 'application/json' }))
     const link = document.createElement('a')
     link.href = url
-    link.download = `koko-${session.agentId}.json`
+    link.download = `koko-${page.session.agentId}.json`
     link.click()
     URL.revokeObjectURL(url)
     setSaid(words.downloaded)
@@ -71,40 +57,58 @@ export function ExactBytes({ session, version, endsWith }: ExactBytesProps) {
       <h2 id="bytes">{words.heading}</h2>
       <p>{words.intro}</p>
       <p>{words.not}</p>
-      <div role="alert">{failure !== '' && <p class="banner bad">{failure}</p>}</div>
-      {bytes === null ? (
-        isReading && <p role="status">{words.loading}</p>
-      ) : (
-        <>
-          <pre class="bytes" tabIndex={0} role="region" aria-label={words.label}>
-            {bytes.text}
-          </pre>
-          <p class="note">{fill(words.readAt, { time: clockTime(bytes.readAtMs) })}</p>
-        </>
-      )}
+      <p class="note">{words.dates}</p>
+      <div class="bytes" tabIndex={0} role="region" aria-label={words.label}>
+        {Object.entries(exported.documents).map(([path, fields]) => (
+          <Document
+            key={path}
+            kind={kindOfPath.find(([pattern]) => pattern.test(path))?.[1] ?? 'other'}
+            path={path}
+            fields={fields}
+          />
+        ))}
+        <Document kind="signIn" fields={exported.signIn} />
+      </div>
+      <p class="note">{fill(words.readAt, { time: moment(readAtMs) })}</p>
       <div class="row">
-        {bytes !== null && (
-          <>
-            <button class="button" type="button" onClick={() => void copy(bytes.text)}>
-              {words.copy}
-            </button>
-            <button class="button" type="button" onClick={() => download(bytes.text)}>
-              {words.download}
-            </button>
-          </>
-        )}
-        {(bytes !== null || failure !== '') && (
-          <button
-            class="button"
-            type="button"
-            aria-disabled={isReading}
-            onClick={() => !isReading && setAttempt((count) => count + 1)}
-          >
-            {isReading ? words.reading : words.again}
-          </button>
-        )}
+        <Button onClick={() => void copy()}>{words.copy}</Button>
+        <Button onClick={download}>{words.download}</Button>
+        <Button isWorking={isReading} working={words.reading} onClick={() => void readAgain()}>
+          {words.again}
+        </Button>
         <span role="status">{said !== '' && said}</span>
       </div>
     </section>
   )
+}
+
+function Document({ kind, path, fields }: { kind: Kind; path?: string; fields: unknown }) {
+  const { title, readers } = words.kinds[kind]
+  return (
+    <div class="document">
+      <h3>{title}</h3>
+      <p class={`readers ${readers}`}>{words.readers[readers]}</p>
+      {path !== undefined && (
+        <p class="path">
+          <code>{path}</code>
+        </p>
+      )}
+      <pre>{datedLines(jsonOf(fields))}</pre>
+    </div>
+  )
+}
+
+/** The lines of a document. A time also gets its date, which the style shows beside it and which is no part of the text. */
+function datedLines(json: string) {
+  return json.split('\n').map((line, index) => {
+    const ms = Number(/^\s*"\w+Ms": (\d+),?$/.exec(line)?.[1])
+    const text = index === 0 ? line : `\n${line}`
+    return ms > 0 ? (
+      <span key={index} data-date={utcMoment(ms)}>
+        {text}
+      </span>
+    ) : (
+      text
+    )
+  })
 }

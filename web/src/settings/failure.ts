@@ -26,11 +26,11 @@ export function changeFailure(error: unknown): string {
   }
 }
 
-/** What the page says about a failed opening, and whether trying again can help. */
-export function openingFailure(error: unknown, link: LinkState): { text: string; retry: boolean } {
+/** What the page says about a failed opening, and whether trying again can help; null if the link is spent. */
+export function openingFailure(error: unknown, link: LinkState): { text: string; retry: boolean } | null {
   const { code } = fieldsOf(error)
   const isUnanswered = code === 'unavailable' || code === 'aborted'
-  if (code === 'not-found') return { text: strings.failed.spent, retry: false }
+  if (code === 'not-found') return null
   if (link === 'used' && code !== 'unavailable') return { text: strings.failed.signInFailed, retry: false }
   if (link === 'used') return { text: strings.failed.halfOpen, retry: true }
   if (code === 'resource-exhausted') return { text: `${strings.failed.limited} ${retryHint(error)}`, retry: true }
@@ -42,13 +42,20 @@ export function openingFailure(error: unknown, link: LinkState): { text: string;
 export function endingOf(error: unknown, isPast: boolean): Ending | null {
   switch (fieldsOf(error).code) {
     case 'unauthenticated':
-    case 'permission-denied':
       return isPast ? 'ended' : 'refused'
+    // The page makes only calls that a settings session may make, until its time has passed.
+    case 'permission-denied':
+      return 'ended'
     case 'not-found':
       return 'removed'
     default:
       return null
   }
+}
+
+/** True if there was no answer: the browser's word alone does not show that there is no connection. */
+export function isUnanswered(error: unknown): boolean {
+  return fieldsOf(error).code === 'unavailable'
 }
 
 /** When to try again, if the error says so. */

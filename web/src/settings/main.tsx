@@ -5,8 +5,6 @@ import { takeCode } from './code.ts'
 const code = takeCode()
 // zod, which comes with the contract, tests whether it may compile code: the content security policy would report that.
 Object.assign(globalThis, { __zod_globalConfig: { jitless: true } })
-// The Firebase SDK would record there on which days it ran; this page leaves nothing in the browser.
-Object.defineProperty(window, 'indexedDB', { value: undefined })
 const main = document.getElementById('main')
 if (main !== null) {
   main.replaceChildren()

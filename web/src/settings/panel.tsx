@@ -1,20 +1,36 @@
-import { Channel, formatDuration, isOnline, minuteMs, rooms, type Unlinks } from '@koko/contract'
+import { goneWithinMs, minuteMs, type Channel } from '@koko/contract'
 import type { RefObject } from 'preact'
 import { useEffect, useMemo, useRef, useState } from 'preact/hooks'
-import { ChannelCard } from './channel-card.tsx'
+import { Button } from './button.tsx'
+import { Channels } from './channels.tsx'
 import { ExactBytes } from './exact-bytes.tsx'
-import { endingOf, type LastStage } from './failure.ts'
+import { endingOf, isUnanswered, type LastStage } from './failure.ts'
+import { isUnderWay, knownOf, type Acknowledged, type StoredUnlink } from './known.ts'
 import { Profile } from './profile.tsx'
 import type { Session, Snapshot } from './session.ts'
+import { Status, statusOf } from './status.tsx'
 import { fill, strings } from './strings.ts'
+import { minuteTime, moment } from './times.ts'
 import { Unregister } from './unregister.tsx'
-import { watch } from './watch.ts'
-import { day, minuteTime } from './times.ts'
+import { watch, type Watch } from './watch.ts'
+import { WhatsApp } from './whatsapp.tsx'
 
 /** How long before the end of a session the page announces it. */
 const noticeMs = 5 * minuteMs
 
-const presenceFields = ['registeredAtMs', 'publishedAtMs', 'lastSeenAtMs'] as const
+/** What the parts of the page share. */
+export interface Page {
+  session: Session
+  /** The last read began then; null before the first. */
+  readAtMs: number | null
+  /** Shows a change that the directory acknowledged, and reads again. */
+  acknowledge: (channel: Channel, change: StoredUnlink | null) => void
+  readNow: () => Promise<void>
+  /** Reads often until the returned function is called: a change was sent, and its outcome is not known. */
+  awaitOutcome: () => () => void
+  /** True if the failure shows that the session is over; the page then says so. */
+  endsWith: (error: unknown) => boolean
+}
 
 interface PanelProps {
   session: Session
@@ -25,45 +41,58 @@ interface PanelProps {
 /** What the directory stores about the agent, live, and the controls that remove it. */
 export function Panel({ session, heading, onLeave }: PanelProps) {
   const [now, setNow] = useState(() => session.nowMs())
-  // Read again each second, with the time.
-  const isOffline = !navigator.onLine
-  const [snapshot, setSnapshot] = useState<Snapshot | null>(null)
-  const [isLate, setIsLate] = useState(false)
-  const watching = useRef<ReturnType<typeof watch> | null>(null)
+  const [{ snapshot, acknowledged }, setRead] = useState<{ snapshot: Snapshot | null; acknowledged: Acknowledged }>({
+    snapshot: null,
+    acknowledged: {},
+  })
+  /** The last read failed. */
+  const [trouble, setTrouble] = useState<{ isOffline: boolean } | null>(null)
+  const known = useMemo(() => knownOf(snapshot, acknowledged), [snapshot, acknowledged])
+  const latest = useRef(known)
+  latest.current = known
+  const watching = useRef<Watch | null>(null)
+  const awaited = useRef(0)
   const hasLeft = useRef(false)
   // While the agent is being unregistered, refusals are expected: `Unregister` itself shows the outcome.
-  const isUnregistering = useRef(false)
+  const unregistering = useRef({ isUnderWay: false, wasAsked: false })
 
   function leave(next: LastStage) {
     if (hasLeft.current) return
     hasLeft.current = true
-    void session.end()
+    session.end()
     onLeave(next)
   }
 
-  /** True if the failure shows that the session is over; the page then says so. */
+  async function showGone() {
+    const outOfAnswersAtMs = session.nowMs() + goneWithinMs
+    leave({ name: 'gone', checked: await session.check(), outOfAnswersAtMs })
+  }
+
   function endsWith(error: unknown): boolean {
-    if (isUnregistering.current) return true
     const ending = endingOf(error, session.nowMs() >= session.untilMs)
-    if (ending !== null) leave({ name: 'over', why: ending })
+    if (ending === 'removed' && unregistering.current.wasAsked) void showGone()
+    else if (unregistering.current.isUnderWay) return true
+    else if (ending !== null) leave({ name: 'over', why: ending })
     return ending !== null
   }
 
   useEffect(() => {
-    const started = watch(
-      session,
-      (next) => {
-        setSnapshot(next)
-        setIsLate(false)
+    const started = watch(session, {
+      isUrgent: () =>
+        awaited.current > 0 ||
+        Object.values(latest.current.unlinks).some((unlink) => unlink && isUnderWay(unlink, session.nowMs())),
+      onSnapshot: (next) => {
+        setRead({ snapshot: next, acknowledged: {} })
+        latest.current = knownOf(next, {})
+        setTrouble(null)
       },
-      (error) => {
-        if (!endsWith(error)) setIsLate(true)
+      onFailure: (error) => {
+        if (!endsWith(error)) setTrouble({ isOffline: isUnanswered(error) && !navigator.onLine })
       },
-    )
+    })
     watching.current = started
     return () => started.stop()
   }, [session])
-  const readNow = () => watching.current?.readNow() ?? Promise.resolve()
 
   useEffect(() => {
     const timer = setInterval(() => setNow(session.nowMs()), 1_000)
@@ -75,8 +104,31 @@ export function Panel({ session, heading, onLeave }: PanelProps) {
     if (isEnded) leave({ name: 'over', why: 'ended' })
   }, [isEnded])
 
-  const isEnding = session.untilMs - now <= noticeMs
+  const readNow = () => watching.current?.readNow() ?? Promise.resolve()
+  const page: Page = {
+    session,
+    readAtMs: snapshot?.readAtMs ?? null,
+    readNow,
+    endsWith,
+    acknowledge(channel, change) {
+      setRead(({ snapshot, acknowledged }) => ({ snapshot, acknowledged: { ...acknowledged, [channel]: change } }))
+      void readNow()
+    },
+    awaitOutcome() {
+      awaited.current += 1
+      watching.current?.plan()
+      return () => {
+        awaited.current -= 1
+      }
+    },
+  }
+
+  const status = statusOf(known, now)
+  const readAt = snapshot === null ? '' : moment(snapshot.readAtMs)
   const until = { time: minuteTime(session.untilMs) }
+  // The map has the coasts of the whole world: it is not drawn again each second.
+  const profile = useMemo(() => <Profile stored={known.listing} />, [known.listing])
+  const bytes = useMemo(() => snapshot && <ExactBytes page={page} snapshot={snapshot} />, [snapshot])
   return (
     <>
       <header class="opening">
@@ -88,117 +140,34 @@ export function Panel({ session, heading, onLeave }: PanelProps) {
             {strings.session.agent} <code class="id">{session.agentId}</code>
           </p>
           <p class="note">{fill(strings.session.until, until)}</p>
-          <button class="button" type="button" onClick={() => leave({ name: 'over', why: 'signedOut' })}>
-            {strings.session.signOut}
-          </button>
+          <Button onClick={() => leave({ name: 'over', why: 'signedOut' })}>{strings.session.signOut}</Button>
         </div>
         <div role="status">
-          {isEnding && <p class="banner">{fill(strings.session.ending, until)}</p>}
-          {isOffline && <p class="banner">{strings.session.offline}</p>}
-          {!isOffline && snapshot !== null && isLate && <p class="banner">{strings.session.stale}</p>}
+          {session.untilMs - now <= noticeMs && <p class="banner">{fill(strings.session.ending, until)}</p>}
+          {trouble !== null && snapshot !== null && (
+            <p class="banner">
+              {fill(trouble.isOffline ? strings.session.offline : strings.session.stale, { time: readAt })}
+            </p>
+          )}
         </div>
-      </header>
-      {snapshot !== null ? (
-        <Stored session={session} snapshot={snapshot} now={now} onChanged={readNow} endsWith={endsWith} />
-      ) : isLate ? (
-        <div role="alert">
-          <p class="banner bad">{strings.session.failed}</p>
-          <button class="button" type="button" onClick={() => void readNow()}>
-            {strings.tryAgain}
-          </button>
-        </div>
-      ) : (
-        <p role="status">{strings.session.loading}</p>
-      )}
-      <ExactBytes session={session} version={JSON.stringify(snapshot)} endsWith={endsWith} />
-      <Unregister session={session} isUnregistering={isUnregistering} endsWith={endsWith} onGone={leave} />
-    </>
-  )
-}
-
-interface StoredProps {
-  session: Session
-  snapshot: Snapshot
-  now: number
-  onChanged: () => Promise<void>
-  endsWith: (error: unknown) => boolean
-}
-
-function Stored({ session, snapshot, now, onChanged, endsWith }: StoredProps) {
-  const { listing, unlinks } = snapshot
-  const listed = listing.state === 'readable' ? listing.value : null
-  const unlinked: Unlinks = unlinks.state === 'readable' ? unlinks.value : {}
-  const isUnreadable = listing.state === 'unreadable' || unlinks.state === 'unreadable'
-  const status = isUnreadable
-    ? 'unreadable'
-    : listed === null
-      ? 'unlisted'
-      : isOnline(listed, now)
-        ? 'online'
-        : 'offline'
-  const window = listed === null ? '' : formatDuration(rooms[listed.category].onlineWindowMs)
-  const body = fill(strings.status[status].body, { window })
-  const shown = listed === null ? [] : Channel.options.filter((channel) => listed.channels[channel] !== undefined)
-  // The map has the coasts of the whole world: it is not drawn again each second.
-  const profile = useMemo(() => <Profile stored={listing} />, [listing])
-  return (
-    <>
-      <section class="status" aria-labelledby="status">
-        <h2 id="status">{strings.status.heading}</h2>
-        <div role="status">
-          <p class={`light ${status}`}>{strings.status[status].title}</p>
-          <p>{body}</p>
-        </div>
-        {listed !== null && (
-          <>
-            <dl class="facts">
-              {presenceFields.map((field) => (
-                <div key={field}>
-                  <dt>{strings.status.labels[field]}</dt>
-                  <dd>{day(listed.presence[field])}</dd>
-                </div>
-              ))}
-            </dl>
-            <p class="note">{strings.status.days}</p>
-          </>
+        {snapshot === null && trouble === null && <p role="status">{strings.session.loading}</p>}
+        {snapshot === null && trouble !== null && (
+          <div role="alert">
+            <p class="banner bad">{trouble.isOffline ? strings.session.failedOffline : strings.session.failed}</p>
+            <Button onClick={() => void readNow()}>{strings.tryAgain}</Button>
+          </div>
         )}
-      </section>
-      <section aria-labelledby="channels">
-        <h2 id="channels">{strings.channels.heading}</h2>
-        <p>{strings.channels.intro}</p>
-        <ul class="channels">
-          {Channel.options.map((channel) => (
-            <ChannelCard
-              key={channel}
-              session={session}
-              channel={channel}
-              handle={listed?.channels[channel]}
-              unlink={unlinked[channel]}
-              status={status}
-              isLast={shown.length === 1 && shown[0] === channel}
-              now={now}
-              onChanged={onChanged}
-              endsWith={endsWith}
-            />
-          ))}
-        </ul>
-      </section>
-      <section aria-labelledby="whatsapp">
-        <h2 id="whatsapp">{strings.whatsapp.heading}</h2>
-        <p>{strings.whatsapp.number}</p>
-        <p>{strings.whatsapp.readers}</p>
-        <p>{strings.whatsapp.without}</p>
-        <ol class="steps">
-          {strings.whatsapp.ways.map(({ what, how }) => (
-            <li key={what}>
-              <strong>{what}</strong> {how}
-            </li>
-          ))}
-        </ol>
-        <p>{strings.whatsapp.after}</p>
-        <p>{strings.whatsapp.cannot}</p>
-      </section>
-      {profile}
+      </header>
+      {(snapshot !== null || trouble !== null) && (
+        <>
+          <Status known={known} snapshot={snapshot} status={status} />
+          <Channels page={page} known={known} status={status} now={now} />
+          <WhatsApp />
+          {profile}
+          {bytes}
+        </>
+      )}
+      <Unregister page={page} unregistering={unregistering} onDone={() => void showGone()} />
     </>
   )
 }

@@ -1,18 +1,18 @@
-import { cellOf, centreOf, formatValue, rooms, sizeKm, type Listing } from '@koko/contract'
+import { cellOf, centreOf, formatValue, rooms, sizeKm } from '@koko/contract'
 import { coast } from './coast.ts'
-import type { Stored } from './session.ts'
+import type { Known } from './known.ts'
 import { fill, strings } from './strings.ts'
+import { formatList } from './times.ts'
 
 const words = strings.profile
-const formatList = (items: string[]) => new Intl.ListFormat(undefined, { type: 'conjunction' }).format(items)
 
-export function Profile({ stored }: { stored: Stored<Listing> }) {
+export function Profile({ stored }: { stored: Known['listing'] }) {
   const listing = stored.state === 'readable' ? stored.value : null
   return (
     <section aria-labelledby="profile">
       <h2 id="profile">{words.heading}</h2>
       {listing === null ? (
-        <p>{stored.state === 'absent' ? words.none : words.unreadable}</p>
+        <p>{words.missing[stored.state === 'readable' ? 'absent' : stored.state]}</p>
       ) : (
         <>
           <p>{words.intro}</p>

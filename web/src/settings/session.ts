@@ -1,29 +1,41 @@
 import {
+  AgentId,
   Badge,
   badgePath,
+  Channel,
   createClient,
   DirectoryError,
   Listing,
   listingPath,
+  Milliseconds,
   RoomName,
+  signInWithToken,
+  Unlink,
   Unlinks,
   unlinksPath,
   type Client,
   type Config,
 } from '@koko/contract'
-import { deleteApp, FirebaseError, initializeApp, setLogLevel } from 'firebase/app'
-import { connectAuthEmulator, inMemoryPersistence, initializeAuth, signInWithCustomToken } from 'firebase/auth'
-// The full Firestore client listens instead of asking, and is four times as large: more than this page may load. A
-// listener would also outlive its session, since rules look at the time when it begins.
-import { connectFirestoreEmulator, doc, getDoc, getFirestore } from 'firebase/firestore/lite'
-import { timeoutMs, unavailable, withTimeout } from './timeout.ts'
+import * as z from 'zod'
+import { forgetSession, keepSession } from './kept-session.ts'
+import { timeoutMs } from './timeout.ts'
 
 /** A stored document. It is `unreadable` if its format is unknown to this page. */
 export type Stored<T> = { state: 'absent' | 'unreadable' } | { state: 'readable'; value: T }
 
+/** What the directory stores about the agent. */
 export interface Snapshot {
+  /** When it was read, by the directory's clock: it is as new as this, or newer. */
+  readAtMs: number
+  /** The answer of `exportAgent`, unparsed. */
+  exported: { documents: Record<string, unknown>; signIn: Record<string, unknown> }
   listing: Stored<Listing>
-  unlinks: Stored<Unlinks>
+  /** The unlinks whose format is known. */
+  unlinks: Unlinks
+  /** Whether the format of every unlink is known. */
+  areUnlinksReadable: boolean
+  /** The UTC day since which the agent has had no listing; null if it has one, or that is not known. */
+  unlistedSinceMs: number | null
 }
 
 /** Whether a link has been used up; `unknown` after a redemption without a clear answer. */
@@ -31,7 +43,7 @@ export type LinkState = 'unused' | 'unknown' | 'used'
 
 export interface Opener {
   code: string
-  /** Redeems the code and signs in, in the memory of this tab only. After a failure it continues where it stopped. */
+  /** Redeems the code and signs in, in this tab only. After a failure it continues where it stopped. */
   open: () => Promise<Session>
   linkState: () => LinkState
 }
@@ -42,13 +54,13 @@ export interface Session {
   untilMs: number
   /** The directory's clock, or a second or two behind it; this machine's may be wrong by hours. */
   nowMs: () => number
+  /** As the client's, except that it throws `not-found` if the agent is no longer registered. */
   call: Client['call']
-  /** Reads the listing and the unlinks. Throws `not-found` without a badge, `unauthenticated` after the session's end. */
   read: () => Promise<Snapshot>
   /** Checks the paths of the agent's documents: whether something is there, null where that cannot be read. */
   check: () => Promise<{ path: string; found: boolean | null }[]>
   /** Forgets the sign-in. */
-  end: () => Promise<void>
+  end: () => void
 }
 
 const directory = {
@@ -82,103 +94,138 @@ export function createOpener(code: string): Opener {
     async open() {
       const config = await client.config()
       token ??= await redeem()
-      return signIn(config, token)
+      // The first ID token outlives the session, so the token that could renew it is dropped here.
+      const { idToken: firstIdToken } = await signInWithToken(config, token, { fetch: fetchWithTimeout })
+      const idToken = await firstIdToken()
+      const kept: Kept = { idToken, behindMs: Date.now() - claimsOf(idToken).iat * 1_000 }
+      keepSession(JSON.stringify(kept))
+      return openSession(kept)
     },
     linkState: () => linkState,
   }
 }
 
-async function signIn({ projectId, apiKey, emulators }: Config, token: string): Promise<Session> {
-  // The page shows failures itself; the SDK would log the agent's paths as well.
-  setLogLevel('silent')
-  const app = initializeApp({ projectId, apiKey }, crypto.randomUUID())
-  const auth = initializeAuth(app, { persistence: inMemoryPersistence })
-  const firestore = getFirestore(app)
-  if (emulators !== undefined) {
-    connectAuthEmulator(auth, `http://${emulators.auth.host}:${emulators.auth.port}`, { disableWarnings: true })
-    connectFirestoreEmulator(firestore, emulators.firestore.host, emulators.firestore.port)
-  }
-  const end = () => deleteApp(app).catch(() => undefined)
-  const { user, result } = await withTimeout(
-    signInWithCustomToken(auth, token).then(async ({ user }) => ({ user, result: await user.getIdTokenResult() })),
-  ).catch(async (cause: unknown) => {
-    await end()
-    throw sessionError(cause)
-  })
+const Kept = z.strictObject({ idToken: z.string(), behindMs: z.number() })
+type Kept = z.infer<typeof Kept>
+const Claims = z.object({ sub: AgentId, iat: z.int(), untilMs: Milliseconds })
 
-  const agentId = user.uid
-  const behindMs = Date.now() - Date.parse(result.issuedAtTime)
-  const { call } = createClient({
+/** The session that this tab kept before a reload; null if that cannot be read. */
+export function resumeSession(kept: string): Session | null {
+  try {
+    return openSession(Kept.parse(JSON.parse(kept)))
+  } catch {
+    forgetSession()
+    return null
+  }
+}
+
+function claimsOf(idToken: string): z.infer<typeof Claims> {
+  const payload = idToken.split('.')[1] ?? ''
+  return Claims.parse(JSON.parse(atob(payload.replaceAll('-', '+').replaceAll('_', '/'))))
+}
+
+function openSession({ idToken, behindMs }: Kept): Session {
+  const { sub: agentId, untilMs } = claimsOf(idToken)
+  const nowMs = () => Date.now() - behindMs
+  let hasEnded = false
+  const client = createClient({
     ...directory,
-    idToken: () => withTimeout(user.getIdToken()).catch((cause: unknown) => Promise.reject(sessionError(cause))),
+    idToken: () =>
+      hasEnded
+        ? Promise.reject(new DirectoryError('unauthenticated', 'The session has ended.'))
+        : Promise.resolve(idToken),
   })
 
-  const get = (path: string): Promise<unknown> =>
-    withTimeout(getDoc(doc(firestore, path)).then((document): unknown => document.data() ?? absent)).catch(
-      (cause: unknown) => {
-        if (cause instanceof FirebaseError && cause.code === 'permission-denied') return refused
-        throw sessionError(cause)
-      },
-    )
-
-  async function getBadge(): Promise<unknown> {
-    const badge = await get(badgePath(agentId))
-    if (badge === absent) throw new DirectoryError('not-found', 'The agent is no longer registered.')
-    // The rules refuse a document of an unknown format, and every document after the session's end.
-    if (badge === refused) throw new DirectoryError('unauthenticated', 'The session is no longer valid.')
-    return badge
+  /** Reads whether a document exists; null if that is refused. The rules let a session get its own three documents. */
+  async function exists(path: string): Promise<boolean | null> {
+    const config = await client.config()
+    const documents = `projects/${config.projectId}/databases/(default)/documents`
+    const response = await fetchWithTimeout(`${firestoreUrl(config)}/v1/${documents}:batchGet`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json', authorization: `Bearer ${idToken}` },
+      body: JSON.stringify({ documents: [`${documents}/${path}`] }),
+    })
+    const answer = Found.safeParse(await response.json().catch(() => undefined))
+    if (!response.ok || !answer.success) return null
+    return answer.data.some(({ found }) => found !== undefined)
   }
 
-  // An agent's room never changes. It is read after signing in, since a database that does not answer must not prevent
-  // an unlink.
+  const call: Client['call'] = async (name, input) => {
+    try {
+      return await client.call(name, input)
+    } catch (error) {
+      const isRefused = error instanceof DirectoryError && error.code === 'unauthenticated' && !hasEnded
+      if (isRefused && (await exists(badgePath(agentId)).catch(() => null)) === false) {
+        throw new DirectoryError('not-found', 'The agent is no longer registered.')
+      }
+      throw error
+    }
+  }
+
+  // An agent's room never changes.
   let room: RoomName | undefined
 
   return {
     agentId,
-    untilMs: Number(result.claims.untilMs),
-    nowMs: () => Date.now() - behindMs,
+    untilMs,
+    nowMs,
     call,
 
     async read() {
-      room ??= Badge.parse(await getBadge()).category
-      const [listing, unlinks] = await Promise.all([get(listingPath(room, agentId)), get(unlinksPath(agentId))])
-      if (listing === absent || listing === refused || unlinks === refused) await getBadge()
-      return { listing: storedOf(listing, Listing), unlinks: storedOf(unlinks, Unlinks) }
+      const readAtMs = nowMs()
+      const exported = await call('exportAgent', {})
+      const { documents } = exported
+      room ??= Badge.safeParse(documents[badgePath(agentId)]).data?.category
+      return { readAtMs, exported, ...parsedDocuments(documents, agentId) }
     },
 
     check() {
       const rooms = room === undefined ? RoomName.options : [room]
       const paths = [badgePath(agentId), ...rooms.map((each) => listingPath(each, agentId)), unlinksPath(agentId)]
-      return Promise.all(
-        paths.map(async (path) => {
-          const fields = await get(path).catch(() => refused)
-          return { path, found: fields === refused ? null : fields !== absent }
-        }),
-      )
+      return Promise.all(paths.map(async (path) => ({ path, found: await exists(path).catch(() => null) })))
     },
 
-    end,
+    end() {
+      hasEnded = true
+      forgetSession(JSON.stringify({ idToken, behindMs } satisfies Kept))
+    },
   }
 }
 
-const absent = Symbol('absent')
-const refused = Symbol('refused')
+const Found = z.array(z.object({ found: z.unknown().optional() }))
+
+function firestoreUrl({ emulators }: Config): string {
+  return emulators === undefined
+    ? 'https://firestore.googleapis.com'
+    : `http://${emulators.firestore.host}:${emulators.firestore.port}`
+}
+
+function parsedDocuments(documents: Record<string, unknown>, agentId: string) {
+  // The room may be one that this page does not know.
+  const listingAt = Object.keys(documents).find((path) => /^mcpDirectory\/[^/]+\/agents\/[^/]+$/.test(path))
+  const unlinks = Object(documents[unlinksPath(agentId)] ?? {}) as Record<string, unknown>
+  const known: Unlinks = {}
+  for (const channel of Channel.options) {
+    const unlink = Unlink.safeParse(unlinks[channel])
+    if (unlink.success) known[channel] = unlink.data
+  }
+  return {
+    listing: storedOf(listingAt === undefined ? undefined : documents[listingAt], Listing),
+    unlinks: known,
+    areUnlinksReadable: Unlinks.safeParse(unlinks).success,
+    unlistedSinceMs: Account.safeParse(documents[`accounts/${agentId}`]).data?.unlistedSinceMs ?? null,
+  }
+}
+
+/** The one field of the account that the page explains. */
+const Account = z.object({ unlistedSinceMs: Milliseconds.nullable() })
 
 type Parse<T> = (input: unknown) => { success: true; data: T } | { success: false }
 
 function storedOf<T>(fields: unknown, schema: { safeParse: Parse<T> }): Stored<T> {
-  if (fields === absent) return { state: 'absent' }
+  if (fields === undefined) return { state: 'absent' }
   const result = schema.safeParse(fields)
   return result.success ? { state: 'readable', value: result.data } : { state: 'unreadable' }
-}
-
-/** The error for a failure of the Firebase SDK: `unauthenticated` if the sign-in is refused, else `unavailable`. */
-function sessionError(cause: unknown): Error {
-  if (!(cause instanceof FirebaseError)) return cause instanceof Error ? cause : unavailable(cause)
-  const isOver =
-    cause.code === 'unauthenticated' ||
-    /^auth\/(user-|invalid-|id-token-|requires-recent-login|null-user|no-such)/.test(cause.code)
-  return isOver ? new DirectoryError('unauthenticated', 'The sign-in is no longer accepted.') : unavailable(cause)
 }
 
 async function fetchWithTimeout(url: string, init: RequestInit): Promise<Response> {

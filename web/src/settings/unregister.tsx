@@ -1,45 +1,48 @@
-import { goneWithinMs } from '@koko/contract'
 import type { RefObject } from 'preact'
 import { useRef, useState } from 'preact/hooks'
-import { changeFailure, type LastStage } from './failure.ts'
-import type { Session } from './session.ts'
+import { Button } from './button.tsx'
+import { changeFailure } from './failure.ts'
+import type { Page } from './panel.tsx'
 import { strings } from './strings.ts'
 
 const words = strings.unregister
 
 interface UnregisterProps {
-  session: Session
-  /** True while it is under way. */
-  isUnregistering: RefObject<boolean>
-  endsWith: (error: unknown) => boolean
-  onGone: (stage: LastStage) => void
+  page: Page
+  /** Whether it is under way, and whether it ever was: then the agent's absence is its success. */
+  unregistering: RefObject<{ isUnderWay: boolean; wasAsked: boolean }>
+  onDone: () => void
 }
 
-export function Unregister({ session, isUnregistering, endsWith, onGone }: UnregisterProps) {
+export function Unregister({ page, unregistering, onDone }: UnregisterProps) {
   const [typed, setTyped] = useState('')
   const [failure, setFailure] = useState('')
   const [isWorking, setIsWorking] = useState(false)
   const input = useRef<HTMLInputElement>(null)
 
   async function unregister() {
-    if (isUnregistering.current) return
+    const state = unregistering.current
+    if (state.isUnderWay) return
     setFailure('')
     if (typed.trim().toLowerCase() !== words.word) {
       setFailure(words.mistyped)
       input.current?.focus()
       return
     }
-    isUnregistering.current = true
+    Object.assign(state, { isUnderWay: true, wasAsked: true })
     setIsWorking(true)
+    const stopWaiting = page.awaitOutcome()
     try {
-      await session.call('unregisterAgent', {})
-      const outOfAnswersAtMs = session.nowMs() + goneWithinMs
-      onGone({ name: 'gone', checked: await session.check(), outOfAnswersAtMs })
+      await page.session.call('unregisterAgent', {})
+      onDone()
     } catch (error) {
-      isUnregistering.current = false
-      if (endsWith(error)) return
+      state.isUnderWay = false
+      if (page.endsWith(error)) return
       setFailure(changeFailure(error))
       setIsWorking(false)
+      void page.readNow()
+    } finally {
+      stopWaiting()
     }
   }
 
@@ -67,9 +70,9 @@ export function Unregister({ session, isUnregistering, endsWith, onGone }: Unreg
             aria-describedby="confirmation-failure"
             onInput={(event) => setTyped(event.currentTarget.value)}
           />
-          <button class="button danger" type="submit" aria-disabled={isWorking}>
-            {isWorking ? words.working : words.confirm}
-          </button>
+          <Button submits isWorking={isWorking} working={words.working}>
+            {words.confirm}
+          </Button>
         </div>
         <p id="confirmation-failure" class="error" role="alert">
           {failure !== '' && failure}
