@@ -34,7 +34,6 @@ export async function simulateCollusion(size: number, nowMs: number): Promise<Co
   const room = planRoom(size, nowMs)
   const world = createWorld(nowMs)
   world.store.put([...documentsOf({ agents: [], manifest: room.manifest }, room.packed)])
-  const view = world.newInstance()
   const results: Collusion[] = []
   for (const isNewcomer of [true, false]) {
     for (const isSpread of [false, true]) {
@@ -45,6 +44,8 @@ export async function simulateCollusion(size: number, nowMs: number): Promise<Co
           .map(({ badge, listing }) => ({ badge: { ...badge, registeredAtMs }, listing }))
         // With the budget of a new day.
         world.store.put([...documentsOf({ agents: colluders, manifest: room.manifest }, [])])
+        // Each of these days has an instance of its own.
+        const view = world.newInstance()
         const seen = new Set<string>()
         let calls = 0
         for (const [index, { badge }] of colluders.entries()) {

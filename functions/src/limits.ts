@@ -90,7 +90,9 @@ export const pageTokenLifetimeMs = 10 * minuteMs
 export const pagesPerCharge = 5
 /** Smaller pages are charged one by one, because their caller probably wants only one. */
 export const minPrepaidPageSize = 50
-/** An instance remembers the prepaid listings of this many callers: about 1 MB. */
+/** An instance serves a caller at most this many pages in any minute: more than a whole budget in pages of 50. */
+export const maxPagesPerMinute = 30
+/** An instance remembers the prepaid listings, and the last pages, of this many callers: a few megabytes. */
 export const maxPrepaidCallers = 10_000
 
 /** Nothing is written by a machine whose clock differs from the database's by more. A read or a pause takes less. */

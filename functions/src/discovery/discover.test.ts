@@ -4,7 +4,7 @@ import { describe, expect, test } from '@jest/globals'
 import type { BatchGetInput, DiscoverOutput } from '@koko/contract'
 import * as fc from 'fast-check'
 import { batchGet } from './discover.ts'
-import { republishLimits } from '../limits.ts'
+import { maxPagesPerMinute, republishLimits } from '../limits.ts'
 import { republishDiscovery } from './republish.ts'
 import { sessionOf } from '../sessions.ts'
 import {
@@ -240,6 +240,102 @@ describe('a page token', () => {
     const before = world.store.all().get(`accounts/${caller.agentId}`)
     await refusalOf(next('x'))
     expect(world.store.all().get(`accounts/${caller.agentId}`)).toEqual(before)
+  })
+})
+
+describe('a discovery that is refused', () => {
+  /** The paths and queries that the work reads from the database. */
+  async function readsOf(world: World, work: (counted: World) => Promise<unknown>): Promise<string[]> {
+    const reads: string[] = []
+    const { store } = world
+    const counted: World = {
+      ...world,
+      ports: {
+        ...world.ports,
+        store: {
+          get(asked) {
+            reads.push(...asked)
+            return store.get(asked)
+          },
+          query(query) {
+            reads.push(query.collection)
+            return store.query(query)
+          },
+          count(collection) {
+            reads.push(collection)
+            return store.count(collection)
+          },
+          transaction: (inside) =>
+            store.transaction((transaction) =>
+              inside({
+                ...transaction,
+                get(asked) {
+                  reads.push(...asked)
+                  return transaction.get(asked)
+                },
+              }),
+            ),
+        },
+      },
+    }
+    await work(counted)
+    return reads
+  }
+
+  const own = ({ agentId }: TestAgent) => [
+    `agents/${agentId}`,
+    `accounts/${agentId}`,
+    `mcpDirectory/dating/agents/${agentId}`,
+  ]
+  const lookOnce = (caller: TestAgent, code: string) => async (counted: World) => {
+    const refusal = await refusalOf(look(counted, counted.newInstance(counted.ports), caller.claims))
+    expect(refusal.code).toBe(code)
+  }
+
+  test.each<[string, string, (world: World, caller: TestAgent) => unknown]>([
+    ['whose budget is used', 'resource-exhausted', (world, caller) => setBudget(world, caller, { discovered: 100 })],
+    [
+      'that is not listed',
+      'failed-precondition',
+      (world, { claims }) => call(world, 'unlinkChannel', claims, { channel: 'telegram' }),
+    ],
+    ['that is offline', 'failed-precondition', (world) => world.clock.advance(3 * dayMs)],
+    ['that was removed', 'unauthenticated', (world, { claims }) => call(world, 'unregisterAgent', claims)],
+    [
+      'whose session has ended',
+      'unauthenticated',
+      ({ store }, { agentId }) => {
+        const path = `accounts/${agentId}`
+        store.put([[path, { ...store.all().get(path), generation: 1 }]])
+      },
+    ],
+  ])('because of a caller %s reads only documents of that caller', async (_, code, prepare) => {
+    const { world, caller } = await roomOf(6)
+    await prepare(world, caller)
+    const reads = await readsOf(world, lookOnce(caller, code))
+    expect(reads.filter((path) => !own(caller).includes(path))).toEqual([])
+    expect(reads).toHaveLength(3)
+  })
+
+  test('because of too many pages in a minute reads nothing, and costs no other caller', async () => {
+    const { world, agents, caller } = await roomOf(6)
+    const instance = world.newInstance()
+    const next = agents[1]?.claims ?? { uid: '' }
+    for (let pages = 0; pages < maxPagesPerMinute; pages += 1) {
+      setBudget(world, caller, {})
+      await look(world, instance, caller.claims)
+      world.clock.advance(secondMs)
+    }
+    const again = (counted: World) => refusalOf(look(counted, instance, caller.claims))
+    expect(await again(world)).toMatchObject({ code: 'resource-exhausted', details: { retryAfterSeconds: 30 } })
+    expect(await readsOf(world, again)).toEqual([])
+    await look(world, instance, next)
+    await look(world, world.newInstance(), caller.claims)
+    world.clock.advance(30 * secondMs - 1)
+    expect(await again(world)).toMatchObject({ details: { retryAfterSeconds: 1 } })
+    world.clock.advance(1)
+    await look(world, instance, caller.claims)
+    expect(await again(world)).toMatchObject({ details: { retryAfterSeconds: 1 } })
   })
 })
 

@@ -15,7 +15,7 @@ import {
 import * as z from 'zod'
 import { budgetLeft, budgetSpent, chargeBudget } from './budgets.ts'
 import { visibleListing, type DiscoveryView, type View } from './view.ts'
-import { paths } from '../documents.ts'
+import { Account, paths, readDocument } from '../documents.ts'
 import { minPrepaidPageSize, pagesPerCharge, pageTokenLifetimeMs, viewMaxAgeMs } from '../limits.ts'
 import { utcDay } from '../directory/listing-change.ts'
 import type { Fields, Ports, Reader } from '../ports.ts'
@@ -41,8 +41,9 @@ const maxAttempts = 5
 
 /**
  * One page of the room's agents that are online: nearest first, or in an order that depends on caller and day. A page
- * also pays for some of the pages after it, so that those cost no write. Every page checks that the caller is still a
- * peer, because tokens of a removed agent stay valid for up to an hour.
+ * also pays for some of the pages after it, so that those cost no write. Every page first checks that the caller is still
+ * a peer, because tokens of a removed agent stay valid for up to an hour, and that it may have a page. A request that is
+ * refused reads no shard.
  */
 export async function discover(
   ports: Ports,
@@ -58,9 +59,12 @@ export async function discover(
   const fraction = ports.vault.fraction('walk', `${session.agentId} ${utcDay(now)}`)
   const onlineSinceMs = now.getTime() - rooms[room].onlineWindowMs
 
-  await view.assignNumbers(room, now)
+  view.countPage(session.agentId)
   let paid = view.prepaid.take(session.agentId, now)
   try {
+    const owner = await requirePeer(ports.store, session, room, now)
+    if (paid === 0 && budgetLeft(owner, 'discovered', now) <= 0) throw budgetSpent(now)
+    await view.assignNumbers(room, now)
     for (let attempt = 0; attempt < maxAttempts; attempt += 1) {
       const current = await view.current(room, resumed?.revision)
       if (resumed !== null && current.manifest.revision < resumed.revision) continue
@@ -72,7 +76,7 @@ export async function discover(
       const size = pageSize < minPrepaidPageSize || paid >= pageSize ? pageSize : pageSize * pagesPerCharge
       const page = walk === null ? null : await collect(walk, current, revision, size, session, now)
       if (page === null) continue
-      paid = await admit(ports, session, room, page.found.length, pageSize, paid, now)
+      paid = await charge(ports, session, owner, page.found.length, pageSize, paid, now)
       if (!view.isFresh(current)) continue
       const served = page.found.slice(0, Math.min(pageSize, paid))
       paid -= served.length
@@ -140,30 +144,29 @@ async function requirePeer(reader: Reader, session: Session, room: RoomName, now
 }
 
 /**
- * Checks that the caller is a peer, and charges its budget for the page, as far as the budget goes. A charge also
- * prepays listings found beyond the page, with at most half of the rest. Returns how many listings are paid for.
+ * Charges the budget of a peer for a page, as far as the budget goes. A charge also prepays listings found beyond the
+ * page, with at most half of the rest. Returns how many listings are paid for.
  */
-async function admit(
+async function charge(
   { store }: Ports,
   session: Session,
-  room: RoomName,
+  { badge }: Owner,
   found: number,
   pageSize: number,
   paid: number,
   now: Date,
 ): Promise<number> {
   const wanted = Math.min(found, pageSize)
-  if (paid >= wanted && paid > 0) {
-    await requirePeer(store, session, room, now)
-    return paid
-  }
+  if (paid >= wanted) return paid
   return store.transaction(async (transaction) => {
-    const owner = await requirePeer(transaction, session, room, now)
-    const left = Math.max(0, budgetLeft(owner, 'discovered', now))
+    const account = await readDocument(transaction, paths.account(session.agentId), Account)
+    // The agent may have been removed, or its secret changed, since it was found to be a peer.
+    if (account?.generation !== session.generation) throw unauthenticated()
+    const left = Math.max(0, budgetLeft({ badge, account }, 'discovered', now))
     if (paid + left === 0) throw budgetSpent(now)
     const due = Math.min(wanted - paid, left)
     const ahead = Math.min(found - wanted, Math.floor((left - due) / 2))
-    if (due + ahead > 0) chargeBudget(transaction, owner.account, session.agentId, 'discovered', due + ahead, now)
+    chargeBudget(transaction, account, session.agentId, 'discovered', due + ahead, now)
     return paid + due + ahead
   })
 }

@@ -11,6 +11,7 @@ import {
   type RemovalLimits,
 } from '../limits.ts'
 import { OutcomeUnknown, type Ports } from '../ports.ts'
+import { createPageAllowance, type PageAllowance } from './page-allowance.ts'
 import { createPrepaid, type Prepaid } from './prepaid.ts'
 import { createRemovalsView, type RemovalsRead, type RemovalsView } from './removals-view.ts'
 import { emptyManifest, unpackEntries, type ShardInfo } from './shards.ts'
@@ -34,6 +35,7 @@ export interface DiscoveryView {
   /** Assigns numbers to a backlog of removals, so that reading them stays short. Throws only `unavailable`. */
   assignNumbers: (room: RoomName, now: Date) => Promise<void>
   prepaid: Prepaid
+  countPage: PageAllowance
 }
 
 export function createDiscoveryView(
@@ -130,6 +132,7 @@ export function createDiscoveryView(
 
   return {
     prepaid: createPrepaid(),
+    countPage: createPageAllowance(monotonicMs),
 
     async assignNumbers(room, now) {
       try {
