@@ -151,6 +151,8 @@ test.each(outcomes)(
 test.each(['discover', 'batchGet'])('%s says that the budget may have been charged', async (name) => {
   const world = createWorld(noon)
   const { claims, agentId } = await listed(world)
+  // A page that is empty costs nothing.
+  await listed(world)
   await republishDiscovery(world.ports, world.clock.now)
   const api = {
     ports: unconfirmed(world, 'stored'),
