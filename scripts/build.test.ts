@@ -5,7 +5,6 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import * as z from 'zod'
-import { maxInstances } from '../functions/src/limits.ts'
 import { buildAgent } from './build-agent.ts'
 import { buildFunctions } from './build.ts'
 import { checksums } from './checksums.ts'
@@ -120,18 +119,17 @@ describe('what firebase deploys', () => {
   })
 
   it(
-    'installs into an empty folder with npm ci, and tells the platform how many instances each function may have',
+    'installs into an empty folder with npm ci, and can be imported there',
     async () => {
       await run('npm', ['ci', '--omit=dev', '--ignore-scripts', '--prefer-offline', '--no-audit', '--no-fund'], {
         cwd: folder,
       })
-      const shown = 'Object.entries(all).map(([name, { __endpoint }]) => [name, __endpoint.maxInstances])'
-      const script = `import('./index.js').then((all) => console.log(JSON.stringify(Object.fromEntries(${shown}))))`
+      const script = "import('./index.js').then((all) => console.log(JSON.stringify(Object.keys(all))))"
       const { stdout } = await run(process.execPath, ['--eval', script], {
         cwd: folder,
         env: { ...process.env, GCLOUD_PROJECT: 'demo-koko' },
       })
-      expect(JSON.parse(stdout)).toEqual(maxInstances)
+      expect(JSON.parse(stdout)).toEqual(expect.arrayContaining(['api', 'registerAgent', 'republishDiscovery']))
     },
     INSTALL_TIMEOUT_MS,
   )

@@ -8,6 +8,7 @@ import { pathToFileURL } from 'node:url'
 import { promisify } from 'node:util'
 import * as z from 'zod'
 import { root } from '../../scripts/stack/addresses.ts'
+import { maxInstances } from '../../functions/src/limits.ts'
 import { buildFunctions } from '../../scripts/build.ts'
 
 const timeoutMs = 120_000
@@ -64,10 +65,14 @@ test('is deployed as the contract says, before any secret exists', async () => {
     region: ['us-central1'],
     secretEnvironmentVariables: [{ key: 'KOKO_SECRET' }],
     availableMemoryMb: 512,
-    maxInstances: 20,
+    concurrency: 40,
     timeoutSeconds: 30,
   }
   expect(Object.keys(endpoints).sort()).toEqual([...Object.keys(callables), 'api', 'republishDiscovery'].sort())
+  // The ceiling of a day's bill follows from these numbers.
+  for (const [name, instances] of Object.entries(maxInstances)) {
+    expect([name, endpoints[name]]).toEqual([name, expect.objectContaining({ maxInstances: instances })])
+  }
   for (const name of Object.keys(callables)) {
     expect(endpoints[name]).toMatchObject({ ...shared, entryPoint: name, callableTrigger: {} })
     expect(triggersOf(endpoints[name])).toEqual(['callableTrigger'])
@@ -78,7 +83,6 @@ test('is deployed as the contract says, before any secret exists', async () => {
   expect(endpoints.republishDiscovery).toMatchObject({
     ...shared,
     entryPoint: 'republishDiscovery',
-    maxInstances: 1,
     timeoutSeconds: 120,
     scheduleTrigger: { schedule: 'every 1 minutes', retryConfig: { retryCount: 0 } },
   })
