@@ -197,6 +197,24 @@ test('survives a body that is shorter than its length, and an oversized header',
   expect(await send(await callable('publishProfile'), { body })).toMatchObject({ status: 200 })
 })
 
+test('logs nothing of an upload that is broken off, and serves the next', async () => {
+  const before = served.logs().length
+  for (const origin of [await callable('publishProfile'), await discover()]) await breakOff(origin, marked())
+  const body = JSON.stringify({ data: publication() })
+  expect(await send(await callable('publishProfile'), { body })).toMatchObject({ status: 200 })
+  expect(await send(await discover(), { body: '{}' })).toMatchObject({ status: 200 })
+  expect(served.logs().slice(before)).not.toMatch(/abort|\n\s+at /)
+})
+
+test('names no software in its headers', async () => {
+  for (const origin of [await callable('publishProfile'), await discover()]) {
+    for (const url of [origin, new URL('/favicon.ico', origin).href, new URL('/nothing', origin).href]) {
+      const { headers } = await send(url, { body: '{}' })
+      expect(Object.keys(headers).filter((name) => /^(x-powered-by|server)$/.test(name))).toEqual([])
+    }
+  }
+})
+
 test.each(['/api/v1/rooms/%E0%A4%A/agents:discover', '/api/v1/%', '/%00', '//api/v1/config', '/api/v1/rooms/a/b', '/'])(
   'answers 404 at %s',
   async (path) => {

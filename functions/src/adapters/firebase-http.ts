@@ -23,6 +23,7 @@ export function keepBodiesRaw(): void {
     delete request.headers['content-encoding']
     if (!isDecodable(request.url ?? '')) request.url = '/'
     limitBody(request)
+    ignoreAbort(request)
   })
 }
 
@@ -38,6 +39,14 @@ function limitBody(request: IncomingMessage): void {
     bytes += chunk?.length ?? 0
     return push(chunk, encoding)
   }
+}
+
+/** Ends a request that its client breaks off without the error of which the platform would log a stack. */
+function ignoreAbort(request: IncomingMessage): void {
+  const emit = request.emit.bind(request)
+  const isAbort = (event: string | symbol) =>
+    event === 'aborted' || (event === 'error' && request.destroyed && !request.complete)
+  request.emit = (event: string | symbol, ...values: unknown[]) => !isAbort(event) && emit(event, ...values)
 }
 
 function isDecodable(url: string): boolean {
