@@ -28,7 +28,8 @@ export function createSignIns(connect: () => Promise<Auth>, timeoutMs: number): 
         () => {
           if (held.auth === auth) {
             delete held.auth
-            void disconnect(auth)
+            // Nothing depends on it.
+            disconnect(auth).catch(() => undefined)
           }
           return noAnswer()
         },
