@@ -15,6 +15,7 @@ import { errorResponse, handleHttp } from '../functions/src/http.ts'
 import type { Fields, Ports } from '../functions/src/ports.ts'
 import { republishDiscovery } from '../functions/src/discovery/republish.ts'
 import { claimsOf } from '../functions/src/sessions.ts'
+import { createRecentErrors } from '../functions/src/status.ts'
 import { call, createWorld, profileIn, register, type Claims, type World } from './world.ts'
 
 /** A request as the network saw it. */
@@ -99,6 +100,7 @@ export async function createTestDirectory({
       Config,
       'projectId' | 'apiKey' | 'emulators'
     >,
+    recentErrors: createRecentErrors(ports.monotonicMs),
     onFault,
   }
   const bases = isEmulated

@@ -235,7 +235,14 @@ export const Config = z.strictObject({
 })
 export type Config = z.infer<typeof Config>
 
-export const Health = z.strictObject({ lastRepublishAtMs: Milliseconds.nullable(), late: z.boolean() })
+export const Health = z.strictObject({
+  lastRepublishAtMs: Milliseconds.nullable(),
+  late: z.boolean(),
+  /** Shards that an instance could not serve and that the republish has yet to heal. */
+  damagedShards: z.int(),
+  /** How often the instance that answers has lately answered `internal` or `unavailable`. */
+  recentErrors: z.int(),
+})
 export type Health = z.infer<typeof Health>
 
 export interface Endpoint {

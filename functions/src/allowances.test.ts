@@ -4,6 +4,7 @@ import { consents } from '../../testing/samples.ts'
 import { call, createWorld, openSettings, refusalOf, register, solution, type World } from '../../testing/world.ts'
 import { createAllowances } from './allowances.ts'
 import { handleHttp } from './http.ts'
+import { createRecentErrors } from './status.ts'
 import { allowanceLimits } from './limits.ts'
 
 const noon = Date.UTC(2026, 10, 21, 12)
@@ -121,6 +122,7 @@ describe('everyone together', () => {
       ports: world.ports,
       view: world.newInstance(),
       project: { projectId: 'demo', apiKey: '' },
+      recentErrors: createRecentErrors(world.clock.monotonicMs),
       onFault: () => undefined,
     }
     const health = () => {

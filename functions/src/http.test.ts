@@ -1,7 +1,9 @@
 import { describe, expect, test } from '@jest/globals'
 import { minuteMs, Config, Health, maxBodyBytes } from '@koko/contract'
+import { setImmediate } from 'node:timers/promises'
 import * as z from 'zod'
 import { acceptsGzip, handleHttp, type HttpRequest } from './http.ts'
+import { createRecentErrors } from './status.ts'
 import { republishDiscovery } from './discovery/republish.ts'
 import { call, createWorld, profileIn, register, type Claims, type World } from '../../testing/world.ts'
 
@@ -19,6 +21,7 @@ function createApi(world: World) {
     ports: world.ports,
     view: world.newInstance(),
     project: { projectId: 'demo-http', apiKey: 'a-key', emulators: undefined },
+    recentErrors: createRecentErrors(world.clock.monotonicMs),
     onFault: (error: unknown) => void faults.push(error),
   }
   async function send(
@@ -61,9 +64,44 @@ describe('the HTTP API', () => {
     await republishDiscovery(world.ports, world.clock.now)
     world.clock.advance(3 * minuteMs)
     const health = await send('GET', '/api/v1/health')
-    expect([health.status, Health.parse(health.body)]).toEqual([200, { lastRepublishAtMs: noon, late: false }])
+    expect([health.status, Health.parse(health.body)]).toEqual([
+      200,
+      { lastRepublishAtMs: noon, late: false, damagedShards: 0, recentErrors: 0 },
+    ])
     world.clock.advance(1)
     expect(await send('GET', '/api/v1/health')).toMatchObject({ status: 503, body: { late: true } })
+  })
+
+  test('reports a damaged shard that an instance could not serve, until a run has healed it', async () => {
+    const world = createWorld(noon)
+    const { send } = createApi(world)
+    const alice = await peer(world, 'alice_a')
+    await republishDiscovery(world.ports, world.clock.now)
+    const [shard = ''] = [...world.store.all().keys()].filter((path) => path.startsWith('discovery/dating/shards/'))
+    world.store.put([[shard, { ...world.store.all().get(shard), entries: Uint8Array.from([1, 2, 3]) }]])
+    expect(await send('POST', discoverUrl, { claims: alice, json: {} })).toMatchObject({ status: 503 })
+    await setImmediate()
+    const health = () => createApi(world).send('GET', '/api/v1/health')
+    expect(await health()).toMatchObject({ status: 503, body: { late: false, damagedShards: 1, recentErrors: 0 } })
+    world.clock.advance(minuteMs)
+    await republishDiscovery(world.ports, world.clock.now)
+    expect(await health()).toMatchObject({ status: 200, body: { damagedShards: 0 } })
+  })
+
+  test('reports for five minutes that this instance answered with an error', async () => {
+    const world = createWorld(noon)
+    const { send, api } = createApi(world)
+    const alice = await peer(world, 'alice_a')
+    await republishDiscovery(world.ports, world.clock.now)
+    api.ports = { ...world.ports, store: { ...world.store, transaction: () => Promise.reject(new Error('a bug')) } }
+    const refresh = { claims: alice, json: { agentIds: [alice.uid] } }
+    expect(await send('POST', batchGetUrl, refresh)).toMatchObject({ status: 500 })
+    expect(await send('POST', discoverUrl, { json: {} })).toMatchObject({ status: 401 })
+    const failing = { status: 503, body: { late: false, damagedShards: 0, recentErrors: 1 } }
+    expect(await send('GET', '/api/v1/health')).toMatchObject(failing)
+    world.clock.advance(5 * minuteMs)
+    await republishDiscovery(world.ports, world.clock.now)
+    expect(await send('GET', '/api/v1/health')).toMatchObject({ status: 200, body: { recentErrors: 0 } })
   })
 
   test('serves discovery and batchGet to a peer', async () => {

@@ -17,7 +17,7 @@ import type { DiscoveryView } from './discovery/view.ts'
 import { batchGet, discover } from './discovery/discover.ts'
 import { adviseOn, type Ports } from './ports.ts'
 import { claimsOf, requireSession, type Session } from './sessions.ts'
-import { config, health } from './status.ts'
+import { config, health, type RecentErrors } from './status.ts'
 
 export interface HttpRequest {
   method: string
@@ -38,6 +38,7 @@ export interface Api {
   ports: Ports
   view: DiscoveryView
   project: Pick<Config, 'projectId' | 'apiKey' | 'emulators'>
+  recentErrors: RecentErrors
   /** Receives every error that is not the caller's. */
   onFault: (error: unknown) => void
 }
@@ -48,6 +49,7 @@ export async function handleHttp(api: Api, request: HttpRequest, now: Date): Pro
     const error = adviseOn(thrown, "Repeat it: at most, today's budget is charged twice.")
     if (!(error instanceof DirectoryError) || error.code === 'internal' || error.code === 'unavailable') {
       api.onFault(error)
+      if (!request.url.startsWith(endpoints.health.path)) api.recentErrors.add()
     }
     return errorResponse(error)
   })
@@ -78,10 +80,10 @@ interface Answer<Name extends EndpointName> {
 
 const handlers: { [Name in EndpointName]: (api: Api, call: Call<Name>) => Promise<Answer<Name>> | Answer<Name> } = {
   config: ({ project }) => ({ body: config(project) }),
-  async health({ ports }, { now }) {
+  async health({ ports, recentErrors }, { now }) {
     ports.allowances.spendAnonymous('health')
-    const body = await health(ports.store, now)
-    return { status: body.late ? 503 : 200, body }
+    const { isHealthy, body } = await health(ports.store, recentErrors, now)
+    return { status: isHealthy ? 200 : 503, body }
   },
   openapi: async () => ({ body: (await import('@koko/contract/openapi.json', { with: { type: 'json' } })).default }),
   discover: async ({ ports, view }, { params, input, session, now }) => ({

@@ -18,6 +18,7 @@ import { acceptsGzip, handleHttp, type Api } from './http.ts'
 import { batchDeadlines, callDeadlines, maxInstances, signInDeadlineMs } from './limits.ts'
 import type { Deadlines, Ports } from './ports.ts'
 import { claimsOf } from './sessions.ts'
+import { createRecentErrors } from './status.ts'
 
 const secret = defineSecret('KOKO_SECRET')
 const registrationCost = defineInt('REGISTRATION_COST', {
@@ -89,6 +90,7 @@ const getApi = once(async (): Promise<Api> => {
     ports,
     view: createDiscoveryView(ports),
     project: { projectId, apiKey: webApiKey.value(), emulators },
+    recentErrors: createRecentErrors(ports.monotonicMs),
     onFault: logFault,
   }
 })

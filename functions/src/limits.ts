@@ -123,6 +123,10 @@ export const shardIdsPerQuery = 300
 export const republishBudgetMs = 45 * secondMs
 /** After this time without a finished run, `health` reports that discovery is late. */
 export const republishLateMs = 3 * minuteMs
+/** `health` reports an error that an instance answered with for this long, so that a check each minute meets it. */
+export const recentErrorsMs = 5 * minuteMs
+/** More errors are counted as this many. */
+export const maxRecentErrors = 1_000
 
 /** An instance caches shards of this stored size. Parsed, they take about eight times as much memory. */
 export const shardCacheBytes = 8_000_000

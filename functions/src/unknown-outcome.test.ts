@@ -3,6 +3,7 @@ import { dayMs, DirectoryError, Listing, type CallableName } from '@koko/contrac
 import { republishDiscovery } from './discovery/republish.ts'
 import { handleHttp } from './http.ts'
 import { OutcomeUnknown, type Ports } from './ports.ts'
+import { createRecentErrors } from './status.ts'
 import { consents } from '../../testing/samples.ts'
 import {
   call,
@@ -158,6 +159,7 @@ test.each(['discover', 'batchGet'])('%s says that the budget may have been charg
     ports: unconfirmed(world, 'stored'),
     view: world.newInstance(),
     project: { projectId: 'demo-unknown', apiKey: 'a key', emulators: undefined },
+    recentErrors: createRecentErrors(world.clock.monotonicMs),
     onFault: () => undefined,
   }
   const answer = await handleHttp(

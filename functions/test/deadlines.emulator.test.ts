@@ -7,6 +7,7 @@ import { createDiscoveryView } from '../src/discovery/view.ts'
 import { handleHttp, type Api } from '../src/http.ts'
 import { batchDeadlines, viewRefreshAgeMs } from '../src/limits.ts'
 import { OutcomeUnknown, type Ports, type Store } from '../src/ports.ts'
+import { createRecentErrors } from '../src/status.ts'
 import { createTcpProxy, type TcpProxy } from '../../testing/tcp-proxy.ts'
 import { call, createWorld, profileIn, refusalOf, register, type TestAgent } from '../../testing/world.ts'
 
@@ -56,7 +57,8 @@ async function publish(telegram: string): Promise<TestAgent> {
 function newInstance(store: Store = cleanUp.use(createFirestoreStore(projectId, deadlines))) {
   const ports: Ports = { ...world.ports, store }
   const project = { projectId, apiKey: '', emulators: undefined }
-  const api: Api = { ports, view: createDiscoveryView(ports), project, onFault: () => undefined }
+  const recentErrors = createRecentErrors(world.clock.monotonicMs)
+  const api: Api = { ports, view: createDiscoveryView(ports), project, recentErrors, onFault: () => undefined }
   const send = (method: string, url: string) =>
     handleHttp(
       api,
@@ -92,7 +94,7 @@ test(
     answers.forEach(expectUnavailable)
     firestoreProxy.resume()
     expect(await discover()).toMatchObject({ status: 200 })
-    expect(await health()).toMatchObject({ status: 200 })
+    expect(await health()).toMatchObject({ status: 503, body: { late: false, recentErrors: 21 } })
   },
   timeoutMs,
 )

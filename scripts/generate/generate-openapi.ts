@@ -222,7 +222,9 @@ function endpointOperation(name: string, endpoint: Endpoint): ZodOpenApiOperatio
     responses: {
       200: answer('The answer.', output, { 'Cache-Control': cacheControl }),
       ...Object.fromEntries(errors),
-      ...(name === 'health' && { 503: answer('Discovery is late, or UNAVAILABLE.', z.union([output, EndpointError])) }),
+      ...(name === 'health' && {
+        503: answer('Something is wrong: the body says what, or is UNAVAILABLE.', z.union([output, EndpointError])),
+      }),
     },
   }
 }
