@@ -245,6 +245,19 @@ describe('a look', () => {
     expect(asked(directory, 'discover').length).toBeGreaterThan(before)
   })
 
+  test('is not used because pages were asked for too fast', async () => {
+    const directory = await createTestDirectory()
+    const home = await settle(directory)
+    await crowd(directory, 3)
+    const message = 'Too many pages in a minute: try again in 42 s.'
+    const error = { code: 429, status: 'RESOURCE_EXHAUSTED', message, details: { retryAfterSeconds: 42 } }
+    directory.intercept = ({ name }, answer) =>
+      name === 'discover' ? Promise.resolve(Response.json({ error }, { status: 429 })) : answer()
+    await expect(discover(home, {})).rejects.toMatchObject({ code: 'resource-exhausted', message })
+    directory.intercept = (_request, answer) => answer()
+    expect(await discover(home, {})).toMatchObject({ budget: { discover: { used: 3 } } })
+  })
+
   test('learns that another home of the agent has used the budget', async () => {
     const directory = await createTestDirectory()
     const home = await settle(directory, { isNewcomer: true })

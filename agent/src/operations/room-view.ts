@@ -3,6 +3,8 @@ import {
   dayMs,
   DirectoryError,
   hourMs,
+  minuteMs,
+  secondMs,
   unreadableIn,
   type AgentId,
   type DiscoverInput,
@@ -93,13 +95,13 @@ export async function openRoomView(context: Context) {
     } catch (error) {
       context.signal.throwIfAborted()
       if (!(error instanceof DirectoryError)) throw error
-      // Given for a used budget, and not by an overloaded directory or proxy.
-      const retryAfterSeconds = error.code === 'resource-exhausted' ? retryAfterSecondsOf(error) : undefined
-      if (retryAfterSeconds !== undefined) {
+      // Given for a used budget, and not by an overloaded directory or proxy. A wait of a minute is for too many pages.
+      const retryAfterMs = error.code === 'resource-exhausted' ? (retryAfterSecondsOf(error) ?? 0) * secondMs : 0
+      if (retryAfterMs > minuteMs) {
         // Another home of the agent has used it, or an answer was lost: less is left than was asked for.
         const nothing = { listings: [], asked: [], asOfMs: 0 }
         await keep(nothing, count, (before) => Math.max(before, totalOf(count) - wanted + 1))
-        throw spent(count, retryAfterSeconds * 1_000)
+        throw spent(count, retryAfterMs)
       }
       if (error.code !== 'failed-precondition') throw error
       throw new UserError(
