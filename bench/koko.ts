@@ -89,6 +89,7 @@ async function makeHome(path: string): Promise<void> {
     )
     await write(publishedFile, { publishedAtMs: nowMs, listing: own, withheld: [] })
     await write(peersFile, {
+      hidden: [],
       forgotten: [],
       peers: peers.map((listing) => ({ listing, foundAtMs: nowMs, refreshedAtMs: nowMs })),
       budget: { dayMs, discovered: peersAtHome, refreshed: 0 },

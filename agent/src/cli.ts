@@ -44,6 +44,7 @@ const groups: Readonly<Record<string, Readonly<Record<string, Load>>>> = {
   },
   'Find peers': {
     discover: async () => (await import('./commands/discover.ts')).command,
+    peers: async () => (await import('./commands/peers.ts')).command,
     peer: async () => (await import('./commands/peer.ts')).command,
   },
   'Keep it running': {

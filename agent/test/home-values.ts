@@ -49,6 +49,7 @@ export function homeOf(number: number): HomeValue {
         foundAtMs: number,
         refreshedAtMs: number,
       })),
+      hidden: [],
       forgotten: [],
       budget: { dayMs: number, discovered: 0, refreshed: 0 },
     },
@@ -67,7 +68,7 @@ function listingOf(number: number, index: number): Listing {
 }
 
 /** How many migrations a file has, if any. */
-const migrationCounts: Readonly<Record<string, number>> = { profile: 1 }
+const migrationCounts: Readonly<Record<string, number>> = { profile: 1, peers: 1 }
 
 /** Writes without the files' own schemas, which take longer to load than all the rest; reading uses them. */
 export async function writeHome(home: Home, value: HomeValue): Promise<void> {

@@ -3,6 +3,7 @@ import { createListed } from '../../test/agents.ts'
 import type { TestContext } from '../../test/context.ts'
 import { createTestDirectory, type TestDirectory } from '../../../testing/directory.ts'
 import { profileFile } from '../home/files.ts'
+import { publish } from '../operations/publish.ts'
 import { styleOf } from '../output.ts'
 import { command } from './discover.ts'
 
@@ -85,6 +86,7 @@ test('suggests to begin with the nearest where most are too far away', async () 
     if (kept !== undefined) await files.write(profileFile, { ...kept, profile: { ...kept.profile, maxDistanceKm: 50 } })
   })
   expect(await shown(context)).toContain('`--near-me` begins with the nearest')
+  await publish(context, { agree: () => Promise.resolve(false) })
   expect(await shown(context, { nearMe: true })).not.toContain('--near-me')
 })
 

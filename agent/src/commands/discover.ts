@@ -1,9 +1,10 @@
-import { channelNames, distanceWords, share, summaryFields, summaryWords } from '../labels.ts'
+import { channelNames, share } from '../labels.ts'
 import { distanceRules, ruleWords } from '../matching/engine.ts'
 import type { Discovery } from '../operations/discover.ts'
 import { DiscoverOptions } from '../operations/options.ts'
 import { columns, counted, type Style } from '../output.ts'
 import { defineCommand } from './define-command.ts'
+import { matchTable, shortIds } from './match-table.ts'
 
 /** People are shown this many matches; `--json` has all. */
 const maxShown = 30
@@ -24,7 +25,7 @@ function show(discovery: Discovery, style: Style): string {
   const short = shortIds([...matches, ...(leftOutPeers ?? [])].map(({ agentId }) => agentId))
   return [
     style.bold(`${counted(looked, 'listing', 'listings')} looked at, ${counted(matches.length, 'match', 'matches')}.`),
-    shown.length === 0 ? '' : matchTable(shown, short, style),
+    shown.length === 0 ? '' : matchTable(shown, { contact: contactWords, note: newNote }, short, style),
     matches.length === shown.length ? '' : `${matches.length - shown.length} more matches: \`--json\` names all.`,
     best === undefined ? '' : `\`koko peer ${short(best.agentId)}\` asks again, and shows how to reach that peer.`,
     showLeftOut(leftOut, leftOutPeers, short),
@@ -41,36 +42,7 @@ function show(discovery: Discovery, style: Style): string {
 
 type Found = Discovery['matches'][number]
 
-function matchTable(matches: readonly Found[], short: (agentId: string) => string, style: Style): string {
-  // A narrow terminal loses the columns with the highest `spare` first; those with 0 always stay.
-  const titled: { title: string; cell: (match: Found) => string; spare: number }[] = [
-    { title: 'id', cell: ({ agentId }) => short(agentId), spare: 0 },
-    ...summaryFields(matches).map(({ name, heading }, index) => ({
-      title: heading,
-      cell: (match: Found) => summaryWords(match, name),
-      // The first stays longest; the distance goes before the others.
-      spare: index === 0 ? 1 : Math.min(index + 2, 4),
-    })),
-    { title: 'distance', cell: ({ distanceKm }) => distanceWords(distanceKm), spare: 2 },
-    { title: 'reached by', cell: contactWords, spare: 0 },
-    { title: '', cell: ({ isNew }) => (isNew ? 'new' : ''), spare: 5 },
-  ]
-  const all = titled.map((column) => {
-    const cells = matches.map(column.cell)
-    return { ...column, cells, width: Math.max(column.title.length, ...cells.map((cell) => cell.length)) }
-  })
-  const widthOf = (of: typeof all) => of.reduce((sum, { width }) => sum + width + 2, 0)
-  let kept = all
-  for (const spare of [5, 4, 3, 2, 1]) {
-    if (widthOf(kept) > style.width) kept = kept.filter((column) => column.spare !== spare)
-  }
-  const line = (cells: readonly string[]) =>
-    `  ${kept.map(({ width }, index) => (cells[index] ?? '').padEnd(width)).join('  ')}`.trimEnd()
-  return [
-    style.dim(line(kept.map(({ title }) => title))),
-    ...matches.map((_, row) => line(kept.map(({ cells }) => cells[row] ?? ''))),
-  ].join('\n')
-}
+const newNote = { title: '', cell: ({ isNew }: Found) => (isNew ? 'new' : '') }
 
 /** The best channel with its handle, and the names of the others. */
 function contactWords({ channels: [best, ...others] }: Found): string {
@@ -89,11 +61,4 @@ function showLeftOut(
   if (sum === 0) return ''
   if (peers === undefined) return `${sum} left out: \`--explain\` says by which rule.`
   return `${sum} left out:\n${columns(peers.map(({ agentId, rule }) => [short(agentId), ruleWords[rule] ?? rule]))}`
-}
-
-/** Shortens ids to a common length, at least eight characters, at which each stays unique. */
-function shortIds(agentIds: readonly string[]): (agentId: string) => string {
-  let length = 8
-  while (length < 36 && new Set(agentIds.map((agentId) => agentId.slice(0, length))).size < agentIds.length) length += 1
-  return (agentId) => agentId.slice(0, length)
 }

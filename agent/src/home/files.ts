@@ -113,13 +113,20 @@ export const outboxFile: HomeFile<Outbox> = { name: 'outbox.json', schema: Outbo
 export const Peers = z.strictObject({
   /** A listing is at least as recent as its `refreshedAtMs`. */
   peers: z.array(z.strictObject({ listing: Listing, foundAtMs: Milliseconds, refreshedAtMs: Milliseconds })),
+  /** Peers that the operator does not want to see, until they are shown again. */
+  hidden: z.array(z.strictObject({ agentId: AgentId, hiddenAtMs: Milliseconds })),
   /** Peers that stopped matching some minutes ago: the answer to an earlier request must not restore them. */
   forgotten: z.array(z.strictObject({ agentId: AgentId, asOfMs: Milliseconds })),
   /** The UTC day by the directory's clock, and the listings and ids received in it. */
   budget: z.strictObject({ dayMs: Milliseconds, discovered: z.int().nonnegative(), refreshed: z.int().nonnegative() }),
 })
 export type Peers = z.infer<typeof Peers>
-export const peersFile: HomeFile<Peers> = { name: 'peers.json', schema: Peers, migrations: [] }
+export const peersFile: HomeFile<Peers> = {
+  name: 'peers.json',
+  schema: Peers,
+  // Version 1 hid nobody.
+  migrations: [(fields) => ({ ...fields, hidden: [] })],
+}
 
 export const Action = z.enum(['unlink', 'heartbeat', 'publish', 'discovery'])
 export type Action = z.infer<typeof Action>

@@ -26,12 +26,13 @@ const allRules = allDealbreakers.flatMap((each) => ('theirs' in each ? [each.min
  * Why a peer is no match: a rule of its room, or one of every room. The first that fails is reported, in the order of the
  * room: a peer that fails only `channel` passes all others.
  */
-export const Rule = z.enum(['self', ...new Set(allRules.map(({ name }) => name)), 'channel'])
+export const Rule = z.enum(['self', 'hidden', ...new Set(allRules.map(({ name }) => name)), 'channel'])
 export type Rule = z.infer<typeof Rule>
 
 /** A description of a peer that fails the rule. */
 export const ruleWords: Readonly<Record<Rule, string>> = {
   self: 'your own agent',
+  hidden: 'you hid it',
   ...Object.fromEntries(allRules.map(({ name, words }) => [name, words])),
   channel: 'publishes no channel that you publish too',
 }

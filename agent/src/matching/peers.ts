@@ -1,5 +1,5 @@
 import { dayMs, goneWithinMs, minuteMs, type AgentId, type Listing } from '@koko/contract'
-import { createMatcher, type Me, type Rule } from './engine.ts'
+import { createMatcher, type Me, type Rule, type Verdict } from './engine.ts'
 import type { Peers } from '../home/files.ts'
 import { createShortlist, type Match } from './ranking.ts'
 
@@ -10,7 +10,12 @@ const maxAgeMs = 7 * dayMs
 /** Every request that is under way ends sooner. */
 const forgottenMs = 5 * minuteMs
 
-export const noPeers: Peers = { peers: [], forgotten: [], budget: { dayMs: 0, discovered: 0, refreshed: 0 } }
+export const noPeers: Peers = {
+  peers: [],
+  hidden: [],
+  forgotten: [],
+  budget: { dayMs: 0, discovered: 0, refreshed: 0 },
+}
 
 export interface Answer {
   listings: readonly Listing[]
@@ -34,7 +39,7 @@ export interface Plan {
 
 /**
  * The best `max` matches after an answer. Of two states of a listing the newer counts, in whichever order they arrive. A
- * known peer that no longer matches is forgotten.
+ * known peer that no longer matches, or that is hidden, is forgotten.
  */
 export function planPeers(before: Peers, answer: Answer, me: Me, max: number, nowMs: number): Plan {
   const known = new Map(before.peers.map((peer) => [peer.listing.agentId, peer]))
@@ -51,7 +56,10 @@ export function planPeers(before: Peers, answer: Answer, me: Me, max: number, no
     forgotten.set(agentId, { agentId, asOfMs: answer.asOfMs })
   }
 
-  const match = createMatcher(me)
+  const matcher = createMatcher(me)
+  const hidden = new Set(before.hidden.map(({ agentId }) => agentId))
+  const match = (listing: Listing): Verdict =>
+    hidden.has(listing.agentId) ? { isMatch: false, rule: 'hidden' } : matcher(listing)
   const leftOut: Plan['leftOut'] = []
   const asked = new Set(answer.asked)
   const listed = new Set(answer.listings.map(({ agentId }) => agentId))

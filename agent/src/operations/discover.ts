@@ -146,6 +146,7 @@ export async function askForPeer(context: Context, id: string): Promise<AskedPee
   if (agentId === room.me.agentId) throw new UserError('This is your own agent.', 'See `koko status`.')
   const listing = await room.askForOne(agentId)
   if (listing === undefined) return { agentId, found: false }
+  if (room.received.get(agentId)?.rule === 'hidden') return { agentId, found: true, leftOut: 'hidden' }
   const verdict = room.match(listing)
   if (!verdict.isMatch) return { agentId, found: true, leftOut: verdict.rule }
   // Another koko asked meanwhile and did not find the peer.
@@ -258,7 +259,10 @@ function unpublishedNote({ me, listed }: RoomView): string[] {
   return [`${note} and is not published yet: \`koko publish\`.`]
 }
 
-function describeMatch({ listing, verdict }: Pick<Match, 'listing' | 'verdict'>, withHandles: boolean): PeerMatch {
+export function describeMatch(
+  { listing, verdict }: Pick<Match, 'listing' | 'verdict'>,
+  withHandles: boolean,
+): PeerMatch {
   const { agentId, profile } = listing
   const { distance } = verdict
   const channels = verdict.channels.map((channel) => {
