@@ -147,10 +147,13 @@ function Progress({ unlink, names, isListed, isPrevented, note, now }: ProgressP
       </p>
       {steps.length > 0 && (
         <ol>
-          {steps.map(({ isDone, text }, index) => (
+          {steps.map(({ isDone, text, atMs }, index) => (
             <li key={index} class={isDone ? 'done' : ''}>
-              <span class="unseen">{isDone ? progress.done : progress.open}</span>
-              {text}
+              <span>
+                <span class="unseen">{isDone ? progress.done : progress.open}</span>
+                {text}
+                {atMs !== null && <span class="when">{moment(atMs)}</span>}
+              </span>
             </li>
           ))}
         </ol>
@@ -161,14 +164,12 @@ function Progress({ unlink, names, isListed, isPrevented, note, now }: ProgressP
 
 function stepsOf({ unlinkedAtMs, goneAtMs }: StoredUnlink, isListed: boolean, now: number) {
   const outAtMs = unlinkedAtMs + goneWithinMs
-  const step = (isDone: boolean, text: string, ms: number | null) => ({
-    isDone,
-    text: fill(text, ms === null ? {} : { time: moment(ms) }),
-  })
   return [
-    step(!isListed, isListed ? progress.listing : progress.listingDone, unlinkedAtMs),
-    step(now >= outAtMs, progress.answers, outAtMs),
-    step(goneAtMs !== null, goneAtMs === null ? progress.shards : progress.shardsDone, goneAtMs),
+    isListed
+      ? { isDone: false, text: progress.listing, atMs: null }
+      : { isDone: true, text: progress.listingDone, atMs: unlinkedAtMs },
+    { isDone: now >= outAtMs, text: progress.answers, atMs: outAtMs },
+    { isDone: goneAtMs !== null, text: goneAtMs === null ? progress.shards : progress.shardsDone, atMs: goneAtMs },
   ]
 }
 

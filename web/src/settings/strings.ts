@@ -163,10 +163,10 @@ export const strings = {
     done: 'Done: ',
     open: 'Not yet: ',
     listing: 'Out of your listing',
-    listingDone: 'Out of your listing since {time}',
-    answers: 'Out of every answer that starts after {time}',
+    listingDone: 'Out of your listing since ',
+    answers: 'Out of every answer that starts after ',
     shards: `Out of every discovery shard, usually within ${usuallyGoneWithin}`,
-    shardsDone: 'Out of every discovery shard since {time}',
+    shardsDone: 'Out of every discovery shard since ',
   },
 
   dialogs: {
