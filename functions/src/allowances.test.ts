@@ -67,6 +67,17 @@ describe('an agent', () => {
     await call(world, 'createSettingsLink', claims)
   })
 
+  test('can always begin to use a new secret, even if a thief keeps signing in with the old one', async () => {
+    const world = createWorld(noon)
+    const { agentId, secret: stolen, claims } = await register(world)
+    const { secret } = await call(world, 'rotateSecret', claims)
+    await exhaust(() => call(world, 'signInAgent', undefined, { agentId, secret: stolen }))
+    await call(world, 'signInAgent', undefined, { agentId, secret })
+    expect(await refusalOf(call(world, 'signInAgent', undefined, { agentId, secret: stolen }))).toMatchObject({
+      code: 'unauthenticated',
+    })
+  })
+
   test('may always unlink', async () => {
     const world = createWorld(noon)
     const { claims } = await register(world)

@@ -16,8 +16,11 @@ export async function signInAgent(
   // The time that comparing hashes of random secrets takes reveals nothing about a secret.
   const secretHash = vault.hash(secret)
   const { account, isPending } = await findHolder(store, agentId, secretHash, now)
-  allowances.spend('signInAgent', agentId)
-  if (!isPending) return { token: await signIns.mint(agentId, { generation: account.generation }) }
+  if (!isPending) {
+    // A thief who still has the old secret cannot use up the sign-in that ends it.
+    allowances.spend('signInAgent', agentId)
+    return { token: await signIns.mint(agentId, { generation: account.generation }) }
+  }
 
   const generation = await store.transaction(async (transaction) => {
     const current = await findHolder(transaction, agentId, secretHash, now)
