@@ -4,6 +4,7 @@ import type { Fields, Query, Store, Stored, TextRange, Transaction } from '../fu
 
 /** How often a transaction begins anew before it gives up, as Firestore's client does by default. */
 const attempts = 5
+const patientAttempts = 100
 
 /** A store in memory with serializable transactions, its own clock, and without rules. */
 export interface MemoryStore extends Store {
@@ -84,8 +85,11 @@ export function createMemoryStore(
       return length
     },
 
-    async transaction<T>(work: (transaction: Transaction) => Promise<T>): Promise<T> {
-      for (let attempt = 0; attempt < attempts; attempt += 1) {
+    async transaction<T>(
+      work: (transaction: Transaction) => Promise<T>,
+      { isPatient = false }: { isPatient?: boolean } = {},
+    ): Promise<T> {
+      for (let attempt = 0; attempt < (isPatient ? patientAttempts : attempts); attempt += 1) {
         const seen = new Map<string, number>()
         let readTime: Date | undefined
         const writes = new Map<string, Fields | null>()

@@ -10,16 +10,18 @@ import type { Store } from './ports.ts'
 export function withCheckedClock(store: Store, now: () => Date): Store {
   return {
     ...store,
-    transaction: (work) =>
-      store.transaction((transaction) =>
-        work({
-          ...transaction,
-          async get(paths) {
-            const found = await transaction.get(paths)
-            if (paths.length > 0) assertClock(now(), transaction.readTime())
-            return found
-          },
-        }),
+    transaction: (work, options) =>
+      store.transaction(
+        (transaction) =>
+          work({
+            ...transaction,
+            async get(paths) {
+              const found = await transaction.get(paths)
+              if (paths.length > 0) assertClock(now(), transaction.readTime())
+              return found
+            },
+          }),
+        options,
       ),
   }
 }

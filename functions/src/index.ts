@@ -40,7 +40,7 @@ setGlobalOptions({
   // The account that `npm run deploy` makes. It has fewer rights than the platform's default one.
   serviceAccount: `koko-runtime@${projectId}.iam.gserviceaccount.com`,
   memory: '512MiB',
-  timeoutSeconds: 30,
+  timeoutSeconds: 40,
   concurrency: 40,
 })
 // The platform parses the scheduler's requests itself.

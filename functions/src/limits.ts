@@ -66,17 +66,21 @@ export const viewRefreshAgeMs = 3 * secondMs
 
 /**
  * Of a call. A read that takes longer than `viewMaxAgeMs` can rarely be served anyway. A transaction may lose several
- * races first. With the checks of a token before it and of a sign-in after it, a call ends within the 30 s after which
- * the platform ends it without an answer.
+ * races first. A patient one takes a handle out, and goes on for as long as `koko` waits for an answer. With the checks of
+ * a token before it and of a sign-in after it, a call ends within the 40 s after which the platform ends it unanswered.
  */
-export const callDeadlines = { readMs: viewMaxAgeMs, transactionMs: 20 * secondMs }
+export const callDeadlines = { readMs: viewMaxAgeMs, transactionMs: 20 * secondMs, patientTransactionMs: 25 * secondMs }
 /** Of a call to Firebase Authentication or to IAM, which normally take a fraction of a second. */
 export const signInDeadlineMs = 5 * secondMs
 /**
  * Of the republish and of scripts, which read and write much at once. A run that starts its last step within
  * `republishBudgetMs` still ends before the platform ends it after 120 s.
  */
-export const batchDeadlines = { readMs: 30 * secondMs, transactionMs: 30 * secondMs }
+export const batchDeadlines = {
+  readMs: 30 * secondMs,
+  transactionMs: 30 * secondMs,
+  patientTransactionMs: minuteMs,
+}
 
 /** Requests share one read of a view if they come within this time, so that many requests are few reads. */
 export const shareReadMs = secondMs

@@ -49,6 +49,8 @@ export interface Deadlines {
   readMs: number
   /** All attempts of a transaction together. */
   transactionMs: number
+  /** The same of a patient transaction. */
+  patientTransactionMs: number
 }
 
 /** A commit was sent, but its outcome did not arrive: it may or may not have been stored. */
@@ -88,9 +90,10 @@ export interface Store extends Reader {
   /**
    * Runs `work` in a serializable transaction. Retries it when it loses a race, and throws `aborted` after too many
    * attempts. Passes on what `work` returns or throws; a throw writes nothing. Throws `OutcomeUnknown` if a commit was
-   * not confirmed, and makes no further attempt: `work` would meet its own writes.
+   * not confirmed, and makes no further attempt: `work` would meet its own writes. A patient transaction keeps trying
+   * for as long as a caller waits: it outlasts the locks of others.
    */
-  transaction: <T>(work: (transaction: Transaction) => Promise<T>) => Promise<T>
+  transaction: <T>(work: (transaction: Transaction) => Promise<T>, options?: { isPatient: boolean }) => Promise<T>
 }
 
 /** Firebase Authentication. */

@@ -13,7 +13,7 @@ import { call, createWorld, profileIn, refusalOf, register, type TestAgent } fro
 
 const projectId = `demo-deadlines-${process.pid}`
 /** Long enough for a busy machine, and shorter than in production, so that the file does not take minutes. */
-const deadlines = { readMs: 3 * secondMs, transactionMs: 6 * secondMs }
+const deadlines = { readMs: 3 * secondMs, transactionMs: 6 * secondMs, patientTransactionMs: 6 * secondMs }
 const timeoutMs = 60_000
 const cleanUp = new AsyncDisposableStack()
 

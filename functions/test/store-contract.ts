@@ -202,6 +202,42 @@ export function describeStore(name: string, store: Store): void {
     )
 
     test(
+      'lets a patient transaction outlast a lock on which an ordinary one gives up',
+      async () => {
+        const path = `${newCollection()}/a`
+        await write({ [path]: { count: 0 } })
+        const held = Promise.withResolvers<undefined>()
+        const released = Promise.withResolvers<undefined>()
+        // In a store that locks, nobody else may write what this transaction has read.
+        const holder = store.transaction(async (transaction) => {
+          await transaction.get([path])
+          held.resolve(undefined)
+          await released.promise
+        })
+        await held.promise
+        let attempts = 0
+        const outcome = await raced(
+          store.transaction(
+            async (transaction) => {
+              attempts += 1
+              // An ordinary transaction makes five attempts.
+              if (attempts > 5) released.resolve(undefined)
+              const [fields] = await transaction.get([path])
+              transaction.set(path, { count: Number(fields?.count) + 1 })
+              return 'done' as const
+            },
+            { isPatient: true },
+          ),
+        )
+        released.resolve(undefined)
+        await holder
+        expect(outcome).toBe('done')
+        expect(await store.get([path])).toEqual([{ count: 1 }])
+      },
+      raceTimeoutMs,
+    )
+
+    test(
       'runs transactions as if one after another: none decides on data that another has changed',
       async () => {
         const at = newCollection()

@@ -66,7 +66,7 @@ test('is deployed as the contract says, before any secret exists', async () => {
     secretEnvironmentVariables: [{ key: 'KOKO_SECRET' }],
     availableMemoryMb: 512,
     concurrency: 40,
-    timeoutSeconds: 30,
+    timeoutSeconds: 40,
   }
   expect(Object.keys(endpoints).sort()).toEqual([...Object.keys(callables), 'api', 'republishDiscovery'].sort())
   // The ceiling of a day's bill follows from these numbers.

@@ -1,6 +1,14 @@
 import { DirectoryError } from '@koko/contract'
-import { FieldPath, Firestore, Timestamp, type DocumentSnapshot } from '@google-cloud/firestore'
+import {
+  FieldPath,
+  Firestore,
+  Timestamp,
+  type DocumentSnapshot,
+  type Transaction as FirestoreTransaction,
+} from '@google-cloud/firestore'
 import { AsyncLocalStorage } from 'node:async_hooks'
+import { randomInt } from 'node:crypto'
+import { setTimeout } from 'node:timers/promises'
 import {
   OutcomeUnknown,
   within,
@@ -124,13 +132,17 @@ export function createFirestoreStore(projectId: string, deadlines: Deadlines): S
     count: (collection) =>
       read(async (firestore) => (await firestore.collection(collection).count().get()).data().count),
 
-    async transaction<T>(work: (transaction: Transaction) => Promise<T>): Promise<T> {
+    async transaction<T>(
+      work: (transaction: Transaction) => Promise<T>,
+      { isPatient = false }: { isPatient?: boolean } = {},
+    ): Promise<T> {
       const { connection } = held
       const { firestore } = connection
-      const operation = startOperation(deadlines.transactionMs, transactionLingerMs)
+      const timeoutMs = isPatient ? deadlines.patientTransactionMs : deadlines.transactionMs
+      const operation = startOperation(timeoutMs, transactionLingerMs)
       try {
-        return await limit({ connection, operation, timeoutMs: deadlines.transactionMs }, (fail) =>
-          firestore.runTransaction(async (transaction) => {
+        return await limit({ connection, operation, timeoutMs }, (fail) => {
+          const attempt = async (transaction: FirestoreTransaction) => {
             assertOpen(operation)
             let readTime: Timestamp | undefined
             const result = await work({
@@ -158,8 +170,11 @@ export function createFirestoreStore(projectId: string, deadlines: Deadlines): S
             })
             assertOpen(operation)
             return result
-          }),
-        )
+          }
+          if (!isPatient) return firestore.runTransaction(attempt)
+          const run = () => firestore.runTransaction(attempt, { maxAttempts: 1 })
+          return persist(run, operation.endsAtMs - lastAttemptMs)
+        })
       } catch (cause) {
         if (operation.mayBeStored) throw new OutcomeUnknown('Firestore did not confirm a commit.', { cause })
         throwNamed(cause)
@@ -183,6 +198,26 @@ function startOperation(timeoutMs: number, lingerMs: number): Operation {
  * can roll it back only when the answer says which one it is, so it goes on waiting after our caller has got an error.
  */
 const transactionLingerMs = 60_000
+
+/** A commit waits this long for the locks of others, and some more. An attempt that starts later may be cut off. */
+const lastAttemptMs = 5_000
+/** The client's own pauses grow with each attempt, and would miss the moment when a lock is free. */
+const minPauseMs = 100
+const maxPauseMs = 1_000
+
+/** Repeats a transaction that others prevent, until this time. The pauses are random, so that two do not meet again. */
+async function persist<T>(run: () => Promise<T>, untilMs: number): Promise<T> {
+  for (;;) {
+    try {
+      return await run()
+    } catch (error) {
+      const pauseMs = randomInt(minPauseMs, maxPauseMs)
+      const isTemporary = [aborted, ...unavailable].some((each) => each === codeOf(error))
+      if (!isTemporary || Date.now() + pauseMs > untilMs) throw error
+      await setTimeout(pauseMs)
+    }
+  }
+}
 
 /** Throws if a transaction must not commit: its caller has an answer, or an earlier attempt may have been stored. */
 function assertOpen({ isOver, mayBeStored }: Operation): void {
@@ -259,10 +294,14 @@ function noAnswer(cause?: unknown): DirectoryError {
 
 /** Firestore's errors with the contract's codes. Their own messages name documents. */
 function throwNamed(cause: unknown): never {
-  const code = typeof cause === 'object' && cause !== null && 'code' in cause ? cause.code : undefined
+  const code = codeOf(cause)
   if (code === invalidArgument) throw new DirectoryError('internal', 'The database refuses this.', { cause })
   if (code === aborted)
     throw new DirectoryError('aborted', 'Somebody else changed the same thing. Try again.', { cause })
   if (unavailable.some((each) => each === code)) throw noAnswer(cause)
   throw cause
+}
+
+function codeOf(error: unknown): unknown {
+  return typeof error === 'object' && error !== null && 'code' in error ? error.code : undefined
 }

@@ -12,12 +12,13 @@ import { findOwner, unauthenticated, type Session } from '../sessions.ts'
  */
 export async function unregisterAgent(ports: Ports, session: Session, now: Date) {
   const { agentId } = session
-  await removeAgent(ports, agentId, now, async (transaction) => {
+  const stillDue = async (transaction: Transaction) => {
     if ((await findOwner(transaction, session)) !== null) return true
     const [badge] = await transaction.get([paths.badge(agentId)])
     if (badge === null) return false
     throw unauthenticated()
-  })
+  }
+  await removeAgent(ports, agentId, now, stillDue, { isPatient: true })
   try {
     await ports.signIns.remove(agentId)
   } catch (cause) {
@@ -31,40 +32,43 @@ export async function unregisterAgent(ports: Ports, session: Session, now: Date)
 
 /**
  * Removes an agent if `stillDue` returns true inside the transaction. The caller deletes the sign-in. If the badge is
- * missing, removes the listing of `room`.
+ * missing, removes the listing of `room`. A patient removal waits for the locks of others.
  */
 export async function removeAgent(
   { store, vault }: Pick<Ports, 'store' | 'vault'>,
   agentId: string,
   now: Date,
   stillDue: (transaction: Transaction) => Promise<boolean>,
-  room?: RoomName,
+  { room, isPatient = false }: { room?: RoomName | undefined; isPatient?: boolean } = {},
 ): Promise<boolean> {
   const departure: Departure = {
     sealedAgentId: vault.seal('departure', agentId),
     dueAtMs: now.getTime() + departureDelayMs,
   }
   const departurePath = paths.departure(vault.uuid())
-  return store.transaction(async (transaction) => {
-    if (!(await stillDue(transaction))) return false
-    const [badgeFields, accountFields, unlinks] = await transaction.get([
-      paths.badge(agentId),
-      paths.account(agentId),
-      paths.unlinks(agentId),
-    ])
-    // Documents of an unknown shape are deleted too.
-    const category = Badge.safeParse(badgeFields).data?.category ?? room
-    if (category === undefined) return false
-    const account = Account.safeParse(accountFields).data ?? lostAccount(accountFields)
-    const state = await readListingState(transaction, category, agentId)
-    writeListing(transaction, state, null, account, now)
-    transaction.delete(paths.badge(agentId))
-    transaction.delete(paths.account(agentId))
-    if (unlinks !== null) transaction.delete(paths.unlinks(agentId))
-    if (account.settingsLinkHash !== null) transaction.delete(paths.settingsLink(account.settingsLinkHash))
-    transaction.set(departurePath, departure)
-    return true
-  })
+  return store.transaction(
+    async (transaction) => {
+      if (!(await stillDue(transaction))) return false
+      const [badgeFields, accountFields, unlinks] = await transaction.get([
+        paths.badge(agentId),
+        paths.account(agentId),
+        paths.unlinks(agentId),
+      ])
+      // Documents of an unknown shape are deleted too.
+      const category = Badge.safeParse(badgeFields).data?.category ?? room
+      if (category === undefined) return false
+      const account = Account.safeParse(accountFields).data ?? lostAccount(accountFields)
+      const state = await readListingState(transaction, category, agentId)
+      writeListing(transaction, state, null, account, now)
+      transaction.delete(paths.badge(agentId))
+      transaction.delete(paths.account(agentId))
+      if (unlinks !== null) transaction.delete(paths.unlinks(agentId))
+      if (account.settingsLinkHash !== null) transaction.delete(paths.settingsLink(account.settingsLinkHash))
+      transaction.set(departurePath, departure)
+      return true
+    },
+    { isPatient },
+  )
 }
 
 /**

@@ -34,7 +34,7 @@ export function channelsOf(text: string): Channel[] {
  * publish that the search misses starts or retries after that, and reads the refusal.
  */
 export async function takeDownHandle(ports: TakedownPorts, handle: Handle, now: Date): Promise<{ listings: number }> {
-  await ports.store.transaction((transaction) => refuse(transaction, ports.vault, [handle], now))
+  await ports.store.transaction((transaction) => refuse(transaction, ports.vault, [handle], now), { isPatient: true })
   return { listings: await takeOut(ports, [handle], now) }
 }
 
@@ -147,21 +147,24 @@ async function removeChannels(
     }
     return { room: null, removed: [] }
   }
-  const outcome = await ports.store.transaction(async (transaction) => {
-    const { room, removed } = await find(transaction)
-    if (room === null || removed.length === 0) return 'kept'
-    const [accountFields] = await transaction.get([paths.account(agentId)])
-    const account = Account.safeParse(accountFields)
-    if (!account.success) return room
-    const state = await readListingState(transaction, room, agentId)
-    const after = withoutChannels(state.listing, removed)
-    transaction.set(paths.account(agentId), writeListing(transaction, state, after, account.data, now))
-    return 'removed'
-  })
+  const outcome = await ports.store.transaction(
+    async (transaction) => {
+      const { room, removed } = await find(transaction)
+      if (room === null || removed.length === 0) return 'kept'
+      const [accountFields] = await transaction.get([paths.account(agentId)])
+      const account = Account.safeParse(accountFields)
+      if (!account.success) return room
+      const state = await readListingState(transaction, room, agentId)
+      const after = withoutChannels(state.listing, removed)
+      transaction.set(paths.account(agentId), writeListing(transaction, state, after, account.data, now))
+      return 'removed'
+    },
+    { isPatient: true },
+  )
   if (outcome === 'kept' || outcome === 'removed') return outcome === 'removed'
   // Without an account, no agent can publish this listing again.
   const stillDue = async (transaction: Transaction) => (await find(transaction)).removed.length > 0
-  return removeAgent(ports, agentId, now, stillDue, outcome)
+  return removeAgent(ports, agentId, now, stillDue, { room: outcome, isPatient: true })
 }
 
 /** The channels of a stored listing whose handle is among `taken`, whatever its other fields are. */

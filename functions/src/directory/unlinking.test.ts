@@ -1,4 +1,4 @@
-import { hourMs, minuteMs, secondMs, type Channel } from '@koko/contract'
+import { dayMs, hourMs, minuteMs, secondMs, type Channel } from '@koko/contract'
 import { describe, expect, test } from '@jest/globals'
 import { interleave } from '../../test/interleave.ts'
 import { sampleChannels as channels } from '../../../testing/samples.ts'
@@ -63,6 +63,30 @@ describe('an unlink', () => {
     await call(world, 'publishProfile', claims, { channels: { telegram: channels.telegram }, profile })
     expect(await unlink('whatsapp')).toEqual({ unlinkedAtMs: noon, goneAtMs: null })
     expect(await unlink('telegram')).toEqual({ unlinkedAtMs: noon, goneAtMs: null })
+  })
+
+  test('and an unregistration are not refused while others keep changing the agent, as other calls are', async () => {
+    for (const name of ['heartbeat', 'unlinkChannel', 'unregisterAgent'] as const) {
+      const world = createWorld(noon)
+      const { claims, agentId } = await register(world)
+      await call(world, 'publishProfile', claims, { channels, profile })
+      world.clock.advance(dayMs)
+      let changes = 200
+      const busy = world.through(() => {
+        const path = `accounts/${agentId}`
+        if ((changes -= 1) > 0) world.store.put([[path, storedAt(world, path)]])
+        return Promise.resolve()
+      })
+      const called = call(
+        { ...world, ports: busy },
+        name,
+        claims,
+        name === 'unlinkChannel' ? { channel: 'whatsapp' } : {},
+      )
+      if (name === 'heartbeat') expect(await refusalOf(called)).toMatchObject({ code: 'aborted' })
+      else await called
+      expect(JSON.stringify([...world.store.all()]).includes(channels.whatsapp)).toBe(name === 'heartbeat')
+    }
   })
 
   test('survives a concurrent publish of the same channel, in every order of their awaits', async () => {

@@ -5,8 +5,8 @@ import type { Fields, Ports } from '../ports.ts'
 import { requireOwner, type Session } from '../sessions.ts'
 
 /**
- * Removes a channel from the listing and keeps it out. Idempotent: the times of the first unlink stay. There is no rate
- * limit: an unlink is never refused, and a repeated one writes nothing.
+ * Removes a channel from the listing and keeps it out. Idempotent: the times of the first unlink stay. An unlink is never
+ * refused: there is no rate limit, a repeated one writes nothing, and it waits for the locks of others.
  */
 export async function unlinkChannel(
   { store, monotonicMs }: Ports,
@@ -15,22 +15,25 @@ export async function unlinkChannel(
   askedAt: Date,
 ) {
   const beganMs = monotonicMs()
-  return store.transaction(async (transaction) => {
-    // Each attempt has its own time, because the promise counts from the one that is committed.
-    const now = new Date(askedAt.getTime() + monotonicMs() - beganMs)
-    const { badge, account } = await requireOwner(transaction, session)
-    const state = await readListingState(transaction, badge.category, badge.agentId)
-    const [fields, change] = await transaction.get([paths.unlinks(badge.agentId), paths.change(badge.agentId)])
-    const unlinks = unlinksOf(fields, now)
-    const unlinkedAtMs = unlinks[channel]?.unlinkedAtMs ?? now.getTime()
-    if (unlinks[channel] === undefined) {
-      const goneAtMs = isHeldNowhere(state, change, channel) ? unlinkedAtMs : null
-      transaction.set(paths.unlinks(badge.agentId), { ...unlinks, [channel]: { unlinkedAtMs, goneAtMs } })
-      const after = withoutChannels(state.listing, [channel])
-      transaction.set(paths.account(badge.agentId), writeListing(transaction, state, after, account, now, channel))
-    }
-    return { channel, unlinkedAtMs, goneByMs: unlinkedAtMs + goneWithinMs }
-  })
+  return store.transaction(
+    async (transaction) => {
+      // Each attempt has its own time, because the promise counts from the one that is committed.
+      const now = new Date(askedAt.getTime() + monotonicMs() - beganMs)
+      const { badge, account } = await requireOwner(transaction, session)
+      const state = await readListingState(transaction, badge.category, badge.agentId)
+      const [fields, change] = await transaction.get([paths.unlinks(badge.agentId), paths.change(badge.agentId)])
+      const unlinks = unlinksOf(fields, now)
+      const unlinkedAtMs = unlinks[channel]?.unlinkedAtMs ?? now.getTime()
+      if (unlinks[channel] === undefined) {
+        const goneAtMs = isHeldNowhere(state, change, channel) ? unlinkedAtMs : null
+        transaction.set(paths.unlinks(badge.agentId), { ...unlinks, [channel]: { unlinkedAtMs, goneAtMs } })
+        const after = withoutChannels(state.listing, [channel])
+        transaction.set(paths.account(badge.agentId), writeListing(transaction, state, after, account, now, channel))
+      }
+      return { channel, unlinkedAtMs, goneByMs: unlinkedAtMs + goneWithinMs }
+    },
+    { isPatient: true },
+  )
 }
 
 /** True if neither the listing nor a shard has the channel. Without a pending change, the shards show the listing. */
