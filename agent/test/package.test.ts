@@ -67,6 +67,16 @@ test('contains no path of the machine that built it, and the licenses of what it
   expect(await readFile(join(dist, 'LICENSES.txt'), 'utf8')).toMatch(/^commander .+^zod /ms)
 })
 
+test('names no file of the documentation that it does not contain', async () => {
+  const root = join(folder, 'node_modules', '@koko', 'agent')
+  const files = await readdir(root, { recursive: true })
+  const texts = files.filter((name) => name.endsWith('.js') || name.endsWith('.md'))
+  const named = await Promise.all(
+    texts.map(async (name) => (await readFile(join(root, name), 'utf8')).match(/(?<![\w./-])docs\/[\w-]+\.md/g) ?? []),
+  )
+  expect(named.flat().filter((name) => !files.includes(name))).toEqual([])
+})
+
 test.each(['discover', 'peer 00000000', 'run --once', 'publish', 'mcp'])(
   'needs no built-in that the oldest supported Node lacks: %s',
   async (given) => {

@@ -89,8 +89,19 @@ describe('at home', () => {
     const path = join(context.home.path, name)
     await writeFile(path, '{"version":1,"handle":"+12025550123"', { mode: 0o600 })
     const { wrong, text } = await look(context)
-    expect(wrong[0]).toMatchObject({ name, fix: expect.stringContaining(`rm -r '${path}'`) as unknown })
+    const keeps = name === 'agent.json' ? '`koko restore`' : `mv '${path}' '${path}.damaged'`
+    expect(wrong[0]).toMatchObject({ name, fix: expect.stringContaining(keeps) as unknown })
+    expect(text).not.toMatch(/\brm\b/)
     expect(text).not.toContain('+12025550123')
+  })
+
+  test('the damaged file that may hold the only copy of the secret stays where it is', async () => {
+    const { context } = await createListed({ directory })
+    const path = join(context.home.path, 'agent.json')
+    await writeFile(path, '{"version":1,', { mode: 0o600 })
+    const [check] = (await look(context)).wrong
+    expect(check).toMatchObject({ fix: expect.stringContaining('may hold the only copy of your secret') as unknown })
+    expect(check).toMatchObject({ fix: expect.not.stringMatching(/`(rm|mv)/) as unknown })
   })
 
   test('a folder in the place of a file', async () => {

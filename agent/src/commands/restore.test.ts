@@ -239,3 +239,41 @@ test('an old handle of this home does not come back: another home has published 
     whatsapp: { handle: channels.whatsapp, agreedAtMs: expect.any(Number) },
   })
 })
+
+describe('a damaged agent.json, which may hold the only copy of a secret', () => {
+  const damage = '{"version":1,"secret":"the only copy"'
+
+  test('is kept beside the new one, also a second time', async () => {
+    const { context, agent } = await createAgent()
+    const path = join(context.home.path, 'agent.json')
+    for (const kept of ['agent.json.damaged', 'agent.json.damaged-2']) {
+      await writeFile(path, damage, { mode: 0o600 })
+      const again = await createTestContext({ directory, home: context.home.path, input: agent.secret })
+      const { value, show } = await command.call(again, { directory: directory.origin, agent: agent.agentId })
+      expect(value).toMatchObject({ setAside: [kept] })
+      expect(show(styleOf({}, {}))).toContain(`Kept beside it: ${kept}`)
+      expect(await readFile(join(context.home.path, kept), 'utf8')).toBe(damage)
+      expect(await context.home.read(agentFile)).toMatchObject({ agentId: agent.agentId, secret: agent.secret })
+    }
+  })
+
+  test('stays where the new secret is not accepted', async () => {
+    const { context, agent } = await createAgent()
+    const path = join(context.home.path, 'agent.json')
+    await writeFile(path, damage, { mode: 0o600 })
+    const again = await createTestContext({ directory, home: context.home.path, input: 'x'.repeat(43) })
+    await expect(command.call(again, { directory: directory.origin, agent: agent.agentId })).rejects.toThrow('no agent')
+    expect(await readFile(path, 'utf8')).toBe(damage)
+  })
+
+  test('and one of a newer koko is left as it is', async () => {
+    const { context, agent } = await createAgent()
+    const path = join(context.home.path, 'agent.json')
+    await writeFile(path, '{"version":99}', { mode: 0o600 })
+    const again = await createTestContext({ directory, home: context.home.path, input: agent.secret })
+    await expect(command.call(again, { directory: directory.origin, agent: agent.agentId })).rejects.toThrow(
+      'newer koko',
+    )
+    expect(await readFile(path, 'utf8')).toBe('{"version":99}')
+  })
+})

@@ -16,7 +16,7 @@ export const command = defineCommand({
     agent: option('id', "The agent's id", AgentId.optional()),
   }),
   run: async (context, options) => (await import('../operations/restore.ts')).restore(context, options),
-  show: ({ agentId, origin, room, isEmulated, isListed, keptIn, written }, style) =>
+  show: ({ agentId, origin, room, isEmulated, isListed, keptIn, written, setAside }, style) =>
     [
       `${style.good('✓')} The agent lives in ${keptIn} now.`,
       columns([
@@ -25,6 +25,7 @@ export const command = defineCommand({
         ['room', room],
         ['written', written.join(', ')],
       ]),
+      ...(setAside.length === 0 ? [] : [`Kept beside it: ${setAside.join(', ')}, the former files.`]),
       isListed === null
         ? 'What is listed cannot be read by this version of koko: install the newest, or publish again with `koko publish`.'
         : isListed

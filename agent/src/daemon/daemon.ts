@@ -1,5 +1,8 @@
 import type { Context } from '../context.ts'
 import { openDirectory } from '../directory/session.ts'
+import { UserError } from '../errors.ts'
+import { isUnwritable } from '../home/home.ts'
+import { ignoreUserError } from '../home/read-if-whole.ts'
 import { untilAborted } from '../until-aborted.ts'
 import { runDuties } from './duties.ts'
 import { createLog } from './log.ts'
@@ -19,15 +22,35 @@ export async function runDaemon(
 ) {
   // Taking the lock creates the folder, which a home without an agent must not have.
   await openDirectory(context)
-  return context.home.locked('daemon', 0, async () => {
+  return lockedIfWritable(context, async (problem) => {
     const localTime = createLocalClock(timeZone)
     const log = createLog(context, localTime)
+    if (problem !== undefined)
+      log.line(`${problem.message} The daemon runs without its lock, so a second daemon could start.`)
     // The progress of the operations that the daemon calls does not belong in its log.
     const unattended: Context = { ...context, ask: undefined, report: () => undefined }
     const run = await runParts(unattended, (part) => runDuties(part, { ...options, log, localTime }))
     if (!options.once) log.line('Stopped.')
     return { ...run, isStopped: context.signal.aborted }
   })
+}
+
+/**
+ * Does work while holding the daemon's lock, or without it if nothing can be written and nobody holds it: a full disk must
+ * not take the agent offline. `problem` then says why.
+ */
+async function lockedIfWritable<T>({ home }: Context, work: (problem?: UserError) => Promise<T>): Promise<T> {
+  const lock = { isHeld: false }
+  try {
+    return await home.locked('daemon', 0, () => {
+      lock.isHeld = true
+      return work()
+    })
+  } catch (error) {
+    if (lock.isHeld || !(error instanceof UserError) || !isUnwritable(error)) throw error
+    if ((await home.lockedBy('daemon').catch(ignoreUserError)) !== undefined) throw error
+    return work(error)
+  }
 }
 
 /** Runs the parts side by side until the main part ends or one fails, then stops the others and waits for them. */

@@ -41,7 +41,12 @@ export interface Files {
   read: Home['read']
   write: <T extends object>(file: HomeFile<T>, value: T) => Promise<void>
   remove: (file: { name: string }) => Promise<void>
+  /** Renames a file to `name.suffix`, or `name.suffix-2` and so on if that is taken. Returns the new name. */
+  setAside: (file: { name: string }, suffix: string) => Promise<string>
 }
+
+/** A file that does not hold what koko writes. */
+export class DamagedFile extends UserError {}
 
 /** Other writers hold the lock briefly. */
 const filesWaitMs = 10_000
@@ -110,7 +115,12 @@ export function openHome(path: string): Home {
     return locked('files', filesWaitMs, async () => {
       // The lock is held, so no draft is in use: crashes left them.
       await onDisk(`write in ${path}`, () => removeDrafts(path))
-      return work({ read, write, remove: ({ name }) => removeFile(path, name) })
+      return work({
+        read,
+        write,
+        remove: ({ name }) => removeFile(path, name),
+        setAside: ({ name }, suffix) => setAside(path, name, suffix),
+      })
     })
   }
 
@@ -181,8 +191,8 @@ function parseFile<T extends object>(path: string, file: HomeFile<T>, text: stri
   throw damaged(path, `${where === '' ? 'the file' : where} ${rule}`)
 }
 
-function damaged(path: string, why: string): UserError {
-  return new UserError(`${path} is damaged: ${why}.`, 'Run `koko doctor`.', { code: 'data-loss' })
+function damaged(path: string, why: string): DamagedFile {
+  return new DamagedFile(`${path} is damaged: ${why}.`, 'Run `koko doctor`.', { code: 'data-loss' })
 }
 
 /** Does work with a draft that is on disk. Removes the draft unless the work renamed it. */
@@ -206,6 +216,17 @@ async function removeFile(folder: string, name: string): Promise<void> {
   await onDisk(`remove ${join(folder, name)}`, async () => {
     await rm(join(folder, name), { force: true })
     await syncFolder(folder)
+  })
+}
+
+async function setAside(folder: string, name: string, suffix: string): Promise<string> {
+  return onDisk(`rename ${join(folder, name)}`, async () => {
+    const taken = new Set(await readdir(folder))
+    let aside = `${name}.${suffix}`
+    for (let number = 2; taken.has(aside); number += 1) aside = `${name}.${suffix}-${number}`
+    await rename(join(folder, name), join(folder, aside))
+    await syncFolder(folder)
+    return aside
   })
 }
 
@@ -240,6 +261,12 @@ const diskFaults: Record<string, [what: string, hint: string]> = {
   ENOENT: ['a part of the path is gone, or cannot be made', 'Set KOKO_HOME to a folder that can be made.'],
   ENOTDIR: ['a part of the path is no folder', 'Set KOKO_HOME to a folder.'],
   EEXIST: ['a part of the path is no folder', 'Set KOKO_HOME to a folder.'],
+}
+
+/** Whether a failure means that nothing can be written at the moment. */
+export function isUnwritable(error: unknown): boolean {
+  const cause = error instanceof UserError ? error.cause : undefined
+  return ['ENOSPC', 'EDQUOT', 'EROFS', 'EACCES', 'EPERM'].includes(String(errnoOf(cause)))
 }
 
 /** Does work on the disk. Throws `UserError` if the disk refuses it. */

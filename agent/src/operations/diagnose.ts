@@ -107,12 +107,22 @@ async function checkWritable({ home }: Context): Promise<Check> {
   }
 }
 
-/** How to write a file again after a damaged one is removed. */
+/** How to write a file again after a damaged one is moved. */
 const rewrites: Record<string, string> = {
-  [agentFile.name]: '`koko restore` with the agent id and the recovery key',
   [profileFile.name]: '`koko profile edit`',
-  [handlesFile.name]: '`koko link <channel> <handle>` for each',
+  [handlesFile.name]: '`koko link <channel>` for each',
   [publishedFile.name]: '`koko publish`',
+  [outboxFile.name]: '`koko unlink <channel>` for each channel that you unlinked and that is still listed',
+}
+
+/** A damaged file is never deleted: it may hold what cannot be written again. */
+function fixFor(path: string, name: string): string {
+  if (name === agentFile.name) {
+    return '`koko restore` with the agent id and the secret writes it again, and keeps the damaged one. Without a copy of the secret do not delete the file: it may hold the only copy of your secret, after the word "secret".'
+  }
+  const move = `\`mv ${quoted(path)} ${quoted(`${path}.damaged`)}\``
+  const rewrite = rewrites[name]
+  return rewrite === undefined ? `${move}. It holds nothing important.` : `${move}, then ${rewrite}.`
 }
 
 async function checkFiles({ home }: Context) {
@@ -127,8 +137,7 @@ async function checkFiles({ home }: Context) {
       return value
     } catch (error) {
       const path = join(home.path, name)
-      const rewrite = rewrites[name]
-      const fix = `\`rm -r ${quoted(path)}\`${rewrite === undefined ? '. It holds nothing important.' : `, then ${rewrite}.`}`
+      const fix = fixFor(path, name)
       const [problem, hint] =
         error instanceof UserError ? [error.message, error.hint] : [`${path} cannot be read.`, 'koko doctor']
       files.push(bad(name, problem, hint.includes('koko doctor') ? fix : hint))

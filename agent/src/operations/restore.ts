@@ -14,7 +14,7 @@ import {
   type Profile,
   type Published,
 } from '../home/files.ts'
-import { listingWaitMs, type Files, type HomeFile } from '../home/home.ts'
+import { DamagedFile, listingWaitMs, type Files, type HomeFile } from '../home/home.ts'
 import { isThere, readIfWhole } from '../home/read-if-whole.ts'
 import { untilAborted } from '../until-aborted.ts'
 import { withoutAgreement } from './agreements.ts'
@@ -29,6 +29,8 @@ export interface Restored extends Pick<Agent, 'origin' | 'isEmulated' | 'room' |
   keptIn: string
   /** The files that were written. */
   written: string[]
+  /** The names under which former files are kept: a damaged agent.json can hold the only copy of a secret. */
+  setAside: string[]
 }
 
 /** Moves an agent to this home with its secret, which is checked before anything is written. */
@@ -37,7 +39,7 @@ export async function restore(
   options: { directory?: string | undefined; agent?: AgentId | undefined },
 ): Promise<Restored> {
   const { home } = context
-  const former = await home.read(agentFile)
+  const former = await readUnlessDamaged(home)
   const isSame = options.agent === undefined || options.agent === former?.agentId
   // The secret of another agent must not go to this agent's directory.
   const origin = await chooseOrigin(context, options.directory, isSame ? former?.origin : undefined)
@@ -64,8 +66,8 @@ export async function restore(
   const termsVersion = former?.agentId === agentId ? former.termsVersion : null
   const summary = { origin, isEmulated, room, agentId, registeredAtMs }
   return home.locked('listing', { ms: listingWaitMs, signal: context.signal }, async () => {
-    const written = await home.change(async (files) => {
-      const current = await files.read(agentFile)
+    const outcome = await home.change(async (files) => {
+      const current = await readUnlessDamaged(files)
       if (current !== undefined && current.agentId !== agentId) {
         if (current.agentId !== former?.agentId) {
           throw new UserError('Another agent was set up here meanwhile.', 'Run it again.')
@@ -75,13 +77,18 @@ export async function restore(
       return write(files, { ...credential, ...summary, termsVersion }, plan)
     })
     const isListed = plan.listed === undefined ? null : plan.listed !== null
-    return { ...summary, isListed, keptIn: home.path, written }
+    return { ...summary, isListed, keptIn: home.path, ...outcome }
   })
 }
 
 /** Writes the agent, and what the home lacks of its listing; the credential last, because it makes the home complete. */
-async function write(files: Files, agent: Agent, { listed }: Restoration): Promise<string[]> {
+async function write(
+  files: Files,
+  agent: Agent,
+  { listed }: Restoration,
+): Promise<Pick<Restored, 'written' | 'setAside'>> {
   const written: string[] = []
+  const setAside: string[] = []
   async function fill<T extends object>(file: HomeFile<T>, value: T) {
     if (await isThere(files, file)) return
     await files.write(file, value)
@@ -98,6 +105,8 @@ async function write(files: Files, agent: Agent, { listed }: Restoration): Promi
     }
   }
   if (listed !== null && listed !== undefined) {
+    const own: { room: string } | undefined = await readIfWhole(files, profileFile)
+    if (own !== undefined && own.room !== agent.room) setAside.push(await files.setAside(profileFile, own.room))
     await fill(profileFile, listed.profile)
     await fill(handlesFile, listed.handles)
     await files.write(publishedFile, listed.published)
@@ -106,8 +115,18 @@ async function write(files: Files, agent: Agent, { listed }: Restoration): Promi
     // What this home remembers as listed is out of date.
     await files.remove(publishedFile)
   }
+  const isDamaged = (await readUnlessDamaged(files)) === undefined && (await isThere(files, agentFile))
+  if (isDamaged) setAside.push(await files.setAside(agentFile, 'damaged'))
   await files.write(agentFile, agent)
-  return [...written, agentFile.name]
+  return { written: [...written, agentFile.name], setAside }
+}
+
+/** Undefined for a damaged file too: a restore replaces it. One of a newer koko is an error. */
+async function readUnlessDamaged({ read }: Pick<Files, 'read'>): Promise<Agent | undefined> {
+  return read(agentFile).catch((error: unknown) => {
+    if (error instanceof DamagedFile) return undefined
+    throw error
+  })
 }
 
 async function chooseAgentId({ ask }: Context, option?: AgentId, initial?: AgentId): Promise<AgentId> {

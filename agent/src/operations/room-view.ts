@@ -48,6 +48,8 @@ export class BudgetSpent extends UserError {}
 export async function openRoomView(context: Context) {
   const { agent, client, config } = await openDirectory(context)
   const { me, listed } = await readMe(context, agent)
+  // Asking uses up the day's budget, so what is learned must be kept.
+  await context.home.assertWritable()
   const budgets = new Map((await config()).rooms.map((room) => [room.name, room.budgets])).get(agent.room)
   if (budgets === undefined) throw new UserError(`${agent.origin} has no room ${agent.room} any more.`, 'Ask its host.')
   const { batchGet, discover, discoverNewcomer, newcomerMs } = budgets
