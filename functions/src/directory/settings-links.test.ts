@@ -57,6 +57,14 @@ describe('a settings link', () => {
     expect(opened.filter(({ status }) => status === 'fulfilled')).toHaveLength(1)
   })
 
+  test('is not even looked for if it cannot be a code', async () => {
+    const world = createWorld(noon)
+    const withoutStore = { ...world, ports: { ...world.ports, store: {} as never } }
+    for (const code of ['', 'x', 'x'.repeat(42), 'x'.repeat(44), 'x'.repeat(60_000), `${'x'.repeat(42)}/`]) {
+      expect(await refusalOf(redeem(withoutStore, code))).toMatchObject({ code: 'not-found' })
+    }
+  })
+
   test('is void once the secret was changed or the agent removed', async () => {
     const world = createWorld(noon)
     const agent = await register(world)

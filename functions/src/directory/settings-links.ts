@@ -1,4 +1,4 @@
-import { DirectoryError, settingsLinkLifetimeMs, settingsSessionMs } from '@koko/contract'
+import { codePattern, DirectoryError, settingsLinkLifetimeMs, settingsSessionMs } from '@koko/contract'
 import { Account, paths, readDocument, SettingsLink } from '../documents.ts'
 import type { Ports } from '../ports.ts'
 import { requireOwner, type Session } from '../sessions.ts'
@@ -20,6 +20,7 @@ export async function createSettingsLink({ store, vault, allowances, webOrigin }
 
 /** Exchanges a code for the token of a settings session. An unknown, used, void or expired code is `not-found`. */
 export async function redeemSettingsLink({ store, signIns, vault }: Ports, { code }: { code: string }, now: Date) {
+  if (!codePattern.test(code)) throw unknownLink()
   const linkPath = paths.settingsLink(vault.hash(code))
   const link = await readDocument(store, linkPath, SettingsLink)
   if (link === null) throw unknownLink()
