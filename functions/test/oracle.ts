@@ -153,20 +153,12 @@ export function expectShardsInOrder(world: World, limits: { shardAgents: number 
   })
 }
 
-/**
- * The shards hold what the listings say, nothing is owed, and every unlink says when it was done. An agent of `maybe`
- * may be missing.
- */
-export function expectConverged(
-  world: World,
-  limits: { shardAgents: number },
-  maybe: ReadonlySet<string> = new Set(),
-): void {
+/** The shards hold what the listings say, nothing is owed, and every unlink says when it was done. */
+export function expectConverged(world: World, limits: { shardAgents: number }): void {
   const documents = world.store.all()
   expectShardsInOrder(world, limits)
   const online = new Map([...storedListings(world)].filter(([, listing]) => isOnlineAt(listing, world.clock.now())))
   const served = servedListings(world)
-  for (const agentId of maybe) if (!served.has(agentId)) online.delete(agentId)
   expect(sorted(served)).toEqual(sorted(online))
   expect([...documents.keys()].filter((path) => /^(changes|removals)\//.test(path))).toEqual([])
   for (const [path, fields] of documents) {

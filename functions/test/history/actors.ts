@@ -53,8 +53,6 @@ export interface History {
   actors: Actor[]
   instances: DiscoveryView[]
   hook: { onAwait: OnAwait | null }
-  /** The latest wall clock of a republish: what it removed as offline stays out after clocks are set back. */
-  republishedUpToMs: number
 }
 
 export async function addActor({ world, actors }: History): Promise<void> {

@@ -99,7 +99,6 @@ export async function runCalls(
         ]
       : []),
   ]
-  if (republishes > 0) history.republishedUpToMs = Math.max(history.republishedUpToMs, nowMs + 18 * second)
   let step = 0
   let stay = 0
   const settled = await interleave(

@@ -16,7 +16,6 @@ const forgottenAfterMs = 61 * minute
 export async function killRepublish(history: History, killedAt: number): Promise<void> {
   const { world } = history
   const nowMs = world.clock.now().getTime()
-  history.republishedUpToMs = Math.max(history.republishedUpToMs, nowMs)
   const onAwait = killAt(killedAt)
   await republishDiscovery(world.through(onAwait), world.clock.now, limits).catch((error: unknown) => {
     if (!onAwait.killed()) throw error
@@ -28,7 +27,6 @@ export async function killRepublish(history: History, killedAt: number): Promise
 export async function republish(history: History): Promise<void> {
   const { world } = history
   const nowMs = world.clock.now().getTime()
-  history.republishedUpToMs = Math.max(history.republishedUpToMs, nowMs)
   const { finished } = await republishDiscovery(world.ports, world.clock.now, limits)
   assert.ok(finished)
   for (const actor of history.actors) {
@@ -38,12 +36,9 @@ export async function republish(history: History): Promise<void> {
 }
 
 /** After an undisturbed republish, the shards equal the listings, and nothing of a removed agent is left. */
-export async function checkServed({ world, actors, republishedUpToMs }: History): Promise<void> {
+export async function checkServed({ world, actors }: History): Promise<void> {
   const nowMs = world.clock.now().getTime()
-  const wentOffline = actors.filter(
-    ({ state }) => isOnlineIn(state, nowMs) && !isOnlineIn(state, Math.max(nowMs, republishedUpToMs)),
-  )
-  expectConverged(world, limits, new Set(wentOffline.map(({ state }) => state.agentId)))
+  expectConverged(world, limits)
   const text = textOf(world)
   for (const { state, removedAt } of actors) {
     if (removedAt === null) continue
@@ -57,13 +52,13 @@ export async function checkServed({ world, actors, republishedUpToMs }: History)
 
 /** Walks all of discovery as every peer that is allowed to, on a fresh instance and on one that served the history. */
 export async function checkConvergence(history: History): Promise<void> {
-  const { world, actors, instances, republishedUpToMs } = history
+  const { world, actors, instances } = history
   await republish(history)
   await checkServed(history)
   world.clock.advance(5 * second)
   const nowMs = world.clock.now().getTime()
-  const surelyOnline = actors.filter(({ state }) => isOnlineIn(state, Math.max(nowMs, republishedUpToMs + 5 * second)))
-  for (const actor of actors.filter(({ state }) => isOnlineIn(state, nowMs))) {
+  const online = actors.filter(({ state }) => isOnlineIn(state, nowMs))
+  for (const actor of online) {
     const path = `accounts/${actor.state.agentId}`
     const account = world.store.all().get(path)
     world.store.put([[path, { ...account, budget: { dayMs: 0, discovered: 0, fetched: 0 } }]])
@@ -84,15 +79,15 @@ export async function checkConvergence(history: History): Promise<void> {
       } while (pageToken !== null)
       const byId = new Map(served.map((listing) => [listing.agentId, listing]))
       assert.equal(byId.size, served.length, 'a walk holds an agent twice')
-      for (const { state } of surelyOnline) {
+      for (const { state } of online) {
         if (state.agentId !== actor.state.agentId) assert.deepEqual(byId.get(state.agentId), state.listing)
       }
       for (const withinKm of reaches) {
         const query = { near: areas[actor.index % areas.length] ?? '', ...(withinKm === undefined ? {} : { withinKm }) }
         const { agents: found } = await look(world, instance, claims, { pageSize: 9, ...query })
         assert.deepEqual(
-          found.filter(({ agentId }) => surelyOnline.some(({ state }) => state.agentId === agentId)),
-          surelyOnline
+          found.filter(({ agentId }) => online.some(({ state }) => state.agentId === agentId)),
+          online
             .flatMap(({ state: { agentId, listing } }) => (agentId === actor.state.agentId ? [] : (listing ?? [])))
             .filter((listing) => isWithin(listing, query))
             .sort((a, b) => (isBehind(positionOf(a, query.near), positionOf(b, query.near)) ? -1 : 1)),

@@ -18,7 +18,7 @@ export async function runHistory(steps: readonly Step[]): Promise<void> {
     world.newInstance(world.ports, removalLimits),
     world.newInstance(world.ports, removalLimits),
   ]
-  const history: History = { world, actors: [], instances, hook, republishedUpToMs: 0 }
+  const history: History = { world, actors: [], instances, hook }
   for (const each of steps) {
     await runStep(history, each)
     checkDocuments(history)
