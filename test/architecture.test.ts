@@ -316,7 +316,7 @@ describe('the table refuses', () => {
         'functions/src/index.ts',
         "import { api } from './http.ts'\nimport './adapters/node.ts'\nimport 'firebase-functions'",
       ],
-      ['web/src/settings.ts', "import { createClient } from '@koko/contract'\nimport { getAuth } from 'firebase/auth'"],
+      ['web/src/settings.ts', "import { createClient } from '@koko/contract'\nimport { render } from 'preact'"],
       [
         'agent/src/home/home.ts',
         "import { createClient } from '@koko/contract'\nimport { readFile } from 'node:fs/promises'",

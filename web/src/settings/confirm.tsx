@@ -1,7 +1,7 @@
 import type { ComponentChildren } from 'preact'
 import { useEffect, useId, useLayoutEffect, useRef, useState } from 'preact/hooks'
 import { Button } from './button.tsx'
-import type { Page } from './panel.tsx'
+import type { Page } from './page.ts'
 
 /** The second half of a double click must not answer the question that the first half opened. */
 const armedAfterMs = 400

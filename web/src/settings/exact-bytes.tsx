@@ -1,6 +1,6 @@
 import { useMemo, useState } from 'preact/hooks'
 import { Button } from './button.tsx'
-import type { Page } from './panel.tsx'
+import type { Page } from './page.ts'
 import type { Snapshot } from './session.ts'
 import { fill, strings } from './strings.ts'
 import { moment, utcMoment } from './times.ts'

@@ -1,11 +1,12 @@
-import { goneWithinMs, minuteMs, type Channel } from '@koko/contract'
+import { goneWithinMs, minuteMs } from '@koko/contract'
 import type { RefObject } from 'preact'
 import { useEffect, useMemo, useRef, useState } from 'preact/hooks'
 import { Button } from './button.tsx'
 import { Channels } from './channels.tsx'
 import { ExactBytes } from './exact-bytes.tsx'
 import { endingOf, isUnanswered, type LastStage } from './failure.ts'
-import { isUnderWay, knownOf, type Acknowledged, type StoredUnlink } from './known.ts'
+import { isUnderWay, knownOf, type Acknowledged } from './known.ts'
+import type { Page } from './page.ts'
 import { Profile } from './profile.tsx'
 import type { Session, Snapshot } from './session.ts'
 import { Status, statusOf } from './status.tsx'
@@ -17,20 +18,6 @@ import { WhatsApp } from './whatsapp.tsx'
 
 /** How long before the end of a session the page announces it. */
 const noticeMs = 5 * minuteMs
-
-/** What the parts of the page share. */
-export interface Page {
-  session: Session
-  /** The last read began then; null before the first. */
-  readAtMs: number | null
-  /** Shows a change that the directory acknowledged, and reads again. */
-  acknowledge: (channel: Channel, change: StoredUnlink | null) => void
-  readNow: () => Promise<void>
-  /** Reads often until the returned function is called: a change was sent, and its outcome is not known. */
-  awaitOutcome: () => () => void
-  /** True if the failure shows that the session is over; the page then says so. */
-  endsWith: (error: unknown) => boolean
-}
 
 interface PanelProps {
   session: Session

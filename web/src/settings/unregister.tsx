@@ -2,7 +2,7 @@ import type { RefObject } from 'preact'
 import { useRef, useState } from 'preact/hooks'
 import { Button } from './button.tsx'
 import { changeFailure } from './failure.ts'
-import type { Page } from './panel.tsx'
+import type { Page } from './page.ts'
 import { strings } from './strings.ts'
 
 const words = strings.unregister
