@@ -17,7 +17,15 @@ import type { Ask, Context } from '../context.ts'
 import { UserError } from '../errors.ts'
 import { privateFields } from '../home/files.ts'
 import { placeName, sizeInWords } from '../matching/places.ts'
-import { editProfile, missingFields, noDealbreakers, readProfile, roomOf, type Values } from '../operations/profile.ts'
+import {
+  editProfile,
+  missingFields,
+  noDealbreakers,
+  readProfile,
+  roomOf,
+  type Values,
+  type EditedProfile,
+} from '../operations/profile.ts'
 import { publishOutlook, type PublishOutlook } from '../operations/publish-outlook.ts'
 import { columns, formatList, type Style } from '../output.ts'
 import { askArea, cellLengths, readArea } from './ask-area.ts'
@@ -37,6 +45,8 @@ interface KeptProfile {
   /** The city that an option named, such as `London, United Kingdom`, and others of its name. */
   place: string | null
   otherPlaces: string[]
+  /** A profile of another room, which is kept beside the new one. */
+  setAside: EditedProfile['setAside']
   /** When what was written is published; null if nothing was written. */
   outlook: PublishOutlook | null
 }
@@ -134,7 +144,7 @@ async function profile(
   if (action === undefined && isBare) {
     const { profile = null, dealbreakers = noDealbreakers(roomName) } = before ?? {}
     const missing = missingFields(roomName, profile ?? {})
-    const unchanged = { isWritten: false, isCoarse: false, place: null, otherPlaces: [], outlook: null }
+    const unchanged = { isWritten: false, isCoarse: false, place: null, otherPlaces: [], setAside: null, outlook: null }
     return { room: roomName, profile, dealbreakers, missing, ...unchanged }
   }
   const values = readOptions(roomName, typed)
@@ -273,7 +283,7 @@ async function askNumber(
 }
 
 function show(value: KeptProfile, style: Style): string {
-  const { room, profile, dealbreakers, isCoarse, place, otherPlaces, outlook } = value
+  const { room, profile, dealbreakers, isCoarse, place, otherPlaces, setAside, outlook } = value
   if (profile === null) return 'There is no profile yet: `koko profile edit` asks for it.'
   const { fields } = rooms[room]
   return [
@@ -292,6 +302,7 @@ function show(value: KeptProfile, style: Style): string {
       ? [`Few people live there, so the cell is a coarse one: --coarse ${areaLengths.max} gives the smallest there is.`]
       : []),
     ...(place === null ? [] : [placeWords(place, otherPlaces)]),
+    ...(setAside === null ? [] : [`The profile of the room ${setAside.room} is kept as ${setAside.file}.`]),
     outlook === null
       ? '`koko profile edit` changes it.'
       : `${style.good('✓')} Kept here, and of the place only the cell. ${outlookWords(outlook)}`,

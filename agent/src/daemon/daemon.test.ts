@@ -14,7 +14,7 @@ import { UserError } from '../errors.ts'
 import { createRunCommand } from '../commands/run.ts'
 import { runDaemon, runParts } from './daemon.ts'
 import { openDirectory, type Directory } from '../directory/session.ts'
-import { agentFile, daemonFile, handlesFile, profileFile } from '../home/files.ts'
+import { agentFile, daemonFile, handlesFile, peersFile, profileFile } from '../home/files.ts'
 import { forgetAgent } from '../operations/keep-agent.ts'
 import { styleOf } from '../output.ts'
 
@@ -126,6 +126,17 @@ test('never pauses for longer than half a minute', async () => {
   await live(ticks(50, 30 * second))
   expect(Math.max(...context.paused)).toBe(30 * second)
   expect(Math.min(...context.paused)).toBeGreaterThanOrEqual(second)
+})
+
+test('keeps no peer for longer than a week in which it could not ask again', async () => {
+  await live([30 * second])
+  expect((await context.home.read(peersFile))?.peers).toHaveLength(1)
+  const next = await createTestContext({ directory, home: context.home.path })
+  directory.isDown = true
+  await live(ticks(6, day), next)
+  expect((await context.home.read(peersFile))?.peers).toHaveLength(1)
+  await live(ticks(2, day), await createTestContext({ directory, home: context.home.path }))
+  expect((await context.home.read(peersFile))?.peers).toEqual([])
 })
 
 test('discovers once on waking when the machine slept through the time of discovery', async () => {

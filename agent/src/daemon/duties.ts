@@ -11,12 +11,15 @@ import {
   daemonFile,
   handlesFile,
   outboxFile,
+  peersFile,
   profileFile,
   publishedFile,
   type Daemon,
 } from '../home/files.ts'
 import type { HomeFile } from '../home/home.ts'
+import { ignoreUserError } from '../home/read-if-whole.ts'
 import { channelNames, inWords } from '../labels.ts'
+import { utcDay, withoutStale } from '../matching/peers.ts'
 import { discover } from '../operations/discover.ts'
 import { readProfile } from '../operations/profile.ts'
 import { daemonTickMs } from '../operations/publish-outlook.ts'
@@ -48,6 +51,8 @@ interface Duties {
   /** The record that was written last. */
   saved: Daemon
   counts: { heartbeats: number; publishes: number; discoveries: number }
+  /** The UTC day on which stale peers were dropped last. */
+  tidiedDayMs: number | null
   /** The last round found no agent in the home. */
   isAgentMissing: boolean
   /** The directory refused the credential, and has accepted it in no action since. */
@@ -83,6 +88,7 @@ export async function runDuties(context: Context, { log, ...options }: Duties['o
     record,
     saved: record,
     counts: { heartbeats: 0, publishes: 0, discoveries: 0 },
+    tidiedDayMs: null,
     isAgentMissing: false,
     isRefused: false,
   }
@@ -112,9 +118,26 @@ async function runRound(duties: Duties): Promise<number> {
       await save(duties)
       if (duties.context.signal.aborted) break
     }
+    await dropStalePeers(duties)
     await save(duties)
   }
   return (await plan(duties)).wakeAtMs
+}
+
+/** A discovery drops them too, but a directory that does not answer must not keep their handles here. */
+async function dropStalePeers(duties: Duties): Promise<void> {
+  const { home, nowMs } = duties.context
+  const today = utcDay(nowMs())
+  if (duties.tidiedDayMs === today) return
+  duties.tidiedDayMs = today
+  const peers = await read(duties, peersFile)
+  if (peers === undefined || withoutStale(peers, nowMs()) === null) return
+  const drop = home.change(async (files) => {
+    const current = await files.read(peersFile)
+    const rest = current === undefined ? null : withoutStale(current, nowMs())
+    if (rest !== null) await files.write(peersFile, rest)
+  })
+  await drop.catch(ignoreUserError)
 }
 
 async function plan(duties: Duties) {

@@ -93,6 +93,12 @@ export function planPeers(before: Peers, answer: Answer, me: Me, max: number, no
   }
 }
 
+/** The same without the peers that were not refreshed for too long; null if there is none. */
+export function withoutStale(before: Peers, nowMs: number): Peers | null {
+  const peers = before.peers.filter(({ refreshedAtMs }) => refreshedAtMs > nowMs - maxAgeMs)
+  return peers.length === before.peers.length ? null : { ...before, peers }
+}
+
 /** Known peers, the least recently refreshed first. */
 export function longestUnasked({ peers }: Peers, nowMs: number): AgentId[] {
   const askedAtMs = ({ refreshedAtMs }: Peers['peers'][number]) => past(refreshedAtMs, nowMs)

@@ -49,7 +49,7 @@ export const AnyProfile = otherProfiles.length === 0 ? firstProfile : z.union([f
  * Changes fields of the profile at home, and private dealbreakers; the others stay. Sends nothing. Throws `UserError` that
  * names a value that is not valid.
  */
-export async function editProfile(home: Home, room: RoomName, values: Values): Promise<OwnProfile> {
+export async function editProfile(home: Home, room: RoomName, values: Values): Promise<EditedProfile> {
   return home.change(async (files) => {
     const own = await readProfile(files, room)
     const isPrivate = (name: string) => Object.hasOwn(privateFields(rooms[room]), name)
@@ -62,10 +62,16 @@ export async function editProfile(home: Home, room: RoomName, values: Values): P
       dealbreakers: { ...noDealbreakers(room), ...own?.dealbreakers, ...dealbreakers },
     })
     if (!edited.success) throw invalidProfile(edited.error)
+    const former: { room: string } | undefined = await files.read(profileFile)
+    const isOther = former !== undefined && former.room !== room
+    const setAside = isOther ? { room: former.room, file: await files.setAside(profileFile, former.room) } : null
     await files.write(profileFile, edited.data)
-    return edited.data
+    return { ...edited.data, setAside }
   })
 }
+
+/** `setAside` is the room and the file of a profile of another room, which is kept beside the new one. */
+export type EditedProfile = OwnProfile & { setAside: { room: string; file: string } | null }
 
 /** Private dealbreakers that accept every match. */
 export function noDealbreakers(room: RoomName): Record<string, string[]> {
