@@ -60,7 +60,7 @@ describe('on a disk that is completely full', () => {
   test.each([
     ['publish', { yes: true }],
     ['discover', {}],
-    ['peer', { id: '6f1f7b0e-5b5c-4a53-8a4e-0123456789ab' }],
+    ['peer', { peer: '6f1f7b0e-5b5c-4a53-8a4e-0123456789ab' }],
     ['link', { channel: 'telegram', handle: 'another_fictional', yes: true }],
     ['rotate', { yes: true }],
     ['profile', { age: '40' }],

@@ -91,7 +91,7 @@ test.each([
   ['channels', {}],
   ['publish', { yes: true }],
   ['discover', {}],
-  ['peer', { id: '6f1f7b0e-5b5c-4a53-8a4e-0123456789ab' }],
+  ['peer', { peer: '6f1f7b0e-5b5c-4a53-8a4e-0123456789ab' }],
   ['settings', { open: false }],
   ['export', {}],
   ['doctor', {}],
