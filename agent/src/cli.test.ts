@@ -102,13 +102,13 @@ describe('an expected failure', () => {
   test('is one line that says what to do next, and exit code 1', async () => {
     const { exitCode, stdout, stderr } = await koko(['publish'])
     expect({ exitCode, stdout }).toEqual({ exitCode: 1, stdout: '' })
-    expect(stderr).toMatch(/^✗ No agent lives in .+ yet\. Run `koko init`.*\n$/)
+    expect(stderr).toMatch(/^✗ There is no agent in .+ yet\. Run `koko init`.*\n$/)
   })
 
   test('is an object with --json, wherever that stands', async () => {
     const after = await koko(['publish', '--json'])
     const before = await koko(['--json', 'publish'])
-    const withoutFolder = (ran: Ran) => ran.stderr.replace(/lives in \S+/, 'lives in a folder')
+    const withoutFolder = (ran: Ran) => ran.stderr.replace(/agent in \S+/, 'agent in a folder')
     expect(withoutFolder(before)).toBe(withoutFolder(after))
     expect(JSON.parse(after.stderr)).toEqual({
       error: { code: 'failed-precondition', message: expect.any(String), next: expect.any(String) },
@@ -198,7 +198,7 @@ describe('--quiet', () => {
   })
 
   test('prints what was asked for, and every failure', async () => {
-    expect((await koko(['status', '-q'])).stdout).toContain('No agent lives here yet')
+    expect((await koko(['status', '-q'])).stdout).toContain('There is no agent here yet')
     const failing = ['init', '--directory', 'https://directory.example']
     expect(await koko([...failing, '-q'])).toEqual(await koko(failing))
   })
@@ -212,7 +212,7 @@ describe('KOKO_HOME', () => {
     ['', '/home/you/.koko'],
   ])('%j is %s', async (given, path) => {
     const { stderr } = await koko(['publish'], { env: { HOME: '/home/you', KOKO_HOME: given } })
-    expect(stderr).toContain(`No agent lives in ${path} yet.`)
+    expect(stderr).toContain(`There is no agent in ${path} yet.`)
   })
 })
 

@@ -162,7 +162,7 @@ export async function runCli(system: System): Promise<ExitCode> {
     if (fault !== undefined && !isClosed(fault)) {
       throw new UserError(
         `The command is done, and its output could not be written (${String(errnoOf(fault))}).`,
-        'Make room where the output goes. `koko status` shows how the agent stands.',
+        'Make room where the output goes. `koko status` shows the state of the agent.',
         { cause: fault },
       )
     }

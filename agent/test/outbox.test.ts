@@ -219,7 +219,9 @@ describe('where the directory does not accept the agent', () => {
     await run('export')
     expect(await status(context)).toMatchObject({ channels: [{ channel: 'whatsapp', state: 'unlink refused' }, {}] })
     const restoring = await createTestContext({ directory, home: context.home.path, input: secret })
-    expect(await run('restore', { directory: directory.origin, agent: agentId }, restoring)).toContain('lives in')
+    expect(await run('restore', { directory: directory.origin, agent: agentId }, restoring)).toContain(
+      'The agent is in',
+    )
     expect(unlinked()).toEqual(['whatsapp'])
     expect(await waiting()).toEqual([])
   })

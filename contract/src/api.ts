@@ -95,7 +95,7 @@ export const callables = {
     output: z.strictObject({ challenge: Challenge }),
   },
   registerAgent: {
-    summary: 'Registers an agent in a room. The secret is its credential and recovery key. It is shown only here.',
+    summary: 'Registers an agent in a room. The secret is its credential. It is shown only here.',
     caller: 'anyone',
     errors: ['failed-precondition'],
     input: strictObject({ category: RoomName, consents: Consents, proof: Proof }),

@@ -42,6 +42,7 @@ export {
   maxBodyBytes,
   maxPageSize,
   minuteMs,
+  republishedWithinMs,
   retentionMs,
   secondMs,
   settingsLinkLifetimeMs,

@@ -12,6 +12,8 @@ export const defaultPageSize = 50
 
 /** After an unlink, answers may have the handle this much longer: the second promise. */
 export const goneWithinMs = 10 * secondMs
+/** The republish runs each minute and takes less than another: a change usually reaches every shard within this. */
+export const republishedWithinMs = 2 * minuteMs
 /** Long enough for a slow machine to solve a challenge. */
 export const challengeLifetimeMs = 10 * minuteMs
 /** Long enough to open a terminal's link on a phone. */
@@ -27,7 +29,7 @@ export const codePattern = /^[A-Za-z0-9_-]{43}$/
 
 /** A duration in its largest whole unit, such as `30 minutes` or `60 hours`. */
 export function formatDuration(ms: number): string {
-  const units = Object.entries({ hour: hourMs, minute: minuteMs })
+  const units = Object.entries({ day: dayMs, hour: hourMs, minute: minuteMs })
   const [unit, unitMs] = units.find(([, each]) => ms % each === 0) ?? ['second', secondMs]
   const count = Math.round(ms / unitMs)
   return `${count} ${unit}${count === 1 ? '' : 's'}`

@@ -7,7 +7,7 @@ import { keepHandles, keptAgent, setUpAgent } from '../../test/agents.ts'
 import { createTestContext, type TestContext } from '../../test/context.ts'
 import { createTestDirectory, type TestDirectory } from '../../../testing/directory.ts'
 import { styleOf } from '../output.ts'
-import { channels, type ChannelStanding } from '../operations/channels.ts'
+import { channels, type ChannelStatus } from '../operations/channels.ts'
 import { command } from './channels.ts'
 import { publish } from '../operations/publish.ts'
 import { unlink } from '../operations/unlink.ts'
@@ -24,7 +24,7 @@ beforeEach(async () => {
   context = await createTestContext({ directory })
 })
 
-async function standingOf(channel: Channel): Promise<ChannelStanding> {
+async function statusOf(channel: Channel): Promise<ChannelStatus> {
   const found = (await channels(context)).channels.find((each) => each.channel === channel)
   if (found === undefined) throw new Error('the channel is missing')
   return found
@@ -39,8 +39,8 @@ test('works with no agent yet, asks nobody, and says what each channel gives awa
   await keepHandles(context, { telegram })
   const { value, show } = await command.call(context, {})
   expect(value).toMatchObject({ source: 'nobody', asOfMs: null, problem: null })
-  expect((value as { channels: ChannelStanding[] }).channels.map(({ channel }) => channel)).toEqual(Channel.options)
-  expect(await standingOf('telegram')).toMatchObject({ handle: telegram, agreedAtMs: null, state: 'not published' })
+  expect((value as { channels: ChannelStatus[] }).channels.map(({ channel }) => channel)).toEqual(Channel.options)
+  expect(await statusOf('telegram')).toMatchObject({ handle: telegram, agreedAtMs: null, state: 'not published' })
   expect(directory.requests).toEqual([])
   expect(show(style)).toContain('No agent is registered')
   expect(show(style)).toContain('alice_a, not agreed to yet')
@@ -51,22 +51,22 @@ test('tells what peers see from the directory, also where something else is kept
   await publishBoth()
   await keepHandles(context, { telegram: 'alice_b' })
   expect(await channels(context)).toMatchObject({ source: 'directory', asOfMs: context.nowMs(), problem: null })
-  expect(await standingOf('telegram')).toMatchObject({ handle: 'alice_b', listed: telegram, state: 'shown' })
-  expect(await standingOf('whatsapp')).toMatchObject({ handle: null, listed: whatsapp, state: 'shown' })
-  expect(await standingOf('slack')).toMatchObject({ handle: null, listed: null, state: 'not published', unlink: null })
+  expect(await statusOf('telegram')).toMatchObject({ handle: 'alice_b', listed: telegram, state: 'shown' })
+  expect(await statusOf('whatsapp')).toMatchObject({ handle: null, listed: whatsapp, state: 'shown' })
+  expect(await statusOf('slack')).toMatchObject({ handle: null, listed: null, state: 'not published', unlink: null })
   expect((await command.call(context, {})).show(style)).toMatch(/kept here\s+alice_b[^]*peers see\s+alice_a/)
 })
 
 test('an agent that has not been seen for long is listed, and peers do not see it', async () => {
   await publishBoth()
   await directory.pass(85 * hour)
-  expect(await standingOf('telegram')).toMatchObject({ listed: telegram, state: 'offline' })
+  expect(await statusOf('telegram')).toMatchObject({ listed: telegram, state: 'offline' })
 })
 
 test('an unlinked channel shows since when, and since when no shard holds it', async () => {
   await publishBoth()
   const { unlinkedAtMs } = await unlink(context, { channel: 'whatsapp', wait: false })
-  expect(await standingOf('whatsapp')).toMatchObject({
+  expect(await statusOf('whatsapp')).toMatchObject({
     state: 'unlinked',
     handle: whatsapp,
     agreedAtMs: null,
@@ -75,7 +75,7 @@ test('an unlinked channel shows since when, and since when no shard holds it', a
   })
   expect((await command.call(context, {})).show(style)).toContain('not yet: under way')
   await directory.pass(hour)
-  expect(await standingOf('whatsapp')).toMatchObject({ unlink: { unlinkedAtMs, goneAtMs: expect.any(Number) } })
+  expect(await statusOf('whatsapp')).toMatchObject({ unlink: { unlinkedAtMs, goneAtMs: expect.any(Number) } })
   expect((await command.call(context, {})).show(style)).toContain('on the settings page: `koko settings`')
 })
 
@@ -89,8 +89,8 @@ test('where the directory is down, tells what the last publish left and when tha
   expect(value).toMatchObject({ source: 'home', asOfMs: publishedAtMs, problem: { message: expect.any(String) } })
   expect(isBad).toBe(false)
   expect(show(style)).toMatch(/as of .*cannot be reached/)
-  expect(await standingOf('telegram')).toMatchObject({ listed: telegram, state: 'shown' })
-  expect((await standingOf('whatsapp')).unlink).toEqual({ unlinkedAtMs: expect.any(Number) })
+  expect(await statusOf('telegram')).toMatchObject({ listed: telegram, state: 'shown' })
+  expect((await statusOf('whatsapp')).unlink).toEqual({ unlinkedAtMs: expect.any(Number) })
   expect(show(style)).not.toContain('gone from every shard')
 })
 
@@ -99,7 +99,7 @@ test('where nobody knows what is listed it says so, and shows what is kept here'
   await rm(join(context.home.path, 'published.json'))
   directory.isDown = true
   expect(await channels(context)).toMatchObject({ source: 'nobody', asOfMs: null })
-  expect(await standingOf('telegram')).toMatchObject({ handle: telegram, listed: null, state: 'unknown' })
+  expect(await statusOf('telegram')).toMatchObject({ handle: telegram, listed: null, state: 'unknown' })
   expect((await command.call(context, {})).show(style)).toMatch(/not known here: .*cannot be reached/)
 })
 
@@ -143,8 +143,8 @@ test('documents of a newer directory are read without what is new in them', asyn
     )
     return Response.json({ result: { ...result, documents } })
   }
-  expect(await standingOf('telegram')).toMatchObject({ state: 'shown' })
-  expect(await standingOf('whatsapp')).toMatchObject({ state: 'unlinked' })
+  expect(await statusOf('telegram')).toMatchObject({ state: 'shown' })
+  expect(await statusOf('whatsapp')).toMatchObject({ state: 'unlinked' })
 })
 
 test('unlinks that cannot be read are not taken for none', async () => {

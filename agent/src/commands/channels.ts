@@ -1,7 +1,7 @@
 import * as z from 'zod'
 import { isPendingState, pendingText, type PendingState } from '../directory/outbox.ts'
 import { channelNames, clockTime, handleWords } from '../labels.ts'
-import type { ChannelsStanding, ChannelStanding } from '../operations/channels.ts'
+import type { ChannelsStatus, ChannelStatus } from '../operations/channels.ts'
 import { columns, type Style } from '../output.ts'
 import { defineCommand } from './define-command.ts'
 
@@ -14,7 +14,7 @@ export const command = defineCommand({
     [showSource(value, style), ...value.channels.map((each) => showChannel(each, value.source, style))].join('\n\n'),
 })
 
-function showSource({ source, asOfMs, problem }: ChannelsStanding, style: Style): string {
+function showSource({ source, asOfMs, problem }: ChannelsStatus, style: Style): string {
   if (source === 'directory') return 'What peers see now, as the directory answers:'
   if (problem === null) return 'No agent is registered from here yet, so peers see nothing: `koko init`.'
   const what =
@@ -22,8 +22,8 @@ function showSource({ source, asOfMs, problem }: ChannelsStanding, style: Style)
   return style.warn(`${what}: ${problem.message} ${problem.next}`)
 }
 
-function showChannel(standing: ChannelStanding, source: ChannelsStanding['source'], style: Style): string {
-  const { channel, handle, agreedAtMs, listed, state, unlink } = standing
+function showChannel(status: ChannelStatus, source: ChannelsStatus['source'], style: Style): string {
+  const { channel, handle, agreedAtMs, listed, state, unlink } = status
   const kept =
     handle === null
       ? 'nothing'
@@ -43,14 +43,14 @@ function showChannel(standing: ChannelStanding, source: ChannelsStanding['source
   const words =
     source === 'home' && state === 'shown' ? style.warn('published, as far as is known') : wordsOf(state, style)
   const title = `${style.bold(channelNames[channel])}  ${words}`
-  return [title, columns(rows), `  ${style.dim(standing.reveals)}`].join('\n')
+  return [title, columns(rows), `  ${style.dim(status.reveals)}`].join('\n')
 }
 
-function wordsOf(state: ChannelStanding['state'], style: Style): string {
+function wordsOf(state: ChannelStatus['state'], style: Style): string {
   return isPendingState(state) ? style.bad(pendingText(state)) : stateWords[state](style)
 }
 
-const stateWords: Record<Exclude<ChannelStanding['state'], PendingState>, (style: Style) => string> = {
+const stateWords: Record<Exclude<ChannelStatus['state'], PendingState>, (style: Style) => string> = {
   shown: ({ good }) => good('peers see it'),
   offline: ({ warn }) => warn('published, but offline'),
   unlinked: ({ warn }) => warn('unlinked'),

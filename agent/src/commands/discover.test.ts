@@ -35,7 +35,7 @@ test('shows matches in a table, the best first, and how to reach the best', asyn
     '',
     '1 left out: `--explain` says by which rule.',
     '',
-    'Today 3 of 100 listings were discovered, and 0 of 2,000 peers asked for again. There are no more.',
+    'Today 3 of 100 listings were discovered, and 0 of 2,000 peers refreshed. There are no more.',
   ])
 })
 

@@ -32,7 +32,7 @@ function show(discovery: Discovery, style: Style): string {
     tooFar > looked / 2 ? 'Many are too far away: `--near-me` begins with the nearest.' : '',
     note === undefined ? '' : style.warn(note),
     style.dim(
-      `Today ${share(budget.discover)} listings were discovered, and ${share(budget.batchGet)} peers asked for again. ` +
+      `Today ${share(budget.discover)} listings were discovered, and ${share(budget.batchGet)} peers refreshed. ` +
         (hasMore ? 'There are more.' : 'There are no more.'),
     ),
   ]
@@ -49,7 +49,7 @@ function contactWords({ channels: [best, ...others] }: Found): string {
   if (best === undefined) return ''
   const name = channelNames[best.channel]
   const also = others.length === 0 ? '' : ` or ${others.map(({ channel }) => channelNames[channel]).join(', ')}`
-  return best.handle === undefined ? `${name}${also}, not asked for again` : `${name} ${best.handle}${also}`
+  return best.handle === undefined ? `${name}${also}, not refreshed` : `${name} ${best.handle}${also}`
 }
 
 function showLeftOut(

@@ -2,7 +2,7 @@ import * as z from 'zod'
 import { defineCommand } from './define-command.ts'
 
 export const command = defineCommand({
-  summary: 'Show what is wrong, and the command that repairs it',
+  summary: 'Find what is wrong, and show the command that fixes it',
   examples: ['doctor'],
   options: z.strictObject({}),
   async run(context) {

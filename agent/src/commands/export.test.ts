@@ -35,7 +35,7 @@ test('prints nothing that a terminal would act on, whatever is stored', async ()
 
 test('needs an agent, and a directory that answers', async () => {
   const directory = await createTestDirectory()
-  await expect(command.call(await createTestContext({ directory }), {})).rejects.toThrow('No agent lives')
+  await expect(command.call(await createTestContext({ directory }), {})).rejects.toThrow('There is no agent')
   const { context } = await createListed({ directory })
   directory.isDown = true
   await expect(command.call(context, {})).rejects.toMatchObject({ code: 'unavailable' })

@@ -269,6 +269,6 @@ test.each([{ cost: 1e12 }, { keyLength: 1e9 }])('a proof that would never end is
     const { parameters, signature } = result.challenge
     return Response.json({ result: { challenge: { parameters: { ...parameters, ...absurd }, signature } } })
   }
-  await expect(run(await createTestContext({ directory }))).rejects.toThrow('more work than koko accepts')
+  await expect(run(await createTestContext({ directory }))).rejects.toThrow('a larger proof of work than koko accepts')
   expect(registered()).toBe(0)
 })

@@ -3,7 +3,7 @@ import * as z from 'zod'
 import { directoryWords } from '../labels.ts'
 import { columns, isoTime } from '../output.ts'
 import { defineCommand, flag, option } from './define-command.ts'
-import { showRecoveryKey } from './recovery-key.ts'
+import { showNewSecret } from './new-secret.ts'
 
 export const command = defineCommand({
   summary: 'Register an agent in a directory, and keep its secret here',
@@ -28,14 +28,14 @@ export const command = defineCommand({
     ])
     if (value.alreadyRegistered) {
       return [
-        `${style.good('✓')} An agent lives in ${value.keptIn} already. Nothing was registered.`,
+        `${style.good('✓')} There is already an agent in ${value.keptIn}. Nothing was registered.`,
         facts,
         '',
-        'Next: `koko status` shows how it stands. `koko unregister` removes it permanently; if the directory has removed it,',
+        'Next: `koko status` shows its state. `koko unregister` removes it permanently; if the directory has removed it,',
         '`koko init --again` registers again. For a second agent set KOKO_HOME to another folder.',
       ].join('\n')
     }
-    const key = showRecoveryKey(value, style)
+    const key = showNewSecret(value, style)
     if (keptIn === null) return [style.bad('✗ Registered, and not kept.'), facts, key].join('\n')
     return [
       `${style.good('✓')} Registered.`,
@@ -47,7 +47,7 @@ export const command = defineCommand({
       '  in the directory: its id, its room, when it was registered, and a hash of the secret',
       'No profile and no handle was sent.',
       '',
-      'Next: `koko profile edit`, `koko link <channel> <handle>`, `koko publish`.',
+      'Next: `koko profile edit`, `koko link <channel>`, `koko publish`.',
     ].join('\n')
   },
   isBad: ({ keptIn }) => keptIn === null,

@@ -86,7 +86,7 @@ test('a dry run needs no agent, but a profile and a handle', async () => {
   await fresh.home.change((files) =>
     files.write(profileFile, { room: 'dating', profile: profileIn('gcpv'), dealbreakers: { onlyIntents: [] } }),
   )
-  await expect(previewPublish(fresh)).rejects.toMatchObject({ hint: 'Run `koko link <channel> <handle>`.' })
+  await expect(previewPublish(fresh)).rejects.toMatchObject({ hint: 'Run `koko link <channel>`.' })
   await keepHandles(fresh, { telegram })
   expect(await previewPublish(fresh)).toMatchObject({ newHandles: ['telegram'] })
   await expect(publish(fresh, yes)).rejects.toMatchObject({ hint: expect.stringContaining('koko init') })

@@ -1,4 +1,4 @@
-import { Channel } from '@koko/contract'
+import { Channel, formatDuration, republishedWithinMs } from '@koko/contract'
 import * as z from 'zod'
 import type { Context } from '../context.ts'
 import { UserError } from '../errors.ts'
@@ -114,7 +114,7 @@ function showPublished(
   return [
     listing === null
       ? style.warn('Sent, and nothing is listed: every channel is withheld.')
-      : `${style.good('✓')} Published${isReplaced ? ', in place of the former listing' : ''}. Peers see ${inWords(shown)}, within a minute or two.`,
+      : `${style.good('✓')} Published${isReplaced ? ', in place of the former listing' : ''}. Peers see ${inWords(shown)}, usually within ${formatDuration(republishedWithinMs)}.`,
     showChanges(changes),
     ...showWithheld(withheld),
     ...(isEmulated ? [style.warn(emulatorWarning())] : []),

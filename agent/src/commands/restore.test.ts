@@ -29,7 +29,7 @@ test('takes up a listed agent on another machine: the credential, the profile, t
   const answers = [
     ['Which directory', directory.origin],
     ['id', agent.agentId],
-    ['recovery key', `${agent.secret}\n`],
+    ['Its secret?', `${agent.secret}\n`],
   ] as const
   const context = await createTestContext({ directory, answers })
   const { value, show } = await command.call(context, {})
@@ -66,7 +66,7 @@ test('says what it waits for where nothing is piped in, and Ctrl-C ends it', asy
   }
   const restoring = command.call(context, { directory: directory.origin, agent: agent.agentId })
   await expect(restoring).rejects.toThrow('Stopped.')
-  expect(context.progress.at(-1)?.text).toContain('recovery key from the standard input')
+  expect(context.progress.at(-1)?.text).toContain('secret from standard input')
   expect(await context.home.read(agentFile)).toBeUndefined()
 })
 
@@ -144,7 +144,7 @@ describe('a home where an agent lives', () => {
     })
     const answers = [
       ['Replace it', true],
-      ['recovery key', agent.secret],
+      ['Its secret?', agent.secret],
     ] as const
     const asking = await createTestContext({ directory, home: context.home.path, answers })
     await command.call(asking, { directory: directory.origin, agent: agent.agentId })

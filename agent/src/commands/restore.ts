@@ -18,7 +18,7 @@ export const command = defineCommand({
   run: async (context, options) => (await import('../operations/restore.ts')).restore(context, options),
   show: ({ agentId, origin, room, isEmulated, isListed, keptIn, written, setAside }, style) =>
     [
-      `${style.good('✓')} The agent lives in ${keptIn} now.`,
+      `${style.good('✓')} The agent is in ${keptIn} now.`,
       columns([
         ['agent id', agentId],
         ['directory', directoryWords({ origin, isEmulated })],
@@ -30,7 +30,7 @@ export const command = defineCommand({
         ? 'What is listed cannot be read by this version of koko: install the newest, or publish again with `koko publish`.'
         : isListed
           ? 'It is listed. Private dealbreakers are kept only at home: set yours again with `koko profile edit`.'
-          : 'It is not listed. Run `koko profile edit`, `koko link <channel> <handle>` and `koko publish` to list it.',
+          : 'It is not listed. Run `koko profile edit`, `koko link <channel>` and `koko publish` to list it.',
       'Run it on one machine only: `koko run` keeps it online.',
     ].join('\n'),
   isQuiet: () => true,

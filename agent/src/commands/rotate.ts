@@ -1,6 +1,6 @@
 import * as z from 'zod'
 import { defineCommand, yes } from './define-command.ts'
-import { showRecoveryKey } from './recovery-key.ts'
+import { showNewSecret } from './new-secret.ts'
 
 export const command = defineCommand({
   summary: 'Replace the secret; the old one and every session end',
@@ -10,7 +10,7 @@ export const command = defineCommand({
   show: (key, style) =>
     [
       `${style.good('✓')} The secret is replaced.`,
-      showRecoveryKey(key, style),
+      showNewSecret(key, style),
       'On every other machine with this agent, and for a running `koko run` there, run `koko restore`.',
     ].join('\n'),
 })

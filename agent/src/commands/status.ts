@@ -2,25 +2,25 @@ import { rooms } from '@koko/contract'
 import * as z from 'zod'
 import { isPendingState, pendingText } from '../directory/outbox.ts'
 import { channelNames, clockTime, directoryWords, share } from '../labels.ts'
-import type { ChannelState, Standing } from '../operations/status.ts'
+import type { ChannelState, AgentStatus } from '../operations/status.ts'
 import { columns, type Style } from '../output.ts'
 import { defineCommand } from './define-command.ts'
 
 export const command = defineCommand({
-  summary: 'Show how the agent stands, from what is kept here',
+  summary: 'Show the state of the agent, from what is kept here',
   examples: ['status', 'status --json'],
   options: z.strictObject({}),
   run: async (context) => (await import('../operations/status.ts')).status(context),
   show(value, style) {
     const problems = value.problems.map((problem) => `${style.bad('✗')} ${problem}`)
-    if (value.agent !== null) return [showStanding(value, style), ...problems].join('\n')
+    if (value.agent !== null) return [showAgent(value, style), ...problems].join('\n')
     if (problems.length > 0) return problems.join('\n')
-    return 'No agent lives here yet: run `koko init`, or `koko restore` with a recovery key.'
+    return 'There is no agent here yet: run `koko init`, or `koko restore` with its id and secret.'
   },
   isBad: ({ problems }) => problems.length > 0,
 })
 
-function showStanding(value: Standing, style: Style): string {
+function showAgent(value: AgentStatus, style: Style): string {
   const { agent, directory, budget, daemon, discoveredAtMs, peers } = value
   return columns([
     ['agent', agent.agentId],
@@ -35,14 +35,11 @@ function showStanding(value: Standing, style: Style): string {
     ]),
     ['last discovery', discoveredAtMs === null ? 'none by the daemon yet' : clockTime(discoveredAtMs)],
     ['matches known', String(peers)],
-    [
-      'used today',
-      `${share(budget.discover)} listings discovered, ${share(budget.batchGet)} peers asked for again (UTC)`,
-    ],
+    ['used today', `${share(budget.discover)} listings discovered, ${share(budget.batchGet)} peers refreshed (UTC)`],
   ])
 }
 
-function listedWords({ isListed, isOnline, onlineUntilMs }: Standing, style: Style): string {
+function listedWords({ isListed, isOnline, onlineUntilMs }: AgentStatus, style: Style): string {
   if (isListed === false) return style.warn('no')
   const at = onlineUntilMs === null ? '' : clockTime(onlineUntilMs)
   const until = at === '' ? '' : isOnline ? `, online until ${at}` : style.bad(`, offline since ${at}`)
@@ -55,7 +52,7 @@ function stateWords(state: ChannelState, style: Style): string {
   return state === 'unlinked' ? `${state}; only \`koko settings\` allows it again` : `${state}: \`koko publish\``
 }
 
-function unpublishedWords({ agent, hasProfile, unpublished, channels }: Standing): string {
+function unpublishedWords({ agent, hasProfile, unpublished, channels }: AgentStatus): string {
   if (!hasProfile) return 'there is no profile: `koko profile edit`'
   if (channels.length === 0) return 'there is no handle: `koko link`'
   const fields = unpublished.filter((at) => at.startsWith('profile.'))

@@ -1,4 +1,4 @@
-import { formatDuration, goneWithinMs } from '@koko/contract'
+import { formatDuration, goneWithinMs, republishedWithinMs } from '@koko/contract'
 import * as z from 'zod'
 import { publishedFile } from '../home/files.ts'
 import { readIfWhole } from '../home/read-if-whole.ts'
@@ -48,7 +48,7 @@ export const command = defineCommand({
       gone: [...steps, `${name} is gone: the directory shows it to nobody and holds no copy for peers.`],
       'under way': [
         ...steps,
-        `${name} is unlinked. The last copies usually leave within two minutes: \`koko channels\` shows when.`,
+        `${name} is unlinked. The last copies usually leave within ${formatDuration(republishedWithinMs)}: \`koko channels\` shows when.`,
       ],
       'allowed again': [`${name} was unlinked, and meanwhile allowed again on the settings page.`],
     }[state]

@@ -83,7 +83,7 @@ describe('an agent that the directory does not accept', () => {
     await expect(command.call(context, { yes: true })).rejects.toMatchObject({ code: 'unavailable' })
     expect(await context.home.read(agentFile)).toBeDefined()
     expect(await command.call(context, { yes: true })).toMatchObject({ value: { wasGone: true } })
-    await expect(command.call(context, { yes: true })).rejects.toThrow('No agent lives')
+    await expect(command.call(context, { yes: true })).rejects.toThrow('There is no agent')
   })
 })
 

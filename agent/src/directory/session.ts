@@ -24,7 +24,7 @@ export async function openDirectory(context: Context): Promise<Directory> {
   const agent = await context.home.read(agentFile)
   if (agent === undefined) {
     throw new UserError(
-      `No agent lives in ${context.home.path} yet.`,
+      `There is no agent in ${context.home.path} yet.`,
       'Run `koko init`, or `koko restore` with a secret.',
     )
   }
@@ -52,8 +52,8 @@ export function directoryOf<Who extends Credential>(context: Context, agent: Who
       await keepOnly(context, agent, secret)
       const text =
         secret === agent.pendingSecret
-          ? 'A rotation of the secret was cut off. It is complete now: `koko rotate` shows you a new recovery key.'
-          : 'A rotation of the secret was cut off, and is void. Your recovery key stays valid.'
+          ? 'A rotation of the secret was cut off. It is complete now: `koko rotate` shows you a new secret.'
+          : 'A rotation of the secret was cut off, and is void. Your secret stays valid.'
       context.report({ text, isLasting: true })
     }
     const idToken = () => opened.idToken()

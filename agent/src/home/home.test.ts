@@ -258,7 +258,7 @@ describe('who is at work', () => {
     await home.locked('listing', 0, async () => {
       expect(await home.lockedBy('listing')).toBe(process.pid)
       const error = await userErrorFrom(home.locked('listing', 50, () => Promise.resolve()))
-      expect(error.message).toBe(`Another koko (process ${process.pid}) is at work in ${home.path}.`)
+      expect(error.message).toBe(`Another koko (process ${process.pid}) is using ${home.path}.`)
       await home.locked('daemon', 0, () => Promise.resolve())
     })
     await expect(home.locked('listing', 0, () => Promise.reject(new Error('failed')))).rejects.toThrow('failed')

@@ -103,7 +103,7 @@ export function openHome(path: string): Home {
       signal?.throwIfAborted()
       if (waitedMs >= waitMs) {
         throw new UserError(
-          `Another koko (process ${lock.heldBy}) is at work in ${path}.`,
+          `Another koko (process ${lock.heldBy}) is using ${path}.`,
           name === 'daemon' ? 'Leave it running, or stop it first.' : 'Wait for it, then try again.',
         )
       }

@@ -528,7 +528,7 @@ test('of a defect the model learns nothing, and the log where it is', async () =
   context.openPage = () => Promise.reject(new TypeError(`the value ${handles.telegram}`))
   const { isError, text } = await call('open_settings')
   expect(isError).toBe(true)
-  expect(JSON.parse(text)).toEqual({ message: 'koko failed unexpectedly.', next: 'See its log.' })
+  expect(JSON.parse(text)).toEqual({ message: 'koko met an internal error.', next: 'See its log.' })
   expect(context.progress).toEqual([{ text: expect.stringMatching(/TypeError.*server\.test\.ts/s), isLasting: true }])
 })
 

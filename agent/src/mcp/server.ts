@@ -106,6 +106,6 @@ function failure(error: unknown, context: Context, signal: AbortSignal): CallToo
   const expected = userErrorOf(error)
   // A cancelled call may fail in any way.
   if (expected === null && !signal.aborted) context.report({ text: formatDefect(error), isLasting: true })
-  const problem: Problem = expected?.problem ?? { message: 'koko failed unexpectedly.', next: 'See its log.' }
+  const problem: Problem = expected?.problem ?? { message: 'koko met an internal error.', next: 'See its log.' }
   return { content: [{ type: 'text', text: JSON.stringify(problem) }], isError: true }
 }

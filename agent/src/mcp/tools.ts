@@ -5,7 +5,7 @@ import { UserError } from '../errors.ts'
 import { channelNames, handleWords, inWords, reveals } from '../labels.ts'
 import { previewPublish, publish } from '../operations/publish.ts'
 import { openSettings } from '../operations/settings.ts'
-import { Standing, status } from '../operations/status.ts'
+import { AgentStatus, status } from '../operations/status.ts'
 import { unlink } from '../operations/unlink.ts'
 import { unregister } from '../operations/unregister.ts'
 import { DiscoverOptions, PublishOptions } from '../operations/options.ts'
@@ -47,17 +47,17 @@ const destructive = { readOnlyHint: false, destructiveHint: true, idempotentHint
 
 const statusTool = defineTool({
   name: 'status',
-  title: 'Show how the agent stands',
+  title: 'Show the state of the agent',
   description: 'The state of the agent, from what is kept at home: sends nothing, and returns no handle. Begin here.',
   annotations: local,
   input: nothing,
   output: z.strictObject({
     // `isListed` is not `null`: clients that map schemas onto those of their model may refuse a list of types.
-    standing: Standing.omit({ problems: true })
+    standing: AgentStatus.omit({ problems: true })
       .extend({ isListed: z.boolean().optional().describe('As the last publish from here left it, if that is known') })
       .nullable()
-      .describe('null if no agent lives here: the operator then runs `koko init` in a terminal'),
-    problems: Standing.shape.problems,
+      .describe('null if there is no agent here: the operator then runs `koko init` in a terminal'),
+    problems: AgentStatus.shape.problems,
   }),
   async run(context) {
     const { problems, ...known } = await status(context)

@@ -9,7 +9,7 @@ import { reveals } from '../labels.ts'
 import type { Problem } from '../problem.ts'
 import { onlineUntil, readStored } from './listing.ts'
 
-export interface ChannelStanding {
+export interface ChannelStatus {
   channel: Channel
   /** Kept here for the next publish. */
   handle: string | null
@@ -23,17 +23,17 @@ export interface ChannelStanding {
   reveals: string
 }
 
-export interface ChannelsStanding {
+export interface ChannelsStatus {
   /** Where the answer comes from: the directory now, or the last publish from here. */
   source: 'directory' | 'home' | 'nobody'
   asOfMs: number | null
   /** Why the directory did not answer. */
   problem: Problem | null
-  channels: ChannelStanding[]
+  channels: ChannelStatus[]
 }
 
 /** What is kept here of each channel, and what peers see of it; from the home if the directory does not answer. */
-export async function channels(context: Context): Promise<ChannelsStanding> {
+export async function channels(context: Context): Promise<ChannelsStatus> {
   const handles = (await context.home.read(handlesFile)) ?? {}
   const { listing, isOnline, unlinks, ...origin } = await askWhatIsSeen(context)
   const { agentId } = (await context.home.read(agentFile)) ?? {}
@@ -53,11 +53,11 @@ export async function channels(context: Context): Promise<ChannelsStanding> {
   }
 }
 
-interface Seen extends Omit<ChannelsStanding, 'channels'> {
+interface Seen extends Omit<ChannelsStatus, 'channels'> {
   /** Undefined if it is unknown. */
   listing: { channels: Partial<Record<Channel, string | undefined>> } | null | undefined
   isOnline: boolean
-  unlinks: Partial<Record<Channel, ChannelStanding['unlink'] | undefined>>
+  unlinks: Partial<Record<Channel, ChannelStatus['unlink'] | undefined>>
 }
 
 async function askWhatIsSeen(context: Context): Promise<Seen> {

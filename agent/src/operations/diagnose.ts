@@ -63,8 +63,8 @@ export async function diagnose(context: Context, nodeVersion: string): Promise<C
   return checks
 }
 
-const noAgent = (path: string) => `No agent lives in ${path} yet.`
-const firstSteps = '`koko init`, or `koko restore` with a recovery key.'
+const noAgent = (path: string) => `There is no agent in ${path} yet.`
+const firstSteps = '`koko init`, or `koko restore` with an agent id and its secret.'
 
 async function checkFolder(path: string): Promise<{ check: Check; paths: string[] }> {
   const refused = (problem: string, fix: string) => ({ check: bad('home', problem, fix), paths: [] })

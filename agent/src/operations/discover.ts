@@ -181,7 +181,7 @@ async function refreshKnown(context: Context, room: RoomView): Promise<Stop | un
   const due = room.longestUnasked()
   for (let asked = 0; asked < due.length;) {
     context.report({
-      text: `Asking again for ${due.length === 1 ? 'the peer that is known' : `${due.length} known peers`}`,
+      text: `Refreshing ${due.length === 1 ? 'the known peer' : `${due.length} known peers`}`,
       done: asked / due.length,
     })
     const batch = due.slice(asked, asked + Math.max(1, Math.min(maxPageSize, room.leftForMany())))

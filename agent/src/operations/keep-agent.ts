@@ -7,7 +7,7 @@ import type { Problem } from '../problem.ts'
 import { withoutAgreement } from './agreements.ts'
 
 /** The only copy of a new secret. The operator sees it even if it could not be written. */
-export interface RecoveryKey {
+export interface NewSecret {
   agentId: string
   secret: string
   /** The folder it is kept in; null if it could not be written. */
@@ -20,7 +20,7 @@ export async function keepAgent(
   { home }: Context,
   agent: Agent,
   before: (files: Files) => Promise<void> = () => Promise.resolve(),
-): Promise<RecoveryKey> {
+): Promise<NewSecret> {
   const { agentId, secret, origin } = agent
   try {
     await home.change(async (files) => {

@@ -176,7 +176,7 @@ async function askToCancelUnlink({ ask }: Context, channel: Channel): Promise<vo
     throw new UserError(`${state} Linking it again cancels the unlink.`, 'Give --yes to cancel the unlink.')
   }
   if (await ask.confirm({ message: `${state} Cancel the unlink and keep a handle again?`, initial: false })) return
-  throw new UserError('Nothing was kept, and the unlink is still sent.', '`koko status` shows how it stands.')
+  throw new UserError('Nothing was kept, and the unlink is still sent.', '`koko status` shows its state.')
 }
 
 /** The country of the number that is kept, or around the area of the profile. */

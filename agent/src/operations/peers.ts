@@ -31,7 +31,7 @@ export async function knownPeers(context: Context): Promise<KnownPeers> {
 
 async function readKnown({ home, nowMs }: Pick<Context, 'home' | 'nowMs'>) {
   const agent = await home.read(agentFile)
-  if (agent === undefined) throw new UserError(`No agent lives in ${home.path} yet.`, 'Run `koko init`.')
+  if (agent === undefined) throw new UserError(`There is no agent in ${home.path} yet.`, 'Run `koko init`.')
   const profile = await readProfile(home, agent.room)
   if (profile === undefined) throw new UserError('There is no profile here yet.', 'Run `koko profile edit`.')
   const kept = (await home.read(peersFile)) ?? noPeers

@@ -156,7 +156,7 @@ async function readKept(home: Pick<Context['home'], 'read'>, room: RoomName, onl
   const [kept, handles] = [await readProfile(home, room), (await home.read(handlesFile)) ?? {}]
   if (kept === undefined) throw new UserError('There is no profile yet.', 'Run `koko profile edit`.')
   if (Object.keys(handleTexts(handles)).length === 0) {
-    throw new UserError('There is no handle yet, and peers could not reach you.', 'Run `koko link <channel> <handle>`.')
+    throw new UserError('There is no handle yet, and peers could not reach you.', 'Run `koko link <channel>`.')
   }
   const missing = only?.find((channel) => handles[channel] === undefined)
   if (missing !== undefined) {
@@ -189,7 +189,7 @@ function assertPasses(room: RoomName, input: PublishInput): void {
   const at = issue.path.map(String)
   throw new UserError(
     `What is kept here cannot be published: ${at.join('.')} ${issue.message}.`,
-    at[0] === 'channels' ? `Run \`koko link ${at[1] ?? '<channel>'} <handle>\`.` : 'Run `koko profile edit`.',
+    at[0] === 'channels' ? `Run \`koko link ${at[1] ?? '<channel>'}\`.` : 'Run `koko profile edit`.',
   )
 }
 
@@ -201,7 +201,7 @@ function refusedHandle(error: unknown): UserError | undefined {
   if (channel === undefined) return undefined
   return new UserError(
     `The directory refuses the handle of ${inWords(refused)}: its host has taken it down, or asks for another form.`,
-    `Nothing was published. \`koko unlink ${channel}\` leaves it out, \`koko link ${channel} <handle>\` takes another.`,
+    `Nothing was published. \`koko unlink ${channel}\` leaves it out, \`koko link ${channel}\` takes another.`,
     { cause: error },
   )
 }

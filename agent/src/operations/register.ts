@@ -17,10 +17,10 @@ import { agentFile, type Agent } from '../home/files.ts'
 import { listingWaitMs } from '../home/home.ts'
 import { emulatorWarning } from '../labels.ts'
 import { plain } from '../output.ts'
-import { forgetAgent, keepAgent, type RecoveryKey } from './keep-agent.ts'
+import { forgetAgent, keepAgent, type NewSecret } from './keep-agent.ts'
 
 export type Registration = Pick<Agent, 'origin' | 'isEmulated' | 'room' | 'registeredAtMs' | 'termsVersion'> &
-  (({ alreadyRegistered: false } & RecoveryKey) | { alreadyRegistered: true; agentId: string; keptIn: string })
+  (({ alreadyRegistered: false } & NewSecret) | { alreadyRegistered: true; agentId: string; keptIn: string })
 
 interface RegisterOptions {
   directory?: string | undefined
@@ -176,7 +176,7 @@ const maxKeyLength = 1_024
 async function solve({ signal, report }: Context, challenge: Challenge): Promise<Solution> {
   const { cost, keyLength } = challenge.parameters
   if (cost > maxCost || keyLength > maxKeyLength) {
-    throw new UserError('The directory asks for more work than koko accepts.', 'Ask its host.')
+    throw new UserError('The directory asks for a larger proof of work than koko accepts.', 'Ask its host.')
   }
   let attempts = 0
   const solution = await solveChallenge({

@@ -1,4 +1,13 @@
-import { AgentId, Badge, badgePath, Channel, DirectoryError, readAnswer } from '@koko/contract'
+import {
+  AgentId,
+  Badge,
+  badgePath,
+  Channel,
+  DirectoryError,
+  formatDuration,
+  readAnswer,
+  retentionMs,
+} from '@koko/contract'
 import { isDeepStrictEqual } from 'node:util'
 import type { Context } from '../context.ts'
 import { chooseOrigin, configAt } from '../directory/origin.ts'
@@ -56,7 +65,7 @@ export async function restore(
       if (codeOf(cause) !== 'unauthenticated') throw cause
       throw new UserError(
         'The directory has no agent with this id and secret. Nothing was changed here.',
-        'Check both, and the directory. The directory removes agents after 30 days offline: then run `koko init`.',
+        `Check both, and the directory. The directory removes agents after ${formatDuration(retentionMs)} offline: then run \`koko init\`.`,
         { cause },
       )
     })
@@ -144,11 +153,11 @@ async function chooseAgentId({ ask }: Context, option?: AgentId, initial?: Agent
 }
 
 async function assertMayReplace(context: Context, former: Agent): Promise<void> {
-  const what = `Agent ${former.agentId} of ${former.origin} lives in ${context.home.path}.`
+  const what = `Agent ${former.agentId} of ${former.origin} is in ${context.home.path}.`
   if (context.ask === undefined) {
     throw new UserError(what, 'Set KOKO_HOME to another folder, or run this in a terminal to replace it.')
   }
-  const risk = 'Without its recovery key you lose control of it, and what it published stays published.'
+  const risk = 'Without its secret you lose control of it, and what it published stays published.'
   await confirm(context, { yes: false, message: `${what} Replace it? ${risk}` })
 }
 
@@ -160,9 +169,9 @@ async function readSecret({ ask, readInput, report, signal }: Context): Promise<
       const problem = problemOf(answer)
       return problem === undefined ? undefined : `It ${problem}.`
     }
-    return (await ask.secret({ message: 'Its recovery key?', validate })).trim()
+    return (await ask.secret({ message: 'Its secret?', validate })).trim()
   }
-  report({ text: 'Reading the recovery key from the standard input' })
+  report({ text: 'Reading the secret from standard input' })
   // A pipe may never end, so Ctrl-C must still work.
   const read = (await untilAborted(signal, readInput())).trim()
   const problem = problemOf(read)

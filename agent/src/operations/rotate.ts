@@ -4,22 +4,22 @@ import { UserError } from '../errors.ts'
 import { agentFile } from '../home/files.ts'
 import { listingWaitMs } from '../home/home.ts'
 import { confirm } from './confirm.ts'
-import type { RecoveryKey } from './keep-agent.ts'
+import type { NewSecret } from './keep-agent.ts'
 
 /**
  * Replaces the secret. The directory's new one is pending until it first signs in, so the home has a valid secret at every
  * moment: the old one, then both, then the new one. `directoryOf` completes a rotation that was cut off in between.
  */
-export async function rotate(context: Context, { yes }: { yes: boolean }): Promise<RecoveryKey> {
+export async function rotate(context: Context, { yes }: { yes: boolean }): Promise<NewSecret> {
   const { home } = context
   await openDirectory(context)
   await confirm(context, {
     yes,
-    message: 'Replace the secret? The recovery key that you have now, and every session, end immediately.',
+    message: 'Replace the secret? The one that you have now, and every session, end immediately.',
   })
   return home.locked('listing', { ms: listingWaitMs, signal: context.signal }, async () => {
     await home.assertWritable()
-    // Once it is sent, Ctrl-C must not interrupt it: the operator would not see the new recovery key.
+    // Once it is sent, Ctrl-C must not interrupt it: the operator would not see the new secret.
     const patient = { ...context, signal: new AbortController().signal }
     const directory = await openDirectory(patient)
     const secret = await directory.signIn()
@@ -40,7 +40,7 @@ export async function rotate(context: Context, { yes }: { yes: boolean }): Promi
         if (codeOf(cause) !== 'unavailable') throw cause
         throw new UserError(
           'The directory did not say whether the new secret is valid. Both are kept here, and the next command finds out.',
-          'Run `koko rotate` again when the directory answers: only it shows a new recovery key.',
+          'Run `koko rotate` again when the directory answers: only it shows a new secret.',
           { cause },
         )
       })

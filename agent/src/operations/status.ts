@@ -37,7 +37,7 @@ const ChannelState = z.enum([
 export type ChannelState = z.infer<typeof ChannelState>
 
 /** The state of an agent, from what is kept at home alone. Holds neither a handle nor the secret. */
-export const Standing = z.strictObject({
+export const AgentStatus = z.strictObject({
   agent: z.strictObject({ agentId: AgentId, room: RoomName, registeredAtMs: Milliseconds }),
   directory: Agent.pick({ origin: true, isEmulated: true }),
   isListed: z.boolean().nullable().describe('As the last publish from here left it; null where that is not known here'),
@@ -54,9 +54,9 @@ export const Standing = z.strictObject({
   budget: z.strictObject({ discover: Used, batchGet: Used }),
   problems: z.array(z.string()).describe('Files that cannot be read'),
 })
-export type Standing = z.infer<typeof Standing>
+export type AgentStatus = z.infer<typeof AgentStatus>
 
-export const Status = z.union([Standing, z.strictObject({ agent: z.null(), problems: Standing.shape.problems })])
+export const Status = z.union([AgentStatus, z.strictObject({ agent: z.null(), problems: AgentStatus.shape.problems })])
 export type Status = z.infer<typeof Status>
 
 /** Sends nothing, and writes nothing. */
@@ -110,8 +110,8 @@ function channelStates(
   handles: Handles,
   published: Published | undefined,
   pending: ReadonlyMap<Channel, PendingState>,
-): Standing['channels'] {
-  return Channel.options.flatMap((channel): Standing['channels'] => {
+): AgentStatus['channels'] {
+  return Channel.options.flatMap((channel): AgentStatus['channels'] => {
     const state = pending.get(channel)
     if (state !== undefined) return [{ channel, state }]
     if (published?.listing?.channels[channel] !== undefined) return [{ channel, state: 'published' }]
@@ -137,7 +137,7 @@ function unpublished(
   return changes.flatMap(({ at }) => (left.has(at) ? [] : [at]))
 }
 
-function budgetToday({ room, registeredAtMs }: Agent, { budget }: Peers, nowMs: number): Standing['budget'] {
+function budgetToday({ room, registeredAtMs }: Agent, { budget }: Peers, nowMs: number): AgentStatus['budget'] {
   const { discoverNewcomer, discover, batchGet, newcomerMs } = rooms[room].budgets
   const today = budgetOn(budget, utcDay(nowMs), false)
   const maxDiscovered = nowMs - registeredAtMs < newcomerMs ? discoverNewcomer : discover

@@ -1,7 +1,6 @@
-import { Channel, minuteMs, type Listing, type Unlink, type Unlinks } from '@koko/contract'
+import { Channel, minuteMs, republishedWithinMs, type Listing, type Unlink, type Unlinks } from '@koko/contract'
 import type * as z from 'zod'
 import type { Snapshot, Stored } from './session.ts'
-import { usuallyGoneWithinMs } from './strings.ts'
 
 export type StoredUnlink = z.infer<typeof Unlink>
 
@@ -41,7 +40,7 @@ function without(stored: Stored<Listing>, acknowledged: Acknowledged): Stored<Li
 }
 
 /** An unlink that takes longer waits for something else than the next republish. */
-const heldAfterMs = usuallyGoneWithinMs + minuteMs
+const heldAfterMs = republishedWithinMs + minuteMs
 
 /** Whether an unlink takes longer than usual: the host may have paused the republish. */
 export function isHeld({ unlinkedAtMs, goneAtMs }: StoredUnlink, nowMs: number): boolean {

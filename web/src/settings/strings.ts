@@ -2,19 +2,16 @@ import {
   dayMs,
   formatDuration,
   goneWithinMs,
-  minuteMs,
+  republishedWithinMs,
   retentionMs,
   settingsLinkLifetimeMs,
   settingsSessionMs,
 } from '@koko/contract'
 
-/** The republish runs each minute and takes less than another. */
-export const usuallyGoneWithinMs = 2 * minuteMs
-
 const linkLifetime = formatDuration(settingsLinkLifetimeMs)
 const session = formatDuration(settingsSessionMs)
 const goneWithin = formatDuration(goneWithinMs)
-const usuallyGoneWithin = formatDuration(usuallyGoneWithinMs)
+const usuallyGoneWithin = formatDuration(republishedWithinMs)
 const retentionDays = retentionMs / dayMs
 
 /** Every text of the settings page. `{names}` are filled in. */
