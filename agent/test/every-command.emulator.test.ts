@@ -158,7 +158,17 @@ describe('every command ends clearly and leaves the home whole', () => {
     const { exitCode } = await run('rotate', home)
     expect(exitCode).toBe(0)
     const results = await tryAll(async (name) => ({ home: await copyOf(`replaced-${name}`) }))
-    expect(done(results)).toEqual(['init', 'profile', 'channels', 'link', 'status', 'unregister', 'mcp'])
+    expect(done(results)).toEqual([
+      'init',
+      'profile',
+      'channels',
+      'link',
+      'status',
+      'unregister',
+      'peers',
+      'completion',
+      'mcp',
+    ])
     // The operator takes it up again with the new secret.
     const { secret } = await agentIn(home)
     const restored = await ada.run(['restore', '--agent', agent.agentId], { input: secret })
