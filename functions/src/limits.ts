@@ -70,6 +70,11 @@ export const viewRefreshAgeMs = 3 * secondMs
  * a token before it and of a sign-in after it, a call ends within the 40 s after which the platform ends it unanswered.
  */
 export const callDeadlines = { readMs: viewMaxAgeMs, transactionMs: 20 * secondMs, patientTransactionMs: 25 * secondMs }
+/**
+ * Of a page of discovery. It may take many reads, and several attempts. With the check of its token before it, it ends
+ * before the platform ends the call unanswered.
+ */
+export const discoverDeadlineMs = 20 * secondMs
 /** Of a call to Firebase Authentication or to IAM, which normally take a fraction of a second. */
 export const signInDeadlineMs = 5 * secondMs
 /**

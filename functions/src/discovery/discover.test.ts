@@ -1,10 +1,10 @@
 import { utcDay } from '../directory/listing-change.ts'
 import { dayMs, hourMs, minuteMs, secondMs } from '@koko/contract'
-import { describe, expect, test } from '@jest/globals'
+import { afterEach, describe, expect, jest, test } from '@jest/globals'
 import type { BatchGetInput, DiscoverOutput } from '@koko/contract'
 import * as fc from 'fast-check'
 import { batchGet } from './discover.ts'
-import { maxPagesPerMinute, republishLimits } from '../limits.ts'
+import { discoverDeadlineMs, maxPagesPerMinute, republishLimits } from '../limits.ts'
 import { republishDiscovery } from './republish.ts'
 import { sessionOf } from '../sessions.ts'
 import {
@@ -474,6 +474,38 @@ describe('the caller of discovery', () => {
 })
 
 describe('an instance', () => {
+  afterEach(() => {
+    jest.useRealTimers()
+  })
+
+  test('whose database is slow answers unavailable after 20 s, reads no more, and charges nothing', async () => {
+    const { world, caller } = await roomOf(8)
+    let reads = 0
+    // Each read takes 4 s, which is within its own deadline.
+    const slow = {
+      ...world,
+      ports: {
+        ...world.ports,
+        store: world.store.through(async () => {
+          reads += 1
+          await new Promise((resolve) => setTimeout(resolve, 2 * secondMs))
+          world.clock.advance(2 * secondMs)
+        }),
+      },
+    }
+    jest.useFakeTimers()
+    const answered: unknown[] = []
+    void refusalOf(look(slow, world.newInstance(slow.ports), caller.claims)).then((refusal) => answered.push(refusal))
+    await jest.advanceTimersByTimeAsync(discoverDeadlineMs)
+    expect(discoverDeadlineMs).toBe(20 * secondMs)
+    expect(answered).toMatchObject([{ code: 'unavailable' }])
+    await jest.advanceTimersByTimeAsync(5 * secondMs)
+    const readsInTime = reads
+    await jest.advanceTimersByTimeAsync(10 * minuteMs)
+    expect(reads).toBe(readsInTime)
+    expect(storedAt(world, `accounts/${caller.agentId}`)).toMatchObject({ budget: { discovered: 0 } })
+  })
+
   test('that cannot read answers unavailable, whichever read fails, and never from its cache', async () => {
     const { world: room, agents, caller } = await roomOf(8)
     for (let failing = 1; ; failing += 1) {

@@ -16,9 +16,9 @@ import * as z from 'zod'
 import { budgetLeft, budgetSpent, chargeBudget } from './budgets.ts'
 import { visibleListing, type DiscoveryView, type View } from './view.ts'
 import { Account, paths, readDocument } from '../documents.ts'
-import { minPrepaidPageSize, pagesPerCharge, pageTokenLifetimeMs, viewMaxAgeMs } from '../limits.ts'
+import { discoverDeadlineMs, minPrepaidPageSize, pagesPerCharge, pageTokenLifetimeMs, viewMaxAgeMs } from '../limits.ts'
 import { utcDay } from '../directory/listing-change.ts'
-import type { Fields, Ports, Reader } from '../ports.ts'
+import { within, type Fields, type Ports, type Reader } from '../ports.ts'
 import { assertMayCall, ownerOf, ownerPaths, unauthenticated, type Owner, type Session } from '../sessions.ts'
 import type { ShardInfo } from './shards.ts'
 import { NearPosition, RoundPosition, startOfRound, walkNear, walkRound, type ReadShard, type Walk } from './walks.ts'
@@ -36,7 +36,7 @@ const PageToken = z.strictObject({
 })
 type PageToken = z.infer<typeof PageToken>
 
-/** A page is tried again if shards are rewritten meanwhile or its view gets too old. */
+/** A page is tried again if shards are rewritten while it is read, or its view gets too old. */
 const maxAttempts = 5
 
 /**
@@ -60,40 +60,56 @@ export async function discover(
   const onlineSinceMs = now.getTime() - rooms[room].onlineWindowMs
 
   view.countPage(session.agentId)
-  let paid = view.prepaid.take(session.agentId, now)
-  try {
-    const owner = await requirePeer(ports.store, session, room, now)
-    if (paid === 0 && budgetLeft(owner, 'discovered', now) <= 0) throw budgetSpent(now)
-    await view.assignNumbers(room, now)
-    for (let attempt = 0; attempt < maxAttempts; attempt += 1) {
-      const current = await view.current(room, resumed?.revision)
-      if (resumed !== null && current.manifest.revision < resumed.revision) continue
-      const revision = resumed?.revision ?? current.manifest.revision
-      const read: ReadShard = (shard) => view.entries(room, current, shard)
-      const shards = current.manifest.shards.filter(({ newestSeenAtMs }) => (newestSeenAtMs ?? 0) >= onlineSinceMs)
-      const walk = await beginWalk(shards, read, resumed?.place ?? null, near, withinKm, fraction)
-      // A page that is already paid for collects no listings to prepay.
-      const size = pageSize < minPrepaidPageSize || paid >= pageSize ? pageSize : pageSize * pagesPerCharge
-      const page = walk === null ? null : await collect(walk, current, revision, size, session, now)
-      if (page === null) continue
-      paid = await charge(ports, session, owner, page.found.length, pageSize, paid, now)
-      if (!view.isFresh(current)) continue
-      const served = page.found.slice(0, Math.min(pageSize, paid))
-      paid -= served.length
-      const last = served.at(-1)
-      const hasMore = page.hasMore || served.length < page.found.length
-      return {
-        room,
-        agents: served.map(({ listing }) => listing),
-        nextPageToken:
-          hasMore && last !== undefined ? sealPageToken(ports, purpose, { place: last.position, revision }, now) : null,
-        asOfMs: now.getTime(),
+  const endsAtMs = ports.monotonicMs() + discoverDeadlineMs
+  const hasTime = () => ports.monotonicMs() < endsAtMs
+
+  async function findPage(): Promise<DiscoverOutput> {
+    let paid = view.prepaid.take(session.agentId, now)
+    try {
+      const owner = await requirePeer(ports.store, session, room, now)
+      if (paid === 0 && budgetLeft(owner, 'discovered', now) <= 0) throw budgetSpent(now)
+      await view.assignNumbers(room, now)
+      for (let attempt = 0; attempt < maxAttempts && hasTime(); attempt += 1) {
+        const current = await view.current(room, resumed?.revision)
+        if (resumed !== null && current.manifest.revision < resumed.revision) continue
+        const revision = resumed?.revision ?? current.manifest.revision
+        const read: ReadShard = async (shard) => (hasTime() ? view.entries(room, current, shard) : null)
+        const shards = current.manifest.shards.filter(({ newestSeenAtMs }) => (newestSeenAtMs ?? 0) >= onlineSinceMs)
+        const walk = await beginWalk(shards, read, resumed?.place ?? null, near, withinKm, fraction)
+        // A page that is already paid for collects no listings to prepay.
+        const size = pageSize < minPrepaidPageSize || paid >= pageSize ? pageSize : pageSize * pagesPerCharge
+        const page = walk === null ? null : await collect(walk, current, revision, size, session, now)
+        if (page === null || !hasTime()) continue
+        paid = await charge(ports, session, owner, page.found.length, pageSize, paid, now)
+        if (!view.isFresh(current)) continue
+        const served = page.found.slice(0, Math.min(pageSize, paid))
+        paid -= served.length
+        const last = served.at(-1)
+        const hasMore = page.hasMore || served.length < page.found.length
+        return {
+          room,
+          agents: served.map(({ listing }) => listing),
+          nextPageToken:
+            hasMore && last !== undefined
+              ? sealPageToken(ports, purpose, { place: last.position, revision }, now)
+              : null,
+          asOfMs: now.getTime(),
+        }
       }
+    } finally {
+      view.prepaid.put(session.agentId, paid, now)
     }
-  } finally {
-    view.prepaid.put(session.agentId, paid, now)
+    throw notInTime()
   }
-  throw new DirectoryError('unavailable', 'Discovery is being rewritten. Try again.')
+
+  return within(discoverDeadlineMs, findPage, notInTime)
+}
+
+function notInTime(): DirectoryError {
+  return new DirectoryError(
+    'unavailable',
+    'This page was not ready in time: the database is slow, or the room changed while it was read. Try again.',
+  )
 }
 
 /** Listings of known agents, in the order asked; `missing` are those that are absent, offline or in another room. */
