@@ -9,6 +9,7 @@ import {
   Listing,
   parse,
   rooms,
+  utcDay,
   type DiscoverInput,
   type DiscoverOutput,
 } from '@koko/contract'
@@ -25,7 +26,6 @@ import { budgetLeft, budgetSpent, chargeBudget } from '../functions/src/discover
 import { paths } from '../functions/src/documents.ts'
 import { errorResponse } from '../functions/src/http.ts'
 import { callDeadlines, pageTokenLifetimeMs, signInDeadlineMs } from '../functions/src/limits.ts'
-import { utcDay } from '../functions/src/directory/listing-change.ts'
 import type { SignIns, Store, Vault } from '../functions/src/ports.ts'
 import {
   assertMayCall,
@@ -91,7 +91,7 @@ async function discoverLive(
   assertMayCall(session, 'agent', now)
   const purpose = `live page of ${session.agentId} near ${near ?? 'anywhere'} within ${withinKm}`
   const start = vault
-    .fraction('walk', `${session.agentId} ${utcDay(now)}`)
+    .fraction('walk', `${session.agentId} ${utcDay(now.getTime())}`)
     .toString(16)
     .slice(2, 10)
   const opened = pageToken === undefined ? null : vault.open(purpose, pageToken)

@@ -47,6 +47,7 @@ export {
   secondMs,
   settingsLinkLifetimeMs,
   settingsSessionMs,
+  utcDay,
 } from './limits.ts'
 export {
   AgentId,
@@ -66,7 +67,7 @@ export { Area, areaLengths, formatValue, maxDistanceKm } from './rooms/fields.ts
 export type { AreaField, Field, FieldValue, NumberField } from './rooms/fields.ts'
 export { DatingProfile } from './rooms/dating.ts'
 export type { Dealbreaker, PrivateDealbreaker, Profile, Room } from './rooms/room.ts'
-export { defaultRoom, forEachRoom, RoomName, rooms } from './rooms/rooms.ts'
+export { defaultRoom, discoverBudget, forEachRoom, RoomName, rooms } from './rooms/rooms.ts'
 export { createRouter, parseQuery } from './router.ts'
 export type { Route } from './router.ts'
 export { signInWithToken } from './sign-in.ts'

@@ -27,6 +27,11 @@ export const retentionMs = 30 * dayMs
 /** Secrets and the codes of settings links: 32 random bytes in base64url. */
 export const codePattern = /^[A-Za-z0-9_-]{43}$/
 
+/** The start of a time's UTC day. */
+export function utcDay(timeMs: number): number {
+  return Math.floor(timeMs / dayMs) * dayMs
+}
+
 /** A duration in its largest whole unit, such as `30 minutes` or `60 hours`. */
 export function formatDuration(ms: number): string {
   const units = Object.entries({ day: dayMs, hour: hourMs, minute: minuteMs })

@@ -1,4 +1,4 @@
-import { dayMs, Area, Channel, Listing, type AgentId, type RoomName } from '@koko/contract'
+import { Area, Channel, Listing, utcDay, type AgentId, type RoomName } from '@koko/contract'
 import * as z from 'zod'
 import { Change, paths, Removal, unassignedNumber, type Account } from '../documents.ts'
 import type { Fields, Transaction } from '../ports.ts'
@@ -94,7 +94,7 @@ export function writeListing(
     )
     transaction.set(paths.removal(agentId), { room, revision, channels, number: unassignedNumber } satisfies Removal)
   }
-  const unlistedSinceMs = after !== null ? null : (account.unlistedSinceMs ?? utcDay(now))
+  const unlistedSinceMs = after !== null ? null : (account.unlistedSinceMs ?? utcDay(now.getTime()))
   return { ...account, revision, area: to, unlistedSinceMs }
 }
 
@@ -113,9 +113,4 @@ export function writePresence(transaction: Transaction, seen: Listing, change: C
     to: profile.area,
     unlinked: change?.unlinked ?? false,
   } satisfies Change)
-}
-
-/** The start of the UTC day, in milliseconds since the epoch. */
-export function utcDay(now: Date): number {
-  return Math.floor(now.getTime() / dayMs) * dayMs
 }

@@ -1,6 +1,6 @@
-import { DirectoryError, Listing, rooms } from '@koko/contract'
+import { DirectoryError, Listing, rooms, utcDay } from '@koko/contract'
 import { Change, paths } from '../documents.ts'
-import { readListingState, utcDay, writeListing, writePresence } from './listing-change.ts'
+import { readListingState, writeListing, writePresence } from './listing-change.ts'
 import type { Ports } from '../ports.ts'
 import { requireOwner, type Session } from '../sessions.ts'
 
@@ -15,7 +15,7 @@ export async function heartbeat({ store }: Ports, session: Session, now: Date) {
       throw new DirectoryError('failed-precondition', 'There is no listing to keep online: publish a profile first.')
     }
     // If the clock went back, the agent must stay online.
-    const lastSeenAtMs = Math.max(utcDay(now), listing.presence.lastSeenAtMs)
+    const lastSeenAtMs = Math.max(utcDay(now.getTime()), listing.presence.lastSeenAtMs)
     if (lastSeenAtMs > listing.presence.lastSeenAtMs) {
       const seen: Listing = { ...listing, presence: { ...listing.presence, lastSeenAtMs } }
       if (account.area === listing.profile.area && account.unlistedSinceMs === null) {

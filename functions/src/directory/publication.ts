@@ -4,6 +4,7 @@ import {
   DirectoryError,
   parse,
   publishInput,
+  utcDay,
   type Badge,
   type Channels,
   type Listing,
@@ -11,7 +12,7 @@ import {
 } from '@koko/contract'
 import { paths, unlinksOf, type Account } from '../documents.ts'
 import { publishBurst, publishIntervalMs } from '../limits.ts'
-import { readListingState, utcDay, withoutChannels, writeListing } from './listing-change.ts'
+import { readListingState, withoutChannels, writeListing } from './listing-change.ts'
 import type { Ports } from '../ports.ts'
 import { requireOwner, type Session } from '../sessions.ts'
 import { assertNotTakenDown } from './takedown.ts'
@@ -34,7 +35,7 @@ export async function publishProfile({ store, vault }: Ports, session: Session, 
     const { published, withheld } = decidePublication(badge, channels, profile, unlinks, now)
     const changed = writeListing(transaction, state, published, account, now)
     // A publish counts as being seen, even if every channel is withheld.
-    const unlistedSinceMs = published === null ? utcDay(now) : null
+    const unlistedSinceMs = published === null ? utcDay(now.getTime()) : null
     transaction.set(paths.account(badge.agentId), { ...changed, publishAllowance, unlistedSinceMs })
     return { published, withheld }
   })
@@ -53,8 +54,8 @@ function decidePublication(
     return unlink === undefined ? [] : [{ channel, unlinkedAtMs: unlink.unlinkedAtMs }]
   })
   const { agentId, category, registeredAtMs } = badge
-  const today = utcDay(now)
-  const presence = { registeredAtMs: utcDay(new Date(registeredAtMs)), publishedAtMs: today, lastSeenAtMs: today }
+  const today = utcDay(now.getTime())
+  const presence = { registeredAtMs: utcDay(registeredAtMs), publishedAtMs: today, lastSeenAtMs: today }
   const listing: Listing = { agentId, category, channels, profile, presence }
   const hidden = withheld.map(({ channel }) => channel)
   return { published: withoutChannels(listing, hidden), withheld }

@@ -1,7 +1,6 @@
-import { challengeLifetimeMs, DirectoryError, type Badge, type callables } from '@koko/contract'
+import { challengeLifetimeMs, DirectoryError, utcDay, type Badge, type callables } from '@koko/contract'
 import type * as z from 'zod'
 import { paths, type Account } from '../documents.ts'
-import { utcDay } from './listing-change.ts'
 import type { Ports } from '../ports.ts'
 
 export async function createRegistrationChallenge({ proofs }: Ports, now: Date) {
@@ -47,9 +46,9 @@ export async function registerAgent(
       generation: 0,
       revision: 0,
       publishAllowance: { used: 0, regainsFromMs: 0 },
-      budget: { dayMs: utcDay(now), discovered: 0, fetched: 0 },
+      budget: { dayMs: utcDay(now.getTime()), discovered: 0, fetched: 0 },
       settingsLinkHash: null,
-      unlistedSinceMs: utcDay(now),
+      unlistedSinceMs: utcDay(now.getTime()),
       area: null,
     } satisfies Account)
   })

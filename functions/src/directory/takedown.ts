@@ -4,12 +4,13 @@ import {
   invalidArgument,
   RoomName,
   StoredChannels,
+  utcDay,
   type AgentId,
   type Channels,
 } from '@koko/contract'
 import * as z from 'zod'
 import { Account, idOf, pagesOf, parseStored, paths, Takedown } from '../documents.ts'
-import { readListingState, utcDay, withoutChannels, writeListing } from './listing-change.ts'
+import { readListingState, withoutChannels, writeListing } from './listing-change.ts'
 import type { Fields, Ports, Reader, Transaction, Vault } from '../ports.ts'
 import { removeAgent } from './removal.ts'
 
@@ -105,7 +106,7 @@ async function refuse(transaction: Transaction, vault: Vault, handles: readonly 
   for (const refusals of spelled) {
     const [first] = refusals
     if (first === undefined || refusals.some((path) => existing.has(path))) continue
-    transaction.set(first, { sinceMs: utcDay(now) } satisfies Takedown)
+    transaction.set(first, { sinceMs: utcDay(now.getTime()) } satisfies Takedown)
   }
 }
 

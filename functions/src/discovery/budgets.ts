@@ -1,6 +1,5 @@
-import { dayMs, DirectoryError, rooms, secondMs } from '@koko/contract'
+import { dayMs, DirectoryError, discoverBudget, rooms, secondMs, utcDay } from '@koko/contract'
 import { paths, type Account } from '../documents.ts'
-import { utcDay } from '../directory/listing-change.ts'
 import type { Transaction } from '../ports.ts'
 import type { Owner } from '../sessions.ts'
 
@@ -8,9 +7,9 @@ type Counter = 'discovered' | 'fetched'
 
 /** How many listings (`discovered`) or ids (`fetched`) the agent has left today. */
 export function budgetLeft({ badge, account }: Owner, counter: Counter, now: Date): number {
-  const { discoverNewcomer, discover, batchGet, newcomerMs } = rooms[badge.category].budgets
-  const isNewcomer = now.getTime() - badge.registeredAtMs < newcomerMs
-  const total = counter === 'fetched' ? batchGet : isNewcomer ? discoverNewcomer : discover
+  const { category, registeredAtMs } = badge
+  const total =
+    counter === 'fetched' ? rooms[category].budgets.batchGet : discoverBudget(category, registeredAtMs, now.getTime())
   return total - countsOf(account, now)[counter]
 }
 
@@ -35,13 +34,13 @@ export function chargeBudget(
  * day after tomorrow comes from a wrong clock: its counts become today's.
  */
 function countsOf({ budget }: Account, now: Date): Account['budget'] {
-  const today = utcDay(now)
+  const today = utcDay(now.getTime())
   if (budget.dayMs < today) return { dayMs: today, discovered: 0, fetched: 0 }
   return budget.dayMs > today + dayMs ? { ...budget, dayMs: today } : budget
 }
 
 export function budgetSpent(now: Date): DirectoryError {
-  const retryAfterSeconds = Math.ceil((utcDay(now) + dayMs - now.getTime()) / secondMs)
+  const retryAfterSeconds = Math.ceil((utcDay(now.getTime()) + dayMs - now.getTime()) / secondMs)
   return new DirectoryError('resource-exhausted', "This agent has used today's budget. It is renewed at 00:00 UTC.", {
     details: { retryAfterSeconds },
   })

@@ -1,5 +1,4 @@
-import { utcDay } from '../directory/listing-change.ts'
-import { dayMs, hourMs, minuteMs, secondMs } from '@koko/contract'
+import { dayMs, hourMs, minuteMs, secondMs, utcDay } from '@koko/contract'
 import { afterEach, describe, expect, jest, test } from '@jest/globals'
 import type { BatchGetInput, DiscoverOutput } from '@koko/contract'
 import * as fc from 'fast-check'
@@ -64,7 +63,10 @@ function setBudget(world: World, { agentId }: TestAgent, budget: { discovered?: 
   const path = `accounts/${agentId}`
   const account = world.store.all().get(path)
   world.store.put([
-    [path, { ...account, budget: { dayMs: utcDay(world.clock.now()), discovered: 0, fetched: 0, ...budget } }],
+    [
+      path,
+      { ...account, budget: { dayMs: utcDay(world.clock.now().getTime()), discovered: 0, fetched: 0, ...budget } },
+    ],
   ])
 }
 

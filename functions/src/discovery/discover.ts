@@ -6,6 +6,7 @@ import {
   isOnline,
   Listing,
   rooms,
+  utcDay,
   type BatchGetInput,
   type BatchGetOutput,
   type DiscoverInput,
@@ -17,7 +18,6 @@ import { budgetLeft, budgetSpent, chargeBudget } from './budgets.ts'
 import { visibleListing, type DiscoveryView, type View } from './view.ts'
 import { Account, paths, readDocument } from '../documents.ts'
 import { discoverDeadlineMs, minPrepaidPageSize, pagesPerCharge, pageTokenLifetimeMs, viewMaxAgeMs } from '../limits.ts'
-import { utcDay } from '../directory/listing-change.ts'
 import { within, type Fields, type Ports, type Reader } from '../ports.ts'
 import { assertMayCall, ownerOf, ownerPaths, unauthenticated, type Owner, type Session } from '../sessions.ts'
 import type { ShardInfo } from './shards.ts'
@@ -56,7 +56,7 @@ export async function discover(
   assertMayCall(session, 'agent', now)
   const purpose = `page of ${session.agentId} in ${room} near ${near ?? 'anywhere'} within ${withinKm}`
   const resumed = pageToken === undefined ? null : openPageToken(ports, purpose, pageToken, now)
-  const fraction = ports.vault.fraction('walk', `${session.agentId} ${utcDay(now)}`)
+  const fraction = ports.vault.fraction('walk', `${session.agentId} ${utcDay(now.getTime())}`)
   const onlineSinceMs = now.getTime() - rooms[room].onlineWindowMs
 
   view.countPage(session.agentId)

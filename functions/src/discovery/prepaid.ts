@@ -1,5 +1,5 @@
+import { utcDay } from '@koko/contract'
 import { maxPrepaidCallers } from '../limits.ts'
-import { utcDay } from '../directory/listing-change.ts'
 
 /** How many listings each caller has paid for that this instance has not served yet. There is no refund. */
 export interface Prepaid {
@@ -15,14 +15,14 @@ export function createPrepaid(): Prepaid {
   function take(agentId: string, now: Date): number {
     const kept = callers.get(agentId)
     callers.delete(agentId)
-    return kept?.dayMs === utcDay(now) ? kept.count : 0
+    return kept?.dayMs === utcDay(now.getTime()) ? kept.count : 0
   }
 
   return {
     take,
     put(agentId, count, now) {
       if (count === 0) return
-      callers.set(agentId, { dayMs: utcDay(now), count: count + take(agentId, now) })
+      callers.set(agentId, { dayMs: utcDay(now.getTime()), count: count + take(agentId, now) })
       for (const oldest of callers.keys()) {
         if (callers.size <= maxPrepaidCallers) break
         callers.delete(oldest)
