@@ -1,5 +1,5 @@
-/** The longest wait for any answer. */
-export const timeoutMs = 20_000
+/** The longest wait for any answer: the directory waits up to 25 s for a lock before it refuses an unlink. */
+export const timeoutMs = 30_000
 
 /** The outcome of `work`, or `unavailable` after the timeout. */
 export async function withTimeout<T>(work: Promise<T>): Promise<T> {
