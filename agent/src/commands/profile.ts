@@ -1,7 +1,5 @@
 import {
   areaLengths,
-  cellOf,
-  centreOf,
   formatDuration,
   formatValue,
   rooms,
@@ -16,7 +14,7 @@ import * as z from 'zod'
 import type { Ask, Context } from '../context.ts'
 import { UserError } from '../errors.ts'
 import { privateFields } from '../home/files.ts'
-import { placeName, sizeInWords } from '../matching/places.ts'
+import { placeName } from '../matching/places.ts'
 import {
   editProfile,
   missingFields,
@@ -26,6 +24,7 @@ import {
   type Values,
   type EditedProfile,
 } from '../operations/profile.ts'
+import { profileWords } from '../operations/profile-words.ts'
 import { publishOutlook, type PublishOutlook } from '../operations/publish-outlook.ts'
 import { columns, formatList, type Style } from '../output.ts'
 import { askArea, cellLengths, readArea } from './ask-area.ts'
@@ -285,14 +284,8 @@ async function askNumber(
 function show(value: KeptProfile, style: Style): string {
   const { room, profile, dealbreakers, isCoarse, place, otherPlaces, setAside, outlook } = value
   if (profile === null) return 'There is no profile yet: `koko profile edit` asks for it.'
-  const { fields } = rooms[room]
   return [
-    columns(
-      Object.entries(fields).map(([name, field]) => [
-        field.label,
-        field.kind === 'area' ? areaWords(profile.area) : formatValue(field, profile[name] ?? null, formatList),
-      ]),
-    ),
+    columns(profileWords(room, profile).map(({ label, words }) => [label, words])),
     '',
     ...Object.entries(privateFields(rooms[room])).map(
       ([name, field]) =>
@@ -328,14 +321,4 @@ function outlookWords(outlook: PublishOutlook): string {
     case 'by you':
       return 'Nothing was sent: `koko publish` does that.'
   }
-}
-
-function areaWords(area: string): string {
-  const { latitude, longitude } = centreOf(cellOf(area))
-  const centre = `${degrees(latitude, 'N', 'S')}, ${degrees(longitude, 'E', 'W')}`
-  return `somewhere in the cell ${area}, ${sizeInWords(area)} around ${centre}`
-}
-
-function degrees(value: number, positive: string, negative: string): string {
-  return `${Math.abs(value).toFixed(1)}° ${value >= 0 ? positive : negative}`
 }
