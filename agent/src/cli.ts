@@ -76,7 +76,8 @@ async function loadCommands(): Promise<[name: string, command: Command][]> {
 }
 
 const runDaemon: RunDaemon = async (...given) => (await import('./daemon/daemon.ts')).runDaemon(...given)
-const serveMcp = async (context: Context) => (await import('./mcp/server.ts')).serveMcp(context)
+const serveMcp = async (context: Context, options: { isReadOnly: boolean }) =>
+  (await import('./mcp/server.ts')).serveMcp(context, options)
 
 /** The command line as commander reads it: `koko` is `koko --help`, and `koko help link` is `koko link --help`. */
 function asGiven(given: readonly string[], isRaw: boolean): string[] {

@@ -100,7 +100,7 @@ async function inspect({ home }: Operator, ...given: string[]): Promise<unknown>
 
 async function lookUntilFound(assistant: Assistant, agentId: string): Promise<unknown> {
   for (let tries = 0; tries < 10; tries += 1) {
-    const { matches } = (await assistant.call('discover')) as { matches: { agentId: string }[] }
+    const { matches } = (await assistant.call('discover_peers')) as { matches: { agentId: string }[] }
     const found = matches.find((match) => match.agentId === agentId)
     if (found !== undefined) return found
     await delay(1_500)
@@ -130,9 +130,9 @@ test('two assistants publish, find each other, unlink and leave, and neither lea
   await using hers = await createAssistant(ada, bundle)
   await using theirs = await createAssistant(bea, { program: entry, mode: 'legacy' })
   for (const assistant of [hers, theirs]) {
-    expect(await assistant.call('edit_profile', profile)).toEqual({ profile })
-    expect(await assistant.call('publish', { dryRun: true })).toMatchObject({ newHandles: ['telegram'] })
-    expect(await assistant.call('publish', { dryRun: false })).toMatchObject({ outcome: 'published' })
+    expect(await assistant.call('edit_profile', profile)).toEqual({ profile, published: 'by you' })
+    expect(await assistant.call('publish_listing', { dryRun: true })).toMatchObject({ newHandles: ['telegram'] })
+    expect(await assistant.call('publish_listing', { dryRun: false })).toMatchObject({ outcome: 'published' })
     expect(assistant.asked).toHaveLength(1)
   }
   expect(hers.asked[0]).toContain('ada_of_the_assistants')
@@ -141,28 +141,28 @@ test('two assistants publish, find each other, unlink and leave, and neither lea
   expect(await lookUntilFound(hers, beaId)).toMatchObject({ channels: ['telegram'] })
   expect(await lookUntilFound(theirs, adaId)).toMatchObject({ channels: ['telegram'] })
   expect(hers.received.join('\n')).not.toContain('bea_of_the_assistants')
-  expect(await hers.call('peer', { agentId: beaId })).toMatchObject({
+  expect(await hers.call('get_peer', { agentId: beaId })).toMatchObject({
     match: { channels: [{ handle: 'bea_of_the_assistants' }] },
   })
 
   const inspected = (await inspect(ada, '--method', 'tools/list', '--strict')) as { tools: { name: string }[] }
-  expect(inspected.tools.map(({ name }) => name)).toContain('discover')
-  expect(await inspect(ada, '--method', 'tools/call', '--tool-name', 'status')).toMatchObject({
+  expect(inspected.tools.map(({ name }) => name)).toContain('discover_peers')
+  expect(await inspect(ada, '--method', 'tools/call', '--tool-name', 'get_status')).toMatchObject({
     structuredContent: {
-      standing: { agent: { agentId: adaId }, channels: [{ channel: 'telegram', state: 'published' }] },
+      status: { agent: { agentId: adaId }, channels: [{ channel: 'telegram', state: 'published' }] },
     },
   })
 
   // While nothing rewrites the shards.
   await using paused = await pauseSchedule()
-  const unlinked = (await theirs.call('unlink', { channel: 'telegram' })) as { goneByMs: number }
+  const unlinked = (await theirs.call('unlink_channel', { channel: 'telegram' })) as { goneByMs: number }
   expect(unlinked).toMatchObject({ channel: 'telegram' })
   await delay(Math.max(0, unlinked.goneByMs - Date.now()))
   const seen = hers.received.length
   // Agents of other suites are in the room too.
-  const { matches } = (await hers.call('discover', { limit: 200 })) as { matches: { agentId: string }[] }
+  const { matches } = (await hers.call('discover_peers', { limit: 200 })) as { matches: { agentId: string }[] }
   expect(matches.map(({ agentId }) => agentId)).not.toContain(beaId)
-  expect(await hers.call('peer', { agentId: beaId })).toEqual({ agentId: beaId, found: false })
+  expect(await hers.call('get_peer', { agentId: beaId })).toEqual({ agentId: beaId, found: false })
   expect(hers.received.slice(seen).join('\n')).not.toContain('bea_of_the_assistants')
   await paused.resume()
 
@@ -172,7 +172,7 @@ test('two assistants publish, find each other, unlink and leave, and neither lea
   }
   expect(await readFile(opened, 'utf8')).toContain('/settings#code=')
 
-  expect(await hers.call('unregister')).toEqual({ outcome: 'unregistered', wasGone: false })
+  expect(await hers.call('unregister_agent')).toEqual({ outcome: 'unregistered', wasGone: false })
   expect(hers.asked).toHaveLength(2)
 
   const words = [hers, theirs].flatMap(({ received, log }) => [...received, log()]).join('\n')

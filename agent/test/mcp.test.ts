@@ -14,15 +14,15 @@ const initialize = {
   method: 'initialize',
   params: { protocolVersion: '2025-11-25', capabilities: {}, clientInfo: { name: 'tests', version: '1.0.0' } },
 }
-const callStatus = { jsonrpc: '2.0', id: 2, method: 'tools/call', params: { name: 'profile', arguments: {} } }
+const callProfile = { jsonrpc: '2.0', id: 2, method: 'tools/call', params: { name: 'get_profile', arguments: {} } }
 
 const servers: Server[] = []
 afterEach(() => {
   for (const server of servers.splice(0)) server.kill('SIGKILL')
 })
 
-async function start(): Promise<Server> {
-  const server = spawn(process.execPath, [koko, 'mcp'], {
+async function start(...options: string[]): Promise<Server> {
+  const server = spawn(process.execPath, [koko, 'mcp', ...options], {
     env: { ...process.env, KOKO_HOME: await freshFolder(), NODE_OPTIONS: '' },
     stdio: ['pipe', 'pipe', 'pipe'],
   })
@@ -47,7 +47,7 @@ async function lines(server: Server, count: number): Promise<string[]> {
 test('the server writes the protocol to its standard output, and nothing else', async () => {
   const server = await start()
   const said = text(server.stderr)
-  send(server, initialize, callStatus)
+  send(server, initialize, callProfile)
   server.stdin.write('this is no message\n')
   const answers = (await lines(server, 2)).map((line) => JSON.parse(line) as { id: number })
   expect(answers.map(({ id }) => id).sort()).toEqual([1, 2])
@@ -55,6 +55,15 @@ test('the server writes the protocol to its standard output, and nothing else', 
   server.stdin.end()
   expect(await rest).toBe('')
   expect(await said).not.toContain('no message')
+}, 30_000)
+
+test('`koko mcp --read-only` serves only the tools that change nothing', async () => {
+  const server = await start('--read-only')
+  send(server, initialize, { jsonrpc: '2.0', id: 2, method: 'tools/list', params: {} })
+  const answers = (await lines(server, 2)).map((line) => JSON.parse(line) as { id: number; result: unknown })
+  expect(answers.find(({ id }) => id === 2)).toMatchObject({
+    result: { tools: [{ name: 'get_status' }, { name: 'get_profile' }, { name: 'list_peers' }] },
+  })
 }, 30_000)
 
 test('the server exits with 0 when its client disconnects', async () => {
