@@ -1,6 +1,14 @@
 import { DirectoryError } from '@koko/contract'
 import { idOf } from '../functions/src/documents.ts'
-import type { Fields, Query, Store, Stored, TextRange, Transaction } from '../functions/src/ports.ts'
+import type {
+  Fields,
+  Query,
+  Store,
+  Stored,
+  TextRange,
+  Transaction,
+  TransactionOptions,
+} from '../functions/src/ports.ts'
 
 /** How often a transaction begins anew before it gives up, as Firestore's client does by default. */
 const attempts = 5
@@ -87,7 +95,7 @@ export function createMemoryStore(
 
     async transaction<T>(
       work: (transaction: Transaction) => Promise<T>,
-      { isPatient = false }: { isPatient?: boolean } = {},
+      { isPatient = false }: TransactionOptions = {},
     ): Promise<T> {
       for (let attempt = 0; attempt < (isPatient ? patientAttempts : attempts); attempt += 1) {
         const seen = new Map<string, number>()

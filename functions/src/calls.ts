@@ -33,7 +33,7 @@ const handlers: {
   unlinkChannel,
   relinkChannel,
   heartbeat: (ports, session, _input, now) => heartbeat(ports, session, now),
-  unregisterAgent: (ports, session, _input, now) => unregisterAgent(ports, session, now),
+  unregisterAgent: (ports, session) => unregisterAgent(ports, session),
   exportAgent,
   createSettingsLink: (ports, session, _input, now) => createSettingsLink(ports, session, now),
 }

@@ -1,4 +1,4 @@
-import { dayMs, hourMs, minuteMs } from '@koko/contract'
+import { dayMs, goneWithinMs, hourMs, minuteMs } from '@koko/contract'
 import { expect, test } from '@jest/globals'
 import { sampleChannels as channels } from '../../testing/samples.ts'
 import {
@@ -8,11 +8,13 @@ import {
   profileIn,
   refusalOf,
   register,
+  storedAt,
   type Claims,
   type TestAgent,
   type World,
 } from '../../testing/world.ts'
 import { withCheckedClock } from './checked-clock.ts'
+import { departureDelayMs } from './limits.ts'
 
 const startMs = Date.UTC(2026, 10, 21, 12)
 
@@ -41,8 +43,6 @@ test.each([
   for (const work of [
     () => call(wrong, 'publishProfile', agent.claims, { channels, profile: profileIn('u173') }),
     () => call(wrong, 'heartbeat', agent.claims),
-    () => call(wrong, 'unlinkChannel', agent.claims, { channel: 'telegram' }),
-    () => call(wrong, 'unregisterAgent', agent.claims),
     () => call(wrong, 'createSettingsLink', agent.claims),
     ...(aheadMs > 0 ? [] : [() => call(wrong, 'relinkChannel', settings, { channel: 'telegram' })]),
   ]) {
@@ -54,6 +54,25 @@ test.each([
   }
   expect(world.store.all()).toEqual(before)
 })
+
+test.each([31 * dayMs, 2 * minuteMs, -31 * dayMs])(
+  'a machine whose clock is %d ms ahead refuses no unlink and no unregistration, and stores no time of its own',
+  async (aheadMs) => {
+    const world = createWorld(startMs)
+    const { agent } = await listed(world)
+    const wrong = withSkew(world, aheadMs)
+    expect(await call(wrong, 'unlinkChannel', agent.claims, { channel: 'telegram' })).toEqual({
+      channel: 'telegram',
+      unlinkedAtMs: startMs,
+      goneByMs: startMs + goneWithinMs,
+    })
+    const shown = storedAt(world, `mcpDirectory/dating/agents/${agent.agentId}`)
+    expect(shown.channels).toEqual({ whatsapp: channels.whatsapp })
+    await call(wrong, 'unregisterAgent', agent.claims)
+    const left = [...world.store.all()].filter(([path]) => path.startsWith('departures/'))
+    expect(left.map(([, { dueAtMs }]) => dueAtMs)).toEqual([startMs + departureDelayMs])
+  },
+)
 
 test.each([0, minuteMs, -minuteMs])('a clock that is %d ms ahead is good enough', async (aheadMs) => {
   const world = createWorld(startMs)

@@ -5,13 +5,14 @@ import type { Store } from './ports.ts'
 /**
  * The store, for a machine whose clock may be wrong: a transaction throws `unavailable` at its first read, and so writes
  * nothing, if the clock differs from the database's by more than `maxClockSkewMs`. A wrong time that is stored would
- * remove agents from discovery, or delete them.
+ * remove agents from discovery, or delete them. A transaction that uses the database's time is not refused.
  */
 export function withCheckedClock(store: Store, now: () => Date): Store {
   return {
     ...store,
-    transaction: (work, options) =>
-      store.transaction(
+    transaction(work, options) {
+      if (options?.usesDatabaseTime === true) return store.transaction(work, options)
+      return store.transaction(
         (transaction) =>
           work({
             ...transaction,
@@ -22,7 +23,8 @@ export function withCheckedClock(store: Store, now: () => Date): Store {
             },
           }),
         options,
-      ),
+      )
+    },
   }
 }
 

@@ -90,10 +90,16 @@ export interface Store extends Reader {
   /**
    * Runs `work` in a serializable transaction. Retries it when it loses a race, and throws `aborted` after too many
    * attempts. Passes on what `work` returns or throws; a throw writes nothing. Throws `OutcomeUnknown` if a commit was
-   * not confirmed, and makes no further attempt: `work` would meet its own writes. A patient transaction keeps trying
-   * for as long as a caller waits: it outlasts the locks of others.
+   * not confirmed, and makes no further attempt: `work` would meet its own writes.
    */
-  transaction: <T>(work: (transaction: Transaction) => Promise<T>, options?: { isPatient: boolean }) => Promise<T>
+  transaction: <T>(work: (transaction: Transaction) => Promise<T>, options?: TransactionOptions) => Promise<T>
+}
+
+export interface TransactionOptions {
+  /** Keeps trying for as long as a caller waits: it outlasts the locks of others. */
+  isPatient?: boolean
+  /** Stores only times of the database's own clock, so that it does not matter if the machine's is wrong. */
+  usesDatabaseTime?: boolean
 }
 
 /** Firebase Authentication. */

@@ -18,6 +18,7 @@ import {
   type Store,
   type TextRange,
   type Transaction,
+  type TransactionOptions,
 } from '../ports.ts'
 
 /** What the gRPC calls of one operation share. */
@@ -134,7 +135,7 @@ export function createFirestoreStore(projectId: string, deadlines: Deadlines): S
 
     async transaction<T>(
       work: (transaction: Transaction) => Promise<T>,
-      { isPatient = false }: { isPatient?: boolean } = {},
+      { isPatient = false }: TransactionOptions = {},
     ): Promise<T> {
       const { connection } = held
       const { firestore } = connection

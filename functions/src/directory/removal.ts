@@ -10,7 +10,7 @@ import { findOwner, unauthenticated, type Session } from '../sessions.ts'
  * Deletes the agent: listing, badge, credential, unlinks and settings link in one transaction, then the sign-in. A
  * removed agent's token gets the same answer, and a sign-in that it recreated is deleted again.
  */
-export async function unregisterAgent(ports: Ports, session: Session, now: Date) {
+export async function unregisterAgent(ports: Ports, session: Session) {
   const { agentId } = session
   const stillDue = async (transaction: Transaction) => {
     if ((await findOwner(transaction, session)) !== null) return true
@@ -18,7 +18,7 @@ export async function unregisterAgent(ports: Ports, session: Session, now: Date)
     if (badge === null) return false
     throw unauthenticated()
   }
-  await removeAgent(ports, agentId, now, stillDue, { isPatient: true })
+  await removeAgent(ports, agentId, stillDue, { isPatient: true })
   try {
     await ports.signIns.remove(agentId)
   } catch (cause) {
@@ -37,14 +37,10 @@ export async function unregisterAgent(ports: Ports, session: Session, now: Date)
 export async function removeAgent(
   { store, vault }: Pick<Ports, 'store' | 'vault'>,
   agentId: string,
-  now: Date,
   stillDue: (transaction: Transaction) => Promise<boolean>,
   { room, isPatient = false }: { room?: RoomName | undefined; isPatient?: boolean } = {},
 ): Promise<boolean> {
-  const departure: Departure = {
-    sealedAgentId: vault.seal('departure', agentId),
-    dueAtMs: now.getTime() + departureDelayMs,
-  }
+  const sealedAgentId = vault.seal('departure', agentId)
   const departurePath = paths.departure(vault.uuid())
   return store.transaction(
     async (transaction) => {
@@ -59,15 +55,17 @@ export async function removeAgent(
       if (category === undefined) return false
       const account = Account.safeParse(accountFields).data ?? lostAccount(accountFields)
       const state = await readListingState(transaction, category, agentId)
+      const now = transaction.readTime()
       writeListing(transaction, state, null, account, now)
       transaction.delete(paths.badge(agentId))
       transaction.delete(paths.account(agentId))
       if (unlinks !== null) transaction.delete(paths.unlinks(agentId))
       if (account.settingsLinkHash !== null) transaction.delete(paths.settingsLink(account.settingsLinkHash))
+      const departure: Departure = { sealedAgentId, dueAtMs: now.getTime() + departureDelayMs }
       transaction.set(departurePath, departure)
       return true
     },
-    { isPatient },
+    { isPatient, usesDatabaseTime: true },
   )
 }
 

@@ -21,7 +21,7 @@ export async function* removeInactiveAgents(
       const lastSeenAtMs = lastSeen(fields ?? {})
       return typeof lastSeenAtMs === 'number' && lastSeenAtMs <= transaction.readTime().getTime() - retentionMs
     }
-    if (!(await removeAgent(ports, agentId, now(), stillDue, { room }))) return false
+    if (!(await removeAgent(ports, agentId, stillDue, { room }))) return false
     // If this fails, `deleteDepartedSignIns` deletes the sign-in later.
     await ports.signIns.remove(agentId).catch(onFault)
     return true

@@ -376,7 +376,7 @@ describe('an agent whose account is missing or damaged', () => {
   test.each(damages)('is in no answer after its retention ends: %s', async (_which, damage) => {
     const { world, agent, seen } = await damaged(damage)
     const stillDue = () => Promise.resolve(true)
-    expect(await removeAgent(world.ports, agent.agentId, world.clock.now(), stillDue, { room: 'dating' })).toBe(true)
+    expect(await removeAgent(world.ports, agent.agentId, stillDue, { room: 'dating' })).toBe(true)
     expect(await seen()).toEqual([])
   })
 

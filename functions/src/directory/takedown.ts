@@ -165,7 +165,7 @@ async function removeChannels(
   if (outcome === 'kept' || outcome === 'removed') return outcome === 'removed'
   // Without an account, no agent can publish this listing again.
   const stillDue = async (transaction: Transaction) => (await find(transaction)).removed.length > 0
-  return removeAgent(ports, agentId, now, stillDue, { room: outcome, isPatient: true })
+  return removeAgent(ports, agentId, stillDue, { room: outcome, isPatient: true })
 }
 
 /** The channels of a stored listing whose handle is among `taken`, whatever its other fields are. */

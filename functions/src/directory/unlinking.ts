@@ -6,20 +6,15 @@ import { requireOwner, type Session } from '../sessions.ts'
 
 /**
  * Removes a channel from the listing and keeps it out. Idempotent: the times of the first unlink stay. An unlink is never
- * refused: there is no rate limit, a repeated one writes nothing, and it waits for the locks of others.
+ * refused: there is no rate limit, a repeated one writes nothing, it waits for the locks of others, and it does not need
+ * this machine's clock.
  */
-export async function unlinkChannel(
-  { store, monotonicMs }: Ports,
-  session: Session,
-  { channel }: { channel: Channel },
-  askedAt: Date,
-) {
-  const beganMs = monotonicMs()
+export async function unlinkChannel({ store }: Ports, session: Session, { channel }: { channel: Channel }) {
   return store.transaction(
     async (transaction) => {
-      // Each attempt has its own time, because the promise counts from the one that is committed.
-      const now = new Date(askedAt.getTime() + monotonicMs() - beganMs)
       const { badge, account } = await requireOwner(transaction, session)
+      // Each attempt has its own time, because the promise counts from the one that is committed.
+      const now = transaction.readTime()
       const state = await readListingState(transaction, badge.category, badge.agentId)
       const [fields, change] = await transaction.get([paths.unlinks(badge.agentId), paths.change(badge.agentId)])
       const unlinks = unlinksOf(fields, now)
@@ -32,7 +27,7 @@ export async function unlinkChannel(
       }
       return { channel, unlinkedAtMs, goneByMs: unlinkedAtMs + goneWithinMs }
     },
-    { isPatient: true },
+    { isPatient: true, usesDatabaseTime: true },
   )
 }
 
