@@ -3,6 +3,7 @@ import { minuteMs, Config, Health, maxBodyBytes } from '@koko/contract'
 import { setImmediate } from 'node:timers/promises'
 import * as z from 'zod'
 import { acceptsGzip, handleHttp, type HttpRequest } from './http.ts'
+import { OutcomeUnknown } from './ports.ts'
 import { createRecentErrors } from './status.ts'
 import { republishDiscovery } from './discovery/republish.ts'
 import { call, createWorld, profileIn, register, type Claims, type World } from '../../testing/world.ts'
@@ -101,6 +102,18 @@ describe('the HTTP API', () => {
     expect(await send('GET', '/api/v1/health')).toMatchObject(failing)
     world.clock.advance(5 * minuteMs)
     await republishDiscovery(world.ports, world.clock.now)
+    expect(await send('GET', '/api/v1/health')).toMatchObject({ status: 200, body: { recentErrors: 0 } })
+  })
+
+  test('reports no error that a caller can cause by calls that lock its own account', async () => {
+    const world = createWorld(noon)
+    const { send, api } = createApi(world)
+    const alice = await peer(world, 'alice_a')
+    await republishDiscovery(world.ports, world.clock.now)
+    const locked = () => Promise.reject(new OutcomeUnknown('Firestore did not confirm a commit.'))
+    api.ports = { ...world.ports, store: { ...world.store, transaction: locked } }
+    const refresh = { claims: alice, json: { agentIds: [alice.uid] } }
+    expect(await send('POST', batchGetUrl, refresh)).toMatchObject({ status: 503 })
     expect(await send('GET', '/api/v1/health')).toMatchObject({ status: 200, body: { recentErrors: 0 } })
   })
 

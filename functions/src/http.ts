@@ -15,7 +15,7 @@ import type * as z from 'zod'
 import { parseBody } from './body.ts'
 import type { DiscoveryView } from './discovery/view.ts'
 import { batchGet, discover } from './discovery/discover.ts'
-import { adviseOn, type Ports } from './ports.ts'
+import { adviseOn, OutcomeUnknown, type Ports } from './ports.ts'
 import { claimsOf, requireSession, type Session } from './sessions.ts'
 import { config, health, type RecentErrors } from './status.ts'
 
@@ -49,7 +49,9 @@ export async function handleHttp(api: Api, request: HttpRequest, now: Date): Pro
     const error = adviseOn(thrown, "Repeat it: at most, today's budget is charged twice.")
     if (!(error instanceof DirectoryError) || error.code === 'internal' || error.code === 'unavailable') {
       api.onFault(error)
-      if (!request.url.startsWith(endpoints.health.path)) api.recentErrors.add()
+      // A commit that is not confirmed says nothing about the others: calls that lock their own account can cause it.
+      const isOwn = thrown instanceof OutcomeUnknown || request.url.startsWith(endpoints.health.path)
+      if (!isOwn) api.recentErrors.add()
     }
     return errorResponse(error)
   })
