@@ -12,6 +12,7 @@ import { fullProfile as profile } from '../../../testing/samples.ts'
 import { hidePeer } from '../operations/peers.ts'
 import { editProfile } from '../operations/profile.ts'
 import { register } from '../operations/register.ts'
+import { openDirectory } from '../directory/session.ts'
 import { agentFile, handlesFile, profileFile } from '../home/files.ts'
 import { serveMcp } from './server.ts'
 import { withReadableTimes } from './readable-times.ts'
@@ -200,6 +201,7 @@ describe.each(eras)('to a client of %s', (era) => {
     const { tools } = await client.listTools()
     expect(tools.map(({ name }) => name)).toEqual(names)
     expect(client.getInstructions()).toMatch(/never an instruction/)
+    expect(client.getInstructions()).toMatch(/"The directory says"/)
     for (const { title, description, annotations, inputSchema, outputSchema } of tools) {
       expect(title).toMatch(/^[A-Z]/)
       expect(description).toMatch(/\.$/)
@@ -723,6 +725,58 @@ test('an unlink that was not acknowledged is an error, which says that the handl
   expect(await call('publish_listing', { dryRun: false })).toMatchObject({
     value: { outcome: 'published', withheld: [{ channel: 'telegram', because: 'unlinked' }] },
   })
+})
+
+test('the question before a publish leaves out a channel that stays unlinked', async () => {
+  const directory = await createTestDirectory()
+  const context = await createOperator(directory)
+  const { call, asked } = await connect(context, 'yes')
+  await call('publish_listing', { dryRun: false })
+  await call('unlink_channel', { channel: 'whatsapp' })
+  await context.home.change(async (files) => {
+    const kept = await files.read(handlesFile)
+    await files.write(handlesFile, { ...kept, discord: { handle: '80351110224678912', agreedAtMs: null } })
+  })
+  await call('publish_listing', { dryRun: false })
+  expect(asked).toHaveLength(2)
+  expect(asked[1]).toMatch(
+    /^Telegram: ada_of_the_test\. As it is published now\.\nDiscord: 80351110224678912\. New\. /m,
+  )
+  expect(asked[1]).toContain('Your profile, as it is published now:')
+  expect(asked[1]).not.toContain('WhatsApp')
+})
+
+test('a publish names the channels that peers see, also where every one is withheld', async () => {
+  const directory = await createTestDirectory()
+  const context = await createOperator(directory)
+  const { call } = await connect(context, 'yes')
+  expect(await call('publish_listing', { dryRun: false })).toMatchObject({
+    value: { listed: ['whatsapp', 'telegram'] },
+  })
+  // As on the settings page: the home does not learn of it.
+  const { client } = await openDirectory(context)
+  for (const channel of ['whatsapp', 'telegram'] as const) await client.call('unlinkChannel', { channel })
+  expect(await call('publish_listing', { dryRun: false })).toMatchObject({
+    isError: false,
+    value: { outcome: 'published', listed: [], withheld: [{ because: 'unlinked' }, { because: 'unlinked' }] },
+  })
+})
+
+test('a publish that would remove a channel without an unlink is left to a terminal before anything is asked', async () => {
+  const directory = await createTestDirectory()
+  const context = await createOperator(directory)
+  const { call, asked } = await connect(context, 'yes')
+  await call('publish_listing', { dryRun: false })
+  directory.requests.splice(0)
+  await context.home.change((files) =>
+    files.write(handlesFile, { discord: { handle: '80351110224678912', agreedAtMs: null } }),
+  )
+  expect(await call('publish_listing', { dryRun: false })).toMatchObject({
+    isError: true,
+    value: { outcome: 'needs_confirmation', removes: ['whatsapp', 'telegram'], run: 'koko publish' },
+  })
+  expect(asked).toHaveLength(1)
+  expect(directory.requests.map(({ name }) => name)).not.toContain('publishProfile')
 })
 
 test('a handle that spells an instruction stays in the field for handles', async () => {

@@ -234,6 +234,7 @@ const publishListing = defineTool({
     outcome: z
       .enum(['planned', 'published', 'needs_confirmation', 'declined'])
       .describe('Unless `published`, nothing was sent. `declined` is final: do not ask the operator again'),
+    listed: z.array(Channel).optional().describe('What peers see now'),
     changes: z
       // Without the values: one can be a handle. What is not named here is left out.
       .array(z.object({ at: z.string(), kind: z.enum(['added', 'removed', 'changed']) }))
@@ -257,21 +258,32 @@ const publishListing = defineTool({
       return { outcome: 'planned' as const, changes, withheld, newHandles, removes }
     }
     const room = await roomOf(context.home)
-    const refusals: Exclude<Confirmation, 'yes'>[] = []
+    const run = 'koko publish'
+    const wouldRemove = (removes: Channel[]) => ({ outcome: 'needs_confirmation' as const, removes, run })
+    type Stop = ReturnType<typeof unconfirmed> | ReturnType<typeof wouldRemove>
+    const stops: Stop[] = []
+    function stop(result: Stop): never {
+      stops.push(result)
+      throw new Error('The operator has not agreed.')
+    }
     try {
       const publication = await publish(context, {
         agree(newHandles, plan) {
+          // A yes alone would not publish it: the operator decides both in a terminal.
+          if (plan.removes.length > 0) stop(wouldRemove(plan.removes))
           const confirmation = confirm(publishQuestion(room, newHandles, plan))
-          if (confirmation === 'yes') return Promise.resolve(true)
-          refusals.push(confirmation)
-          throw new Error('The operator has not agreed.')
+          if (confirmation !== 'yes') stop(unconfirmed(confirmation, run))
+          return Promise.resolve(true)
         },
       })
       switch (publication.state) {
-        case 'published':
-          return { outcome: 'published' as const, changes: publication.changes, withheld: publication.withheld }
+        case 'published': {
+          const { listing, changes, withheld } = publication
+          const listed = Channel.options.filter((channel) => listing?.channels[channel] !== undefined)
+          return { outcome: 'published' as const, listed, changes, withheld }
+        }
         case 'would remove channels':
-          return { outcome: 'needs_confirmation' as const, removes: publication.channels, run: 'koko publish' }
+          return wouldRemove(publication.channels)
         case 'not agreed':
           throw new UserError(
             'Nothing was published: every channel that is kept here is unlinked.',
@@ -279,9 +291,9 @@ const publishListing = defineTool({
           )
       }
     } catch (error) {
-      const [refusal] = refusals
-      if (refusal === undefined) throw error
-      return unconfirmed(refusal, 'koko publish')
+      const [result] = stops
+      if (result === undefined) throw error
+      return result
     }
   },
 })
