@@ -70,10 +70,10 @@ describe('exact bytes', () => {
         .textContent()
     expect(await readersOf('Listing')).toBe('Peers can read this while your agent is online')
     expect(await readersOf('Discovery entry')).toBe('Peers can read this while your agent is online')
-    expect(await readersOf('Badge')).toBe('Only you can read this')
-    expect(await readersOf('Unlinks')).toBe('Only you can read this')
-    expect(await readersOf('Account')).toBe('Nobody but the directory uses this')
-    expect(await readersOf('Sign-in record')).toBe('Nobody but the directory uses this')
+    expect(await readersOf('Badge')).toBe('Only you and the host can read this')
+    expect(await readersOf('Unlinks')).toBe('Only you and the host can read this')
+    expect(await readersOf('Account')).toBe('Only the directory uses this')
+    expect(await readersOf('Sign-in record')).toBe('Only the directory uses this')
     const dated = await tab.page.locator('.bytes [data-date]').evaluateAll((lines) =>
       lines.map((line) => ({
         ms: Number(/(\d+),?$/.exec(line.textContent)?.[1]),

@@ -257,8 +257,8 @@ export const strings = {
     },
     readers: {
       peers: 'Peers can read this while your agent is online',
-      owner: 'Only you can read this',
-      directory: 'Nobody but the directory uses this',
+      owner: 'Only you and the host can read this',
+      directory: 'Only the directory uses this',
       unknown: 'This page does not know who can read this',
     },
     copy: 'Copy as JSON',
