@@ -1,6 +1,6 @@
 import { readFile, writeFile } from 'node:fs/promises'
 import { createHash } from 'node:crypto'
-import { join, relative } from 'node:path'
+import { join } from 'node:path'
 import { root } from './stack/addresses.ts'
 import { buildAgent, bundle, printSizes } from './build-agent.ts'
 import { cutLock } from './deploy/cut-lock.ts'
@@ -82,8 +82,7 @@ export async function buildWeb(folder: string): Promise<void> {
   if (!('output' in built)) throw new Failure('vite watches instead of building')
   const modules = built.output.flatMap((each) => (each.type === 'chunk' ? each.moduleIds : []))
   const { version = '0.0.0' } = JSON.parse(await readFile(join(source, 'package.json'), 'utf8')) as Manifest
-  const packages = await packagesOf(modules.filter((path) => path.startsWith(root)).map((path) => relative(root, path)))
-  await writeSbom(folder, { name: 'koko-web', version }, packages)
+  await writeSbom(folder, { name: 'koko-web', version }, await packagesOf(modules))
 }
 
 function kilobytes(bytes: number): string {

@@ -8,17 +8,23 @@ const fileName = 'sbom.cdx.json'
 /** A package of the lock, by its folder. */
 type Placed = readonly [folder: string, locked: LockedPackage]
 
-/** The packages that bundled files come from, as the whole workspace's lock has them. Our own code is in none. */
+/**
+ * The packages that bundled files come from, as the whole workspace's lock has them. Our own code is in none. A path may
+ * lead to the packages of another folder, through a link.
+ */
 export async function packagesOf(paths: Iterable<string>): Promise<Placed[]> {
-  const lock = JSON.parse(await readFile(join(root, 'package-lock.json'), 'utf8')) as Lock
+  const { packages } = JSON.parse(await readFile(join(root, 'package-lock.json'), 'utf8')) as Lock
   const folders = new Set(
     [...paths].flatMap((path) => /^.*node_modules\/(?:@[^/]+\/)?[^/]+(?=\/)/.exec(path)?.slice(0, 1) ?? []),
   )
-  return [...folders].map((folder) => {
-    const locked = lock.packages[folder]
-    if (locked === undefined) throw new Error(`${folder} is not in the lock`)
+  const placed = [...folders].map((path) => {
+    const segments = path.split('/')
+    const folder = segments.map((_, index) => segments.slice(index).join('/')).find((each) => each in packages)
+    const locked = packages[folder ?? '']
+    if (folder === undefined || locked === undefined) throw new Error(`${path} is not in the lock`)
     return [folder, locked] as const
   })
+  return [...new Map(placed)]
 }
 
 /**
