@@ -339,6 +339,33 @@ describe('a discovery that is refused', () => {
     await look(world, instance, caller.claims)
     expect(await again(world)).toMatchObject({ details: { retryAfterSeconds: 1 } })
   })
+
+  test('because a session has ended uses up no page of the agent', async () => {
+    const { world, caller } = await roomOf(6)
+    const instance = world.newInstance()
+    const { agentId, claims: ended } = caller
+    const { secret } = await call(world, 'rotateSecret', ended)
+    const { token } = await call(world, 'signInAgent', undefined, { agentId, secret })
+    for (let pages = 0; pages < 2 * maxPagesPerMinute; pages += 1) {
+      expect(await refusalOf(look(world, instance, ended))).toMatchObject({ code: 'unauthenticated' })
+    }
+    await look(world, instance, world.signIns.exchange(token))
+  })
+
+  test('because its agent is not listed counts as a page', async () => {
+    const { world, caller } = await roomOf(6)
+    const instance = world.newInstance()
+    await call(world, 'unlinkChannel', caller.claims, { channel: 'telegram' })
+    const refusals: string[] = []
+    for (let pages = 0; pages <= maxPagesPerMinute; pages += 1) {
+      refusals.push((await refusalOf(look(world, instance, caller.claims))).code)
+    }
+    expect([refusals[0], refusals.at(-2), refusals.at(-1)]).toEqual([
+      'failed-precondition',
+      'failed-precondition',
+      'resource-exhausted',
+    ])
+  })
 })
 
 describe('the budget of discovery', () => {

@@ -59,14 +59,14 @@ export async function discover(
   const fraction = ports.vault.fraction('walk', `${session.agentId} ${utcDay(now.getTime())}`)
   const onlineSinceMs = now.getTime() - rooms[room].onlineWindowMs
 
-  view.countPage(session.agentId)
+  view.pages.assertLeft(session.agentId)
   const endsAtMs = ports.monotonicMs() + discoverDeadlineMs
   const hasTime = () => ports.monotonicMs() < endsAtMs
 
   async function findPage(): Promise<DiscoverOutput> {
     let paid = view.prepaid.take(session.agentId, now)
     try {
-      const owner = await requirePeer(ports.store, session, room, now)
+      const owner = await requirePeer(ports.store, session, room, now, () => view.pages.count(session.agentId))
       if (paid === 0 && budgetLeft(owner, 'discovered', now) <= 0) throw budgetSpent(now)
       await view.assignNumbers(room, now)
       for (let attempt = 0; attempt < maxAttempts && hasTime(); attempt += 1) {
@@ -141,11 +141,21 @@ function onlineListing(fields: Fields | null | undefined, now: Date): Listing | 
   return listing !== undefined && isOnline(listing, now.getTime()) ? listing : null
 }
 
-/** Only peers discover peers: the caller must be listed and online in the room. */
-async function requirePeer(reader: Reader, session: Session, room: RoomName, now: Date): Promise<Owner> {
+/**
+ * Only peers discover peers: the caller must be listed and online in the room. `count` is called once the session is known
+ * to be the agent's, so that a session that has ended uses up nothing.
+ */
+async function requirePeer(
+  reader: Reader,
+  session: Session,
+  room: RoomName,
+  now: Date,
+  count: () => void = () => undefined,
+): Promise<Owner> {
   const [badge, account, fields] = await reader.get([...ownerPaths(session), paths.listing(room, session.agentId)])
   const owner = ownerOf(session, badge, account)
   if (owner === null) throw unauthenticated()
+  count()
   const category: string = owner.badge.category
   if (category !== room) {
     throw new DirectoryError('permission-denied', 'This agent is in another room. It can discover only its own room.')

@@ -1,35 +1,40 @@
 import { DirectoryError, minuteMs, secondMs } from '@koko/contract'
 import { maxPagesPerMinute, maxPrepaidCallers } from '../limits.ts'
 
-/**
- * Counts a caller's pages on one instance, exactly, so that none gets more than `maxPagesPerMinute` in any minute. Throws
- * `resource-exhausted`.
- */
-export type PageAllowance = (agentId: string) => void
+/** The pages of callers on one instance, exactly, so that none gets more than `maxPagesPerMinute` in any minute. */
+export interface PageAllowance {
+  /** Throws `resource-exhausted` if the caller has no page left. Counts nothing. */
+  assertLeft: (agentId: string) => void
+  /** Counts a page, once the caller is known to be the agent. Throws `resource-exhausted`. */
+  count: (agentId: string) => void
+}
 
 export function createPageAllowance(monotonicMs: () => number): PageAllowance {
   /** When each caller asked for its last pages, the one that asked longest ago first. */
   const callers = new Map<string, number[]>()
 
-  return (agentId) => {
-    const nowMs = monotonicMs()
+  /** The caller's pages of the last minute. Throws if no other may follow. */
+  function recentOf(agentId: string, nowMs: number): number[] {
     const recent = (callers.get(agentId) ?? []).filter((atMs) => nowMs - atMs < minuteMs)
     const [first] = recent
-    if (first !== undefined && recent.length >= maxPagesPerMinute) {
-      const retryAfterSeconds = Math.ceil((first + minuteMs - nowMs) / secondMs)
-      throw new DirectoryError(
-        'resource-exhausted',
-        `Too many pages in a minute: try again in ${retryAfterSeconds} s.`,
-        {
-          details: { retryAfterSeconds },
-        },
-      )
-    }
-    callers.delete(agentId)
-    callers.set(agentId, [...recent, nowMs])
-    for (const oldest of callers.keys()) {
-      if (callers.size <= maxPrepaidCallers) break
-      callers.delete(oldest)
-    }
+    if (first === undefined || recent.length < maxPagesPerMinute) return recent
+    const retryAfterSeconds = Math.ceil((first + minuteMs - nowMs) / secondMs)
+    throw new DirectoryError('resource-exhausted', `Too many pages in a minute: try again in ${retryAfterSeconds} s.`, {
+      details: { retryAfterSeconds },
+    })
+  }
+
+  return {
+    assertLeft: (agentId) => void recentOf(agentId, monotonicMs()),
+    count(agentId) {
+      const nowMs = monotonicMs()
+      const recent = recentOf(agentId, nowMs)
+      callers.delete(agentId)
+      callers.set(agentId, [...recent, nowMs])
+      for (const oldest of callers.keys()) {
+        if (callers.size <= maxPrepaidCallers) break
+        callers.delete(oldest)
+      }
+    },
   }
 }

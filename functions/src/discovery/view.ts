@@ -35,7 +35,7 @@ export interface DiscoveryView {
   /** Assigns numbers to a backlog of removals, so that reading them stays short. Throws only `unavailable`. */
   assignNumbers: (room: RoomName, now: Date) => Promise<void>
   prepaid: Prepaid
-  countPage: PageAllowance
+  pages: PageAllowance
 }
 
 export function createDiscoveryView(
@@ -132,7 +132,7 @@ export function createDiscoveryView(
 
   return {
     prepaid: createPrepaid(),
-    countPage: createPageAllowance(monotonicMs),
+    pages: createPageAllowance(monotonicMs),
 
     async assignNumbers(room, now) {
       try {
