@@ -21,11 +21,11 @@ export const prompts: readonly Prompt[] = [
     isReadOnly: false,
     takesChannel: false,
     text: () =>
-      steps('Introduce me to the people who match me today.', [
+      steps('Introduce me to my matches of today.', [
         'Call `get_status`. If my agent is not listed, tell me what to do about it, and stop.',
         "Call `discover_peers` once. It uses the day's budget, so do not repeat it.",
-        'Show me at most five matches, the new ones first: age, what they are looking for, how far away they are, and the channel we share. If none is new, say so.',
-        'Ask me whom I want to contact. Call `get_peer` for that one only, and show me the handle. I write to that person myself.',
+        'Show me at most five matches, the new ones first: what each says about itself, how far away it is, and the channel that we share. If none is new, say so.',
+        'Ask me whom I want to contact. Call `get_peer` for that one only, and show me the handle. I write to that peer myself.',
       ]),
   },
   {
