@@ -90,7 +90,7 @@ test('asks for the profile in words, checks each answer at once, and keeps only 
 })
 
 test('shows what WhatsApp gives away and its alternatives, and keeps nothing if the answer is no', async () => {
-  const { exitCode, screen } = await type(['link', 'whatsapp', '+44 7700 900123'], [['+447700900123', `n`]])
+  const { exitCode, screen } = await type(['link', 'whatsapp', '+44 7700 900123'], [['Keep +447700900123', 'n']])
   expect(exitCode).toBe(1)
   for (const way of ['another channel', 'dedicated number', 'generated number', 'several channels']) {
     expect(screen.replaceAll(/\s+/g, ' ').toLowerCase()).toContain(way)
