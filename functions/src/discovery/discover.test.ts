@@ -4,6 +4,7 @@ import type { BatchGetInput, DiscoverOutput } from '@koko/contract'
 import * as fc from 'fast-check'
 import { batchGet } from './discover.ts'
 import { discoverDeadlineMs, maxPagesPerMinute, republishLimits } from '../limits.ts'
+import { OutcomeUnknown } from '../ports.ts'
 import { republishDiscovery } from './republish.ts'
 import { sessionOf } from '../sessions.ts'
 import {
@@ -533,6 +534,16 @@ describe('an instance', () => {
     await jest.advanceTimersByTimeAsync(10 * minuteMs)
     expect(reads).toBe(readsInTime)
     expect(storedAt(world, `accounts/${caller.agentId}`)).toMatchObject({ budget: { discovered: 0 } })
+  })
+
+  test('whose charge is not confirmed in time says that its outcome is unknown', async () => {
+    const { world, caller } = await roomOf(8)
+    const transaction = () => new Promise<never>(() => undefined)
+    const locked = { ...world, ports: { ...world.ports, store: { ...world.store, transaction } } }
+    jest.useFakeTimers()
+    const refused = look(locked, world.newInstance(), caller.claims).catch((error: unknown) => error)
+    await jest.advanceTimersByTimeAsync(discoverDeadlineMs)
+    expect(await refused).toBeInstanceOf(OutcomeUnknown)
   })
 
   test('that cannot read answers unavailable, whichever read fails, and never from its cache', async () => {

@@ -18,7 +18,7 @@ import { budgetLeft, budgetSpent, chargeBudget } from './budgets.ts'
 import { visibleListing, type DiscoveryView, type View } from './view.ts'
 import { Account, paths, readDocument } from '../documents.ts'
 import { discoverDeadlineMs, minPrepaidPageSize, pagesPerCharge, pageTokenLifetimeMs, viewMaxAgeMs } from '../limits.ts'
-import { within, type Fields, type Ports, type Reader } from '../ports.ts'
+import { OutcomeUnknown, within, type Fields, type Ports, type Reader } from '../ports.ts'
 import { assertMayCall, ownerOf, ownerPaths, unauthenticated, type Owner, type Session } from '../sessions.ts'
 import type { ShardInfo } from './shards.ts'
 import { NearPosition, RoundPosition, startOfRound, walkNear, walkRound, type ReadShard, type Walk } from './walks.ts'
@@ -62,6 +62,7 @@ export async function discover(
   view.pages.assertLeft(session.agentId)
   const endsAtMs = ports.monotonicMs() + discoverDeadlineMs
   const hasTime = () => ports.monotonicMs() < endsAtMs
+  let isCharging = false
 
   async function findPage(): Promise<DiscoverOutput> {
     let paid = view.prepaid.take(session.agentId, now)
@@ -80,7 +81,9 @@ export async function discover(
         const size = pageSize < minPrepaidPageSize || paid >= pageSize ? pageSize : pageSize * pagesPerCharge
         const page = walk === null ? null : await collect(walk, current, revision, size, session, now)
         if (page === null || !hasTime()) continue
+        isCharging = true
         paid = await charge(ports, session, owner, page.found.length, pageSize, paid, now)
+        isCharging = false
         if (!view.isFresh(current)) continue
         const served = page.found.slice(0, Math.min(pageSize, paid))
         paid -= served.length
@@ -102,7 +105,9 @@ export async function discover(
     throw notInTime()
   }
 
-  return within(discoverDeadlineMs, findPage, notInTime)
+  return within(discoverDeadlineMs, findPage, () =>
+    isCharging ? new OutcomeUnknown('Firestore did not confirm a charge.') : notInTime(),
+  )
 }
 
 function notInTime(): DirectoryError {
