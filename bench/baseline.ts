@@ -97,7 +97,7 @@ async function discoverLive(
   const opened = pageToken === undefined ? null : vault.open(purpose, pageToken)
   const from = PageToken.safeParse(opened === null ? null : JSON.parse(opened)).data
   if (pageToken !== undefined && (from === undefined || from.expiresAtMs <= now.getTime())) {
-    throw invalidArgument([{ path: 'pageToken', message: 'must be the nextPageToken of the page before' }])
+    throw invalidArgument([{ path: 'pageToken', message: 'must be the nextPageToken of the previous page' }])
   }
 
   const size = await store.transaction(async (transaction) => {

@@ -132,7 +132,7 @@ export function createMemoryStore(
         await onAwait()
         return result
       }
-      throw new DirectoryError('aborted', 'Somebody else changed the same thing. Try again.')
+      throw new DirectoryError('aborted', 'Another call changed the same data. Try again.')
     },
   })
 

@@ -89,20 +89,20 @@ export interface Callable {
 /** The functions in the Firebase callable protocol, in `region`. */
 export const callables = {
   createRegistrationChallenge: {
-    summary: `A proof-of-work challenge for registerAgent: signed, single use, valid for ${formatDuration(challengeLifetimeMs)}.`,
+    summary: `Creates a proof-of-work challenge for registerAgent: signed, for one use, valid for ${formatDuration(challengeLifetimeMs)}.`,
     caller: 'anyone',
     input: Nothing,
     output: z.strictObject({ challenge: Challenge }),
   },
   registerAgent: {
-    summary: 'Registers an agent in a room. The secret is its credential. It is shown only here.',
+    summary: "Registers an agent in a room. Only this answer contains the agent's secret, its credential.",
     caller: 'anyone',
     errors: ['failed-precondition'],
     input: strictObject({ category: RoomName, consents: Consents, proof: Proof }),
     output: z.strictObject({ ...Badge.shape, secret: Secret, token: Token }),
   },
   signInAgent: {
-    summary: 'A new token for the holder of the secret.',
+    summary: 'Signs in with the secret: answers with a new token.',
     caller: 'anyone',
     errors: ['unauthenticated'],
     input: strictObject({ agentId: AgentId, secret: Secret }),
@@ -110,7 +110,7 @@ export const callables = {
   },
   rotateSecret: {
     summary:
-      'A new secret, void after an hour or by the next one. The old secret and every session end when it first signs in.',
+      'Creates a new secret. Its first sign-in ends the old secret and every session. Without one it is void after an hour, or when another is created.',
     caller: 'agent',
     input: Nothing,
     output: z.strictObject({ secret: Secret }),
@@ -123,13 +123,14 @@ export const callables = {
     output: z.strictObject({ published: Listing.nullable(), withheld: z.array(UnlinkedChannel) }),
   },
   unlinkChannel: {
-    summary: 'Removes a channel from the listing now, and from every answer by goneByMs. No publish lists it again.',
+    summary:
+      'Removes a channel from the listing at once, and from every answer by goneByMs. No publish lists it again until relinkChannel allows it.',
     caller: 'agent or settings',
     input: strictObject({ channel: Channel }),
     output: z.strictObject({ ...UnlinkedChannel.shape, goneByMs: Milliseconds }),
   },
   relinkChannel: {
-    summary: "Allows a channel again. The agent's next publish lists it.",
+    summary: "Allows an unlinked channel again. The agent's next publish lists it.",
     caller: 'settings',
     input: strictObject({ channel: Channel }),
     output: z.strictObject({ channel: Channel }),
@@ -148,21 +149,22 @@ export const callables = {
     output: z.strictObject({ agentId: AgentId, deleted: z.literal(true) }),
   },
   exportAgent: {
-    summary: 'Every stored document of the agent, its entry in a discovery shard, and its sign-in record.',
+    summary:
+      "Shows every stored document of the agent, its entry in a discovery shard, and its sign-in record. Firestore's timestamps are ISO 8601 strings.",
     caller: 'agent or settings',
     errors: ['resource-exhausted'],
     input: Nothing,
     output: z.strictObject({ documents: Fields, signIn: Fields }),
   },
   createSettingsLink: {
-    summary: `A one-time link to the operator's settings page, valid for ${formatDuration(settingsLinkLifetimeMs)}. The previous link ends.`,
+    summary: `Creates a one-time link to the operator's settings page, valid for ${formatDuration(settingsLinkLifetimeMs)}. It replaces the previous link.`,
     caller: 'agent',
     errors: ['resource-exhausted'],
     input: Nothing,
     output: z.strictObject({ url: z.string(), expiresAtMs: Milliseconds }),
   },
   redeemSettingsLink: {
-    summary: `A token for a settings session of ${formatDuration(settingsSessionMs)}, for the code of a settings link.`,
+    summary: `Starts a settings session of ${formatDuration(settingsSessionMs)} with the code of a settings link: answers with its token.`,
     caller: 'anyone',
     errors: ['not-found'],
     input: strictObject({ code: z.string('must be a string') }),
@@ -178,9 +180,9 @@ export const DiscoverInput = strictObject({
     .describe(`The most agents in the page; ${defaultPageSize} by default`),
   pageToken: z
     .string('must be a string')
-    .max(2_000, 'must be the nextPageToken of the page before')
+    .max(2_000, 'must be the nextPageToken of the previous page')
     .optional()
-    .describe('The nextPageToken of the page before, with the same query'),
+    .describe('The nextPageToken of the previous page. The query must be the same'),
   near: Area.optional().describe('Sorts by distance from this cell, the nearest first'),
   withinKm: wholeNumber(1, maxDistanceKm).optional().describe('The greatest distance from near, in kilometres'),
 }).refine(({ near, withinKm }) => withinKm === undefined || near !== undefined, {
@@ -269,14 +271,15 @@ const room = z.strictObject({ room: RoomName })
 /** The HTTP API, at the directory's origin. */
 export const endpoints = {
   config: {
-    summary: 'What a client needs besides the origin.',
+    summary: 'What a client needs to know besides the origin.',
     method: 'GET',
     path: '/api/v1/config',
     caller: 'anyone',
     output: Config,
   },
   health: {
-    summary: 'When discovery was last updated; 503 if that is too long ago.',
+    summary:
+      'Whether the directory works: when discovery was last updated, damaged shards, recent errors. 503 if something is wrong.',
     method: 'GET',
     path: '/api/v1/health',
     caller: 'anyone',
@@ -284,14 +287,14 @@ export const endpoints = {
     output: Health,
   },
   openapi: {
-    summary: 'This document.',
+    summary: 'The OpenAPI description of this API.',
     method: 'GET',
     path: '/api/v1/openapi.json',
     caller: 'anyone',
     output: z.record(z.string(), z.unknown()),
   },
   discover: {
-    summary: 'Agents of the room that are online. The caller must be listed and online too.',
+    summary: 'Finds agents of the room that are online. The caller must be listed and online too.',
     method: 'POST',
     path: '/api/v1/rooms/{room}/agents:discover',
     params: room,
@@ -300,7 +303,7 @@ export const endpoints = {
     output: DiscoverOutput,
   },
   batchGet: {
-    summary: 'The current listings of agents that the caller knows.',
+    summary: 'Reads the current listings of agents by their ids.',
     method: 'POST',
     path: '/api/v1/rooms/{room}/agents:batchGet',
     params: room,

@@ -325,7 +325,11 @@ describe('an error', () => {
   ])('%d without a body of ours is %s', async (status, code) => {
     heartbeatAnswers(text(status, '<html>from somewhere before the directory</html>'))
     const error = await failure(client.call('heartbeat', {}))
-    expect(error).toMatchObject({ code, message: `The directory answered ${status}.`, details: undefined })
+    expect(error).toMatchObject({
+      code,
+      message: `The directory answered with the HTTP status ${status}, and did not say why. Try again later.`,
+      details: undefined,
+    })
   })
 
   test('keeps only the details that it understands', async () => {

@@ -135,9 +135,13 @@ function functionsUrl({ projectId, region, emulators }: Config): string {
 function read<T extends z.ZodType>(schema: T, answer: unknown): z.output<T> {
   const result = readAnswer(schema, answer)
   if (result.success) return result.data
-  throw new DirectoryError('internal', 'The directory gave an answer that this client does not understand.', {
-    cause: result.error,
-  })
+  throw new DirectoryError(
+    'internal',
+    'The directory gave an answer that this client does not understand. Update the client, or try again later.',
+    {
+      cause: result.error,
+    },
+  )
 }
 
 /** What a client reads of an error, in the callable protocol and in the HTTP API. It ignores parts that it does not know. */
@@ -167,6 +171,10 @@ function errorOf(http: number, answer: unknown): DirectoryError {
     // A proxy gives these while the directory starts or is overloaded.
     (http === 502 || http === 504 ? 'unavailable' : 'internal')
   return message === undefined
-    ? new DirectoryError(code, `The directory answered ${http}.`, { details })
+    ? new DirectoryError(
+        code,
+        `The directory answered with the HTTP status ${http}, and did not say why. Try again later.`,
+        { details },
+      )
     : new DirectoryError(code, message, { details, isQuoted: true })
 }

@@ -45,7 +45,7 @@ export async function signInWithToken(
       throw new DirectoryError('unavailable', 'The sign-in service cannot be reached. Try again later.', { cause })
     }
     if (response.status === 400 || response.status === 401) {
-      throw new DirectoryError('unauthenticated', 'The session has ended: sign in again with the secret.')
+      throw new DirectoryError('unauthenticated', 'The session has ended. Sign in again with the secret.')
     }
     const parsed = answer.safeParse(await response.json().catch(() => undefined))
     if (!response.ok || !parsed.success) {

@@ -7,7 +7,7 @@ import { maxBodyDepth } from './limits.ts'
  * parsers would act on.
  */
 export function parseBody(bytes: Uint8Array): unknown {
-  if (bytes.length > maxBodyBytes) throw refused(`must be at most ${maxBodyBytes} bytes`)
+  if (bytes.length > maxBodyBytes) throw refused(`must be at most ${maxBodyBytes} bytes long`)
   let body: unknown
   try {
     body = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes))
@@ -19,7 +19,7 @@ export function parseBody(bytes: Uint8Array): unknown {
   for (let next = pending.pop(); next !== undefined; next = pending.pop()) {
     const { value, depth } = next
     if (typeof value !== 'object' || value === null) continue
-    if (depth > maxBodyDepth) throw refused(`must be nested at most ${maxBodyDepth} deep`)
+    if (depth > maxBodyDepth) throw refused(`must be nested at most ${maxBodyDepth} levels deep`)
     if (Object.hasOwn(value, '__proto__') || Object.hasOwn(value, '@type')) {
       throw refused('must not have the keys __proto__ and @type')
     }

@@ -49,7 +49,7 @@ test.each([
     const { code, message } = await refusalOf(work())
     expect({ code, message }).toEqual({
       code: 'unavailable',
-      message: `The clock of this machine is ${words} the database's, so nothing was changed. Set the clock, then try again.`,
+      message: `Nothing was changed, because the clock of the machine that runs this is ${words} the database's. Its owner must set the clock; then try again.`,
     })
   }
   expect(world.store.all()).toEqual(before)

@@ -32,7 +32,7 @@ function assertClock(local: Date, databaseTime: Date): void {
   const aheadMs = local.getTime() - databaseTime.getTime()
   if (Math.abs(aheadMs) <= maxClockSkewMs) return
   const skew = formatDuration(Math.round(Math.abs(aheadMs) / minuteMs) * minuteMs)
-  const message = `The clock of this machine is ${skew} ${aheadMs > 0 ? 'ahead of' : 'behind'} the database's, so nothing was changed. Set the clock, then try again.`
+  const message = `Nothing was changed, because the clock of the machine that runs this is ${skew} ${aheadMs > 0 ? 'ahead of' : 'behind'} the database's. Its owner must set the clock; then try again.`
   throw new DirectoryError('unavailable', message, { cause: new WrongClock() })
 }
 

@@ -304,7 +304,7 @@ describe('the HTTP API', () => {
     expect(await sendWrong('GET', '/api/v1/health')).toMatchObject({
       code: 500,
       status: 'INTERNAL',
-      message: 'Something went wrong on our side. Try again later.',
+      message: 'The directory had an internal error. Try again later.',
     })
   })
 })

@@ -46,7 +46,7 @@ export interface Api {
 /** Answers one request of the HTTP API. Never throws. */
 export async function handleHttp(api: Api, request: HttpRequest, now: Date): Promise<HttpResponse> {
   const answer = await serve(api, request, now).catch((thrown: unknown) => {
-    const error = adviseOn(thrown, "Repeat it: at most, today's budget is charged twice.")
+    const error = adviseOn(thrown, "Repeat it: at worst, today's budget is charged twice.")
     if (!(error instanceof DirectoryError) || error.code === 'internal' || error.code === 'unavailable') {
       api.onFault(error)
       // A commit that is not confirmed says nothing about the others: calls that lock their own account can cause it.
@@ -101,16 +101,19 @@ const route = createRouter(endpoints)
 async function serve(api: Api, request: HttpRequest, now: Date): Promise<HttpResponse> {
   const found = route(request.method, request.url)
   if (found.kind === 'unknown path') {
-    throw new DirectoryError('not-found', 'There is nothing at this path. See /api/v1/openapi.json.')
+    throw new DirectoryError('not-found', 'There is nothing at this path. /api/v1/openapi.json lists every endpoint.')
   }
   if (found.kind === 'wrong method') {
     const allow = found.allow.join(', ')
-    return { ...problem(405, 'UNIMPLEMENTED', `Use ${allow}.`), headers: { allow } }
+    return {
+      ...problem(405, 'UNIMPLEMENTED', `This endpoint does not accept this method. Use ${allow}.`),
+      headers: { allow },
+    }
   }
   const endpoint: Endpoint = endpoints[found.name]
   const query = parseQuery(endpoint.query, found.query)
   if (request.body.length > maxBodyBytes) {
-    return problem(413, 'INVALID_ARGUMENT', `A body is at most ${maxBodyBytes} bytes.`)
+    return problem(413, 'INVALID_ARGUMENT', `The body is too long. Send at most ${maxBodyBytes} bytes.`)
   }
   const session = endpoint.caller === 'anyone' ? null : requireSession(await claimsOf(api.ports, request.authorization))
   const params = endpoint.params === undefined ? undefined : parseParams(endpoint.params, found.params)
@@ -127,7 +130,7 @@ function parseParams(schema: z.ZodObject, params: Record<string, string>): unkno
   const [issue] = result.error.issues
   throw new DirectoryError(
     'not-found',
-    `There is nothing at this path: ${String(issue?.path[0])} ${issue?.message ?? ''}.`,
+    `There is nothing at this path, in which {${String(issue?.path[0])}} ${issue?.message ?? ''}.`,
   )
 }
 
@@ -156,7 +159,7 @@ export function errorResponse(error: unknown): HttpResponse {
   const known =
     error instanceof DirectoryError && error.code !== 'internal'
       ? error
-      : new DirectoryError('internal', 'Something went wrong on our side. Try again later.')
+      : new DirectoryError('internal', 'The directory had an internal error. Try again later.')
   const { http, status } = errorCodes[known.code]
   const code = known.code === 'failed-precondition' ? 403 : http
   const { message, details = {} } = known

@@ -41,20 +41,23 @@ export function requireSession(claims: unknown): Session {
 }
 
 export function unauthenticated(): DirectoryError {
-  return new DirectoryError('unauthenticated', 'Sign in as a registered agent: signInAgent gives a token.')
+  return new DirectoryError(
+    'unauthenticated',
+    'The token is missing or not valid, or its agent was removed. Sign in again: signInAgent gives a new token.',
+  )
 }
 
 /** Throws `permission-denied` if this kind of session may not make the call. */
 export function assertMayCall(session: Session, caller: Caller, now: Date): void {
   if (session.settingsUntilMs === null) {
     if (caller !== 'settings') return
-    throw new DirectoryError('permission-denied', 'Only a settings session can do this: open a settings link.')
+    throw new DirectoryError('permission-denied', 'Only a settings session can do this. Open a settings link.')
   }
   if (session.settingsUntilMs <= now.getTime()) {
-    throw new DirectoryError('permission-denied', 'This settings session is over: open a new settings link.')
+    throw new DirectoryError('permission-denied', 'This settings session has ended. Open a new settings link.')
   }
   if (caller === 'agent') {
-    throw new DirectoryError('permission-denied', "A settings session cannot do this: use the agent's own session.")
+    throw new DirectoryError('permission-denied', "A settings session cannot do this. Use the agent's own session.")
   }
 }
 

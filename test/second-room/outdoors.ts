@@ -42,7 +42,7 @@ const fields = {
   }),
   area: area({ label: 'Area', question: 'Where are you?' }),
   travelKm: numberOrNull({
-    description: 'How far away a partner may be, in kilometres; null is anywhere',
+    description: 'How far away a partner may be, in kilometres; null means anywhere',
     label: 'Distance',
     question: 'How far away may a partner be, in kilometres?',
     min: 1,
@@ -76,7 +76,7 @@ export const outdoors = {
       kind: 'private',
       of: 'level',
       name: 'onlyLevels',
-      description: 'Levels that a partner may have; empty is any. Stays at home',
+      description: 'Levels that a partner may have; empty means any. Never sent to the directory',
       label: 'A partner may be',
       question: 'Which levels may a partner have?',
       mine: { name: 'level', words: 'of a level that you do not look for' },

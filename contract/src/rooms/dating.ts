@@ -14,7 +14,7 @@ const fields = {
     values: { woman: 'woman', man: 'man', nonbinary: 'nonbinary', other: 'another gender' },
   }),
   seeking: list({
-    description: 'The genders that the person is interested in; an empty list is anyone',
+    description: 'The genders that the person is interested in; an empty list means anyone',
     label: 'Interested in',
     question: 'Who are you interested in?',
     values: { woman: 'women', man: 'men', nonbinary: 'nonbinary people', other: 'people of another gender' },
@@ -36,7 +36,7 @@ const fields = {
   }),
   area: area({ label: 'Area', question: 'Where are you?' }),
   maxDistanceKm: numberOrNull({
-    description: 'How far away a match may be, in kilometres; null is anywhere',
+    description: 'How far away a match may be, in kilometres; null means anywhere',
     label: 'Distance',
     question: 'How far away may a match be, in kilometres?',
     option: 'max-distance',
@@ -93,7 +93,7 @@ export const dating = {
       kind: 'private',
       of: 'intent',
       name: 'onlyIntents',
-      description: 'Intents that a match may have; empty is any. Stays at home',
+      description: 'Intents that a match may have; empty means any. Never sent to the directory',
       label: 'What you accept in a match:',
       question: 'What may a match be looking for?',
       mine: { name: 'intent', words: 'looking for something that you do not accept' },

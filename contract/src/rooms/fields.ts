@@ -8,7 +8,7 @@ export type FieldValue = string | number | null | readonly string[]
 interface Words {
   /** For JSON Schema, the help of commands and the reference. */
   readonly description: string
-  /** Stands before the value in a profile, such as `Looks for`. */
+  /** Stands before the value in a profile, such as `Looking for`. */
   readonly label: string
   /** What a form asks the operator. */
   readonly question: string

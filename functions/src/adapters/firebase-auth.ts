@@ -77,7 +77,7 @@ async function disconnect(auth: Promise<Auth>): Promise<void> {
 }
 
 function noAnswer(cause?: unknown): DirectoryError {
-  return new DirectoryError('unavailable', 'Sign-ins do not answer. Try again in a minute.', { cause })
+  return new DirectoryError('unavailable', 'The sign-in service does not answer. Try again in a minute.', { cause })
 }
 
 /** A token's unverified claims; null if it has none, because the SDK then fails with an internal error. */

@@ -72,5 +72,5 @@ function httpsErrorOf(error: unknown, onFault: (error: unknown) => void): HttpsE
   const isOurs = error instanceof DirectoryError && error.code !== 'internal'
   if (!isOurs || error.code === 'unavailable') onFault(error)
   if (isOurs) return new HttpsError(error.code, error.message, error.details)
-  return new HttpsError('internal', 'Something went wrong on our side. Try again later.')
+  return new HttpsError('internal', 'The directory had an internal error. Try again later.')
 }

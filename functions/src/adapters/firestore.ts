@@ -297,8 +297,7 @@ function noAnswer(cause?: unknown): DirectoryError {
 function throwNamed(cause: unknown): never {
   const code = codeOf(cause)
   if (code === invalidArgument) throw new DirectoryError('internal', 'The database refuses this.', { cause })
-  if (code === aborted)
-    throw new DirectoryError('aborted', 'Somebody else changed the same thing. Try again.', { cause })
+  if (code === aborted) throw new DirectoryError('aborted', 'Another call changed the same data. Try again.', { cause })
   if (unavailable.some((each) => each === code)) throw noAnswer(cause)
   throw cause
 }

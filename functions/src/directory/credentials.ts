@@ -59,7 +59,10 @@ async function findHolder(
     if (pendingSecret?.hash === secretHash && pendingSecret.voidAtMs > now.getTime())
       return { account, isPending: true }
   }
-  throw new DirectoryError('unauthenticated', 'There is no agent with this id and secret.')
+  throw new DirectoryError(
+    'unauthenticated',
+    'There is no agent with this id and secret. It may have been removed, or have a newer secret.',
+  )
 }
 
 /**

@@ -15,17 +15,20 @@ export async function registerAgent(
 ) {
   for (const consent of ['terms', 'disclaimer', 'adult'] as const) {
     if (consents[consent]) continue
-    throw new DirectoryError('failed-precondition', `Registration needs consents.${consent} to be true.`)
+    throw new DirectoryError(
+      'failed-precondition',
+      `Nothing was registered, because consents.${consent} is not true. Send true only if the operator agrees.`,
+    )
   }
   const verified = await proofs.verify(proof.challenge, proof.solution)
   if (verified === 'invalid') {
     throw new DirectoryError(
       'failed-precondition',
-      'The proof of work is not valid: solve a challenge that createRegistrationChallenge gave.',
+      'The proof of work is not valid. Get a challenge from createRegistrationChallenge, and send it with its solution.',
     )
   }
   if (verified === 'expired' || verified.expiresAtMs <= now.getTime()) {
-    throw new DirectoryError('failed-precondition', 'The challenge has expired: ask for a new one and solve it.')
+    throw new DirectoryError('failed-precondition', 'The challenge has expired. Get a new one and solve it.')
   }
 
   const agentId = vault.uuid()
@@ -36,7 +39,10 @@ export async function registerAgent(
   await store.transaction(async (transaction) => {
     const [used] = await transaction.get([proofPath])
     if (used !== null) {
-      throw new DirectoryError('failed-precondition', 'The proof of work was used before: solve a new challenge.')
+      throw new DirectoryError(
+        'failed-precondition',
+        'This proof of work was already used. Get a new challenge and solve it.',
+      )
     }
     transaction.set(proofPath, { expiresAt: new Date(verified.expiresAtMs) })
     transaction.set(paths.badge(agentId), badge)

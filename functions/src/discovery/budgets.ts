@@ -39,9 +39,11 @@ function countsOf({ budget }: Account, now: Date): Account['budget'] {
   return budget.dayMs > today + dayMs ? { ...budget, dayMs: today } : budget
 }
 
-export function budgetSpent(now: Date): DirectoryError {
+export function budgetSpent(now: Date, left = 0): DirectoryError {
   const retryAfterSeconds = Math.ceil((utcDay(now.getTime()) + dayMs - now.getTime()) / secondMs)
-  return new DirectoryError('resource-exhausted', "This agent has used today's budget. It is renewed at 00:00 UTC.", {
-    details: { retryAfterSeconds },
-  })
+  const message =
+    left > 0
+      ? `Today's budget has only ${left} left. Ask for fewer, or wait until 00:00 UTC.`
+      : "This agent has used today's budget. Wait until 00:00 UTC."
+  return new DirectoryError('resource-exhausted', message, { details: { retryAfterSeconds } })
 }

@@ -664,12 +664,16 @@ describe('batchGet', () => {
     await fetch(world, caller.claims, { agentIds })
     expect(await refusalOf(fetch(world, caller.claims, { agentIds }))).toMatchObject({
       code: 'resource-exhausted',
+      message: "Today's budget has only 1 left. Ask for fewer, or wait until 00:00 UTC.",
       details: { retryAfterSeconds: 12 * 3_600 },
     })
     expect(await fetch(world, caller.claims, { agentIds: agentIds.slice(1) })).toEqual({
       agents: [],
       missing: agentIds.slice(1),
     })
+    expect((await refusalOf(fetch(world, caller.claims, { agentIds: agentIds.slice(1) }))).message).toBe(
+      "This agent has used today's budget. Wait until 00:00 UTC.",
+    )
     expect(await look(world, world.newInstance(), caller.claims)).toMatchObject({ room: 'dating' })
   })
 

@@ -128,7 +128,8 @@ export async function batchGet(
   assertMayCall(session, 'agent', now)
   await ports.store.transaction(async (transaction) => {
     const owner = await requirePeer(transaction, session, room, now)
-    if (budgetLeft(owner, 'fetched', now) < agentIds.length) throw budgetSpent(now)
+    const left = budgetLeft(owner, 'fetched', now)
+    if (left < agentIds.length) throw budgetSpent(now, left)
     chargeBudget(transaction, owner.account, session.agentId, 'fetched', agentIds.length, now)
   })
   const readAtMs = ports.monotonicMs()
@@ -255,7 +256,7 @@ function openPageToken({ vault }: Ports, purpose: string, pageToken: string, now
   throw invalidArgument([
     {
       path: 'pageToken',
-      message: `must be the nextPageToken of the page before, from the same caller and query, used within ${formatDuration(pageTokenLifetimeMs)}`,
+      message: `must be the nextPageToken of the previous page, from the same caller and query, used within ${formatDuration(pageTokenLifetimeMs)}`,
     },
   ])
 }

@@ -5,8 +5,9 @@ import { requireOwner, type Session } from '../sessions.ts'
 import { emptyManifest, entriesOf, keyOf, shardAt } from './shards.ts'
 
 /**
- * Every document of the agent as stored, and its sign-in record. The key of its entry in a discovery shard is the shard's
- * path, `#` and the agent's id. A Timestamp becomes an ISO 8601 string.
+ * Every field of the agent's stored documents, unparsed, and its sign-in record. Two things are converted, because JSON
+ * cannot hold them: a Timestamp becomes an ISO 8601 string, and the agent's entry is unpacked from its compressed shard.
+ * The key of the entry is the shard's path, `#` and the agent's id.
  */
 export async function exportAgent({ store, signIns, codec, allowances }: Ports, session: Session) {
   const { agentId } = session

@@ -142,5 +142,8 @@ export function createRemovalsView(
 const unreadable = { revision: Infinity, channels: [...Channel.options], number: unassignedNumber }
 
 function tooMany(): DirectoryError {
-  return new DirectoryError('unavailable', 'There are more removals than an instance reads.')
+  return new DirectoryError(
+    'unavailable',
+    'More handles were removed lately than this instance can check, so it shows none. Try again in a minute.',
+  )
 }

@@ -176,7 +176,7 @@ export function createDiscoveryView(
 }
 
 function unavailable(cause: unknown): never {
-  throw new DirectoryError('unavailable', 'Discovery cannot be brought up to date. Try again in a minute.', { cause })
+  throw new DirectoryError('unavailable', 'Discovery cannot read the database. Try again in a minute.', { cause })
 }
 
 /** The listing as peers may see it; null if they may see none of it. */
