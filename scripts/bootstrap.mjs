@@ -45,7 +45,7 @@ function install() {
   if (done.signal) process.exit(128 + constants.signals[done.signal])
   if (done.status !== 0) {
     process.stderr.write(`${done.stdout ?? ''}${done.stderr ?? ''}`)
-    fail(`the dependencies could not be installed${done.error ? `: ${done.error.message}` : ''}; try: npm ci`)
+    fail(`the dependencies could not be installed${done.error ? `: ${done.error.message}` : ''}. To try again: npm ci`)
   }
 }
 
@@ -66,7 +66,7 @@ writeFileSync(stampPath, stamp)
 
 const node =
   findNode24() ??
-  fail(`Node.js 24 or later is needed (this is ${process.version}), install it from https://nodejs.org/en/download`)
+  fail(`Node.js 24 or later is missing (this is ${process.version}): install it from https://nodejs.org/en/download`)
 
 const child = spawn(node, [resolve(root, script), ...args], {
   stdio: 'inherit',

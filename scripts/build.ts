@@ -98,7 +98,7 @@ if (import.meta.main) {
     const { files, dependencies } = await build()
     const names = Object.entries(dependencies).map(([name, version]) => `${name}@${version}`)
     printSizes('functions/dist', files)
-    console.log(`functions/dist  besides ${names.join(', ')}`)
+    console.log(`functions/dist  and, installed by npm ci: ${names.join(', ')}`)
     const { before, after } = await webSizes(join(root, 'web', 'dist'))
     const koko = Object.values(await buildAgent(join(root, 'agent', 'dist'))).reduce((sum, bytes) => sum + bytes, 0)
     console.log(`agent/dist  koko: ${kilobytes(koko)}, all commands`)

@@ -15,12 +15,12 @@ import { Failure, runUntilStopped } from './failure.ts'
 import { runSmoke } from './smoke.ts'
 
 const USAGE = `usage: npm run deploy -- --project <id> --contact <email address or https page>
-                     --contact <contact>    where people report their number to you; /report shows it
-                     --budget <amount>      of a month, for the budget alert (default: 50)
+                     --contact <contact>    where people report to you that their number was published; /report shows it
+                     --budget <amount>      a month, above which Google warns you (default: 50)
                      --dry-run              prints every step and changes nothing
-                     --location <location>  of a new database (default: us-central1)
-                     --web-origin <origin>  of the pages, if they are on your own domain`
-/** A change of roles can take two minutes to show everywhere, says Google. */
+                     --location <location>  where a new database is created (default: us-central1)
+                     --web-origin <origin>  where the pages are, if on a domain of your own`
+/** A change of roles usually applies within two minutes: https://cloud.google.com/iam/docs/access-change-propagation */
 const CHECK_TIMEOUT_MS = 120_000
 const POLL_MS = 5_000
 
@@ -48,7 +48,7 @@ export async function runDeployment(
     }
     if (apply.length === 0) {
       const advice = `${title}: no. ${why}\n  ${byHand ?? ''}`
-      if (isAdvice !== true) throw new Failure(`${advice}\nThen run this again; what is done stays done.${refusal}`)
+      if (isAdvice !== true) throw new Failure(`${advice}\nThen run this again: what is done stays done.${refusal}`)
       report(`WARNING  ${advice}`)
       continue
     }
@@ -66,7 +66,7 @@ export async function runDeployment(
     for (let waitedMs = 0; check !== undefined && !(await isInOrder()); waitedMs += POLL_MS) {
       if (waitedMs >= CHECK_TIMEOUT_MS) {
         throw new Failure(
-          `${title}: was set, but the check does not show it\n  ${describeAction(check.action)}\n  wants ${check.shows}${refusal}`,
+          `${title}: was set, but the check still fails. Wait some minutes, then run this again.\n  ${describeAction(check.action)}\n  must show ${check.shows}${refusal}`,
         )
       }
       await wait(POLL_MS)
@@ -126,9 +126,9 @@ async function doOwnWork(work: OwnWork, options: DeployOptions, signal: AbortSig
     case 'check tools': {
       const listAccounts = ['auth', 'list', '--filter=status:ACTIVE', '--format=value(account)']
       const account = await runProgram('gcloud', listAccounts, signal)
-      if (account.trim() === '') throw new Failure('gcloud has no active account; run: gcloud auth login')
+      if (account.trim() === '') throw new Failure('gcloud is not signed in. Run: gcloud auth login')
       await runProgram('firebase', ['projects:list', '--json', '--non-interactive'], signal).catch((cause: unknown) => {
-        throw new Failure('firebase has no session; run: npx firebase login', { cause })
+        throw new Failure('firebase is not signed in. Run: npx firebase login', { cause })
       })
       return ''
     }
@@ -150,7 +150,8 @@ async function doOwnWork(work: OwnWork, options: DeployOptions, signal: AbortSig
     }
     case 'check firebase.json': {
       const found = localAddresses(firebase)
-      if (found.length > 0) throw new Failure(`it names ${found.join(', ')}`)
+      if (found.length > 0)
+        throw new Failure(`firebase.json contains ${found.join(', ')}. Remove it outside "emulators".`)
       return ''
     }
     case 'smoke run':

@@ -47,7 +47,7 @@ export async function generate(root: URL, check: boolean): Promise<string[]> {
 if (import.meta.main) {
   const check = process.argv.includes('--check')
   for (const path of await generate(new URL('../', import.meta.url), check)) {
-    console.log(check ? `${path} is not what the contract says; run npm run generate` : `wrote ${path}`)
+    console.log(check ? `${path} differs from the contract: run npm run generate` : `wrote ${path}`)
     if (check) process.exitCode = 1
   }
 }

@@ -1,4 +1,5 @@
 import { CloudSchedulerClient, type protos } from '@google-cloud/scheduler'
+import { formatDuration } from '@koko/contract'
 import { setTimeout as delay } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
 import { project as localProject, ports } from './stack/addresses.ts'
@@ -21,7 +22,9 @@ const MAX_CLOCK_SKEW_MS = 5_000
  */
 export async function runSchedule(action: Action, project: string | undefined): Promise<Job> {
   if (!project && !(await isTaken(ports.Scheduler))) {
-    throw new Failure('No stack runs on this machine: run "npm start", or name a deployed project with --project <id>')
+    throw new Failure(
+      'No stack is running on this machine. Run "npm start", or name a deployed project with --project <id>.',
+    )
   }
   const client = new CloudSchedulerClient({ fallback: true, ...(project ? {} : standIn()) })
   const name = schedulerJobName(project ?? localProject)
@@ -31,7 +34,7 @@ export async function runSchedule(action: Action, project: string | undefined): 
   } catch (error) {
     if (error instanceof Failure) throw error
     const reason = error instanceof Error ? error.message : String(error)
-    throw new Failure(`Cloud Scheduler cannot be asked: ${reason}`, { cause: error })
+    throw new Failure(`Cloud Scheduler refused the request or did not answer: ${reason}`, { cause: error })
   }
 }
 
@@ -58,7 +61,9 @@ async function act(client: CloudSchedulerClient, name: string, action: Action, i
           return job
         await delay(isDeployed ? 1_000 : 100)
       }
-      throw new Failure(`the run has not ended in ${RUN_TIMEOUT_MS / 60_000} minutes: see the function's log`)
+      throw new Failure(
+        `The run has not ended after ${formatDuration(RUN_TIMEOUT_MS)}. The log of republishDiscovery says what it does.`,
+      )
     }
   }
 }

@@ -69,8 +69,9 @@ export async function runSmoke(
         if (!response.ok) throw new Error(`${path} answered ${response.status}`)
       }
     })
-    const config = await step('config', 'Does Hosting reach the function "api"?', () => anyone.config())
-    if (config.apiKey === '') throw new Failure('smoke: config: WEB_API_KEY is empty; deploy writes it')
+    const config = await step('config', 'Can Hosting reach the function "api"?', () => anyone.config())
+    if (config.apiKey === '')
+      throw new Failure('smoke: config: WEB_API_KEY is empty. Deploy with "npm run deploy", which sets it.')
 
     const signIn = async (token: string) => {
       const { idToken } = await signInWithToken(config, token, { signal })
@@ -83,12 +84,12 @@ export async function runSmoke(
       return agent
     }
     const hint =
-      'May the functions sign tokens (roles/iam.serviceAccountTokenCreator on themselves), and is Authentication set up in the console?'
+      'Can the functions sign tokens (roles/iam.serviceAccountTokenCreator on their own account), and is Authentication set up in the console?'
     const [ada, bea] = await step('register', hint, async () => [await register(), await register()] as const)
 
     const name = `smoke_${randomBytes(4).toString('hex')}`
     const channels: Channels = { whatsapp: '+447700900987', telegram: `${name}_a` }
-    await step('publish', 'May the functions write to Firestore (roles/datastore.user)?', async () => {
+    await step('publish', 'Can the functions write to Firestore (roles/datastore.user)?', async () => {
       await ada.client.call('publishProfile', { channels, profile })
       await bea.client.call('publishProfile', { channels: { telegram: `${name}_b` }, profile })
     })
@@ -100,13 +101,13 @@ export async function runSmoke(
       })
       return agents.find(({ agentId }) => agentId === ada.agentId)?.channels
     }
-    await step('discover', 'Does the schedule run? npm run schedule -- status', async () => {
+    await step('discover', 'Is the schedule running? npm run schedule -- status', async () => {
       const found = await until(DISCOVERY_TIMEOUT_MS, signal, async () => (await seen()) !== undefined)
       if (!found) throw new Error('the published listing was not discovered within 90 s')
     })
     await step(
       'unlink',
-      'An answer still shows an unlinked handle: keep the schedule running, roll back, and read SECURITY.md',
+      'Unlinking does not work as promised: deploy the previous version again, and do not pause the schedule. SECURITY.md says what is promised.',
       async () => {
         const { goneByMs, unlinkedAtMs } = await ada.client.call('unlinkChannel', { channel: 'whatsapp' })
         await delay(goneByMs - unlinkedAtMs, undefined, { signal })
@@ -115,28 +116,28 @@ export async function runSmoke(
         if (after?.telegram === undefined) throw new Error('the other channel is gone too')
       },
     )
-    await step('settings', 'Is WEB_ORIGIN where the pages are?', async () => {
+    await step('settings', 'Is WEB_ORIGIN the origin of the pages?', async () => {
       const { url } = await ada.client.call('createSettingsLink', {})
       if (!url.startsWith(`${origin}/`)) throw new Error('the settings link leads to another origin')
       const code = new URLSearchParams(new URL(url).hash.slice(1)).get('code') ?? ''
       const operator = await signIn((await anyone.call('redeemSettingsLink', { code })).token)
       const { documents } = await operator.call('exportAgent', {})
-      if (documents[`unlinks/${ada.agentId}`] === undefined) throw new Error('the export lacks the unlink')
+      if (documents[`unlinks/${ada.agentId}`] === undefined) throw new Error('the export does not contain the unlink')
     })
-    await step('unregister', 'May the functions delete sign-ins (roles/firebaseauth.admin)?', async () => {
+    await step('unregister', 'Can the functions delete sign-ins (roles/firebaseauth.admin)?', async () => {
       await ada.client.call('unregisterAgent', {})
       const { missing } = await bea.client.request('batchGet', {
         params: { room: 'dating' },
         input: { agentIds: [ada.agentId] },
       })
-      if (!missing.includes(ada.agentId)) throw new Error('a listing outlived its agent')
+      if (!missing.includes(ada.agentId)) throw new Error('a listing is still there after its agent unregistered')
       await bea.client.call('unregisterAgent', {})
       for (const { agentId, secret } of [ada, bea]) await isUnknown(anyone, agentId, secret)
       registered.length = 0
     })
-    await step('health', 'Does the schedule run? npm run schedule -- status', async () => {
+    await step('health', 'Is the schedule running? npm run schedule -- status', async () => {
       const isHealthy = () => anyone.request('health').then(({ late }) => !late, ifUnavailable)
-      if (!(await until(HEALTH_TIMEOUT_MS, signal, isHealthy))) throw new Error('no republish has ended')
+      if (!(await until(HEALTH_TIMEOUT_MS, signal, isHealthy))) throw new Error('no republish has finished')
     })
     return steps
   } finally {
@@ -171,6 +172,6 @@ if (import.meta.main) {
     const { values } = parseArgs({ options: { origin: { type: 'string', default: hostingOrigin } } })
     if (!/^https?:\/\/[^/]+$/.test(values.origin)) throw new Failure(USAGE)
     await runSmoke(values.origin, { signal, report: (line) => console.log(line) })
-    console.log('passed; nothing is left')
+    console.log('passed: the directory works, and both agents are deleted again')
   })
 }

@@ -88,11 +88,11 @@ test('a number that the host takes down is gone within 10 s without a republish,
 })
 
 test.each([
-  ['nothing', '', [], /one handle/],
-  ['two lines', '+447700900789\n+447700900788', [], /one handle/],
-  ['another spelling', '07700900789', [], /canonical form/],
-  ['a handle of two channels', 'U07700900789', [], /telegram or slack: name the channel with --channel/],
-  ['no channel there is', '+447700900789', ['--channel', 'fax'], /--channel is one of whatsapp/],
+  ['nothing', '', [], /exactly one handle/],
+  ['two lines', '+447700900789\n+447700900788', [], /exactly one handle/],
+  ['another spelling', '07700900789', [], /exact form/],
+  ['a handle of two channels', 'U07700900789', [], /telegram and slack\. Say which with --channel/],
+  ['no channel there is', '+447700900789', ['--channel', 'fax'], /--channel must be one of whatsapp/],
   ['a handle among the arguments', '', ['+447700900789'], /^usage: /],
   ['no agent', '', ['--agent', '7700900789'], /UUID/],
 ])('refuses %s with one line that does not quote it', async (_name, input, given, expected) => {

@@ -39,10 +39,11 @@ interface Options {
 export async function runTakedown(options: Options, readHandle: () => Promise<string>): Promise<string> {
   const { agent, listingOnly, lift, channel: named, project } = options
   if (agent !== undefined && (lift || named !== undefined)) {
-    throw new Failure('--lift and --channel go with a handle on standard input, not with --agent')
+    throw new Failure('--lift and --channel are for a handle on standard input, and not allowed with --agent.')
   }
-  if (agent === undefined && listingOnly) throw new Failure('--listing-only goes with --agent')
-  if (agent !== undefined && !AgentId.safeParse(agent).success) throw new Failure("--agent takes an agent's UUID")
+  if (agent === undefined && listingOnly) throw new Failure('--listing-only needs --agent.')
+  if (agent !== undefined && !AgentId.safeParse(agent).success)
+    throw new Failure("--agent must be an agent's id, which is a UUID.")
 
   const handle = agent === undefined ? toHandle(await readHandle(), named) : undefined
   await using connection = await connect(project)
@@ -57,19 +58,19 @@ export async function runTakedown(options: Options, readHandle: () => Promise<st
     return [
       `${count(listings, 'listing')} changed; ${count(handles, 'handle')} of the agent refused from now on.`,
       'The agent is still registered, and may publish other handles. To end that, disable its sign-in in the Firebase',
-      "console (Authentication, by this id): no new session begins, and the last one ends within the token's hour.",
+      'console (Authentication, by this id): no new session starts, and the last one ends within an hour.',
     ].join('\n')
   }
   if (handle === undefined) throw new Failure(USAGE)
   if (lift) {
     const isLifted = await liftTakedown(takedownPorts, handle)
-    return isLifted ? 'The handle may be published again.' : 'The handle was not taken down.'
+    return isLifted ? 'The handle may be published again.' : 'There was no takedown of this handle.'
   }
   const { listings } = await takeDownHandle(takedownPorts, handle, new Date())
   return [
     `${count(listings, 'listing')} changed; the handle is refused from now on.`,
-    ...(listings === 0 ? ['No listing had it: compare it with the report, digit by digit.'] : []),
-    `It is out of every answer that begins more than ${goneWithinMs / secondMs} s from now.`,
+    ...(listings === 0 ? ['No listing had it. Compare it with the report, digit by digit.'] : []),
+    `No answer that starts more than ${goneWithinMs / secondMs} s from now contains it.`,
   ].join('\n')
 }
 
@@ -77,17 +78,18 @@ export async function runTakedown(options: Options, readHandle: () => Promise<st
 function toHandle(input: string, named: string | undefined) {
   const handle = input.trim()
   const wanted = Channel.safeParse(named)
-  if (named !== undefined && !wanted.success) throw new Failure(`--channel is one of ${Channel.options.join(', ')}`)
-  if (handle === '' || /\s/.test(handle)) throw new Failure('one handle is read from standard input, without spaces')
+  if (named !== undefined && !wanted.success)
+    throw new Failure(`--channel must be one of ${Channel.options.join(', ')}.`)
+  if (handle === '' || /\s/.test(handle))
+    throw new Failure('Standard input must contain exactly one handle, without spaces.')
   const fitting = channelsOf(handle).filter((channel) => !wanted.success || channel === wanted.data)
   const [channel] = fitting
   if (channel === undefined) {
     throw new Failure(
-      'standard input holds no handle in its canonical form, such as +447700900123 or a Telegram name without @',
+      'Standard input contains no handle in its exact form, such as +447700900123 or a Telegram username without @.',
     )
   }
-  if (fitting.length > 1)
-    throw new Failure(`the handle could be for ${fitting.join(' or ')}: name the channel with --channel`)
+  if (fitting.length > 1) throw new Failure(`The handle fits ${fitting.join(' and ')}. Say which with --channel.`)
   return { channel, handle }
 }
 
@@ -98,7 +100,9 @@ function count(number: number, noun: string): string {
 /** The database of a project, with this machine's credentials, or of the local stack. */
 async function connect(project: string | undefined): Promise<Store & AsyncDisposable> {
   if (project === undefined && !(await isTaken(ports.Firestore))) {
-    throw new Failure('No stack runs on this machine: run "npm start", or name a deployed project with --project <id>')
+    throw new Failure(
+      'No stack is running on this machine. Run "npm start", or name a deployed project with --project <id>.',
+    )
   }
   // The client reads the emulator's address only from the environment.
   if (project === undefined) process.env.FIRESTORE_EMULATOR_HOST = environment.FIRESTORE_EMULATOR_HOST
@@ -121,12 +125,14 @@ async function readSecret(project: string | undefined): Promise<string> {
     const { stdout } = await promisify(execFile)('gcloud', [...arguments_, '--format=get(payload.data)'])
     return Buffer.from(stdout.trim(), 'base64url').toString('utf8')
   } catch (cause) {
-    throw new Failure(`KOKO_SECRET cannot be read; try: gcloud ${arguments_.join(' ')} > /dev/null`, { cause })
+    throw new Failure(`KOKO_SECRET cannot be read. To see why, run: gcloud ${arguments_.join(' ')} > /dev/null`, {
+      cause,
+    })
   }
 }
 
 async function readStandardInput(): Promise<string> {
-  if (process.stdin.isTTY) console.error('The handle, then Enter and Ctrl-D:')
+  if (process.stdin.isTTY) console.error('Type the handle, then press Enter and Ctrl-D:')
   return text(process.stdin)
 }
 
@@ -134,7 +140,9 @@ async function readStandardInput(): Promise<string> {
 function toFailure(error: unknown): unknown {
   const isGoogles = error instanceof Error && /credentials|^\d+ [A-Z_]+: /.test(error.message)
   if (!isGoogles && !(error instanceof DirectoryError) && !(error instanceof OutcomeUnknown)) return error
-  return new Failure(`not finished: ${error.message}\nRun it again: finished work stays done.`, { cause: error })
+  return new Failure(`The takedown did not finish: ${error.message}\nRun it again: what is done stays done.`, {
+    cause: error,
+  })
 }
 
 function readOptions(): Options {

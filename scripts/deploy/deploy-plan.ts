@@ -81,24 +81,26 @@ export interface Step {
 /** Project ids: https://cloud.google.com/resource-manager/docs/creating-managing-projects */
 function assertDeployable({ project, location, webOrigin, contact, budget }: DeployOptions): void {
   if (!/^[a-z][a-z0-9-]{4,28}[a-z0-9]$/.test(project)) {
-    throw new Failure('--project takes a project id: 6 to 30 of a–z, 0–9 and -, beginning with a letter')
+    throw new Failure('--project must be a project id: 6 to 30 characters of a–z, 0–9 and -, beginning with a letter.')
   }
   if (project.startsWith('demo-')) {
-    throw new Failure('a project whose id begins with demo- exists only in the emulators: run "npm start"')
+    throw new Failure(
+      'A project whose id begins with demo- exists only in the emulators. To use them, run "npm start".',
+    )
   }
   if (!/^[a-z]+[0-9]?(-[a-z]+[0-9]+)?$/.test(location)) {
-    throw new Failure('--location takes a location of Firestore, such as us-central1 or eur3')
+    throw new Failure('--location must be a location of Firestore, such as us-central1 or eur3.')
   }
   if (!/^https:\/\/[a-z0-9.-]+$/.test(webOrigin)) {
-    throw new Failure('--web-origin takes an origin, such as https://koko.example')
+    throw new Failure('--web-origin must be an https origin without a path, such as https://koko.example.')
   }
   if (!isContact(contact)) {
     throw new Failure(
-      '--contact takes the email address or the https page at which people report their number to you; /report shows it',
+      '--contact must be an email address or the address of an https page. /report shows it to people who report their number.',
     )
   }
   if (!Number.isInteger(budget) || budget < 1) {
-    throw new Failure('--budget takes a whole number of your currency, such as 50')
+    throw new Failure('--budget must be a whole number, in your currency, such as 50.')
   }
 }
 

@@ -25,7 +25,7 @@ import { RoomName, rooms } from '../../contract/src/rooms/rooms.ts'
 
 const errorFields = {
   status: z.enum([...Object.values(errorCodes).map(({ status }) => status), 'UNIMPLEMENTED']),
-  message: z.string().describe('What to do'),
+  message: z.string().describe('What happened, and what to do'),
   details: z
     .union([
       z.array(
@@ -72,7 +72,7 @@ const named: Readonly<Record<string, z.ZodType>> = {
 export const errorMeanings = {
   'invalid-argument': 'The input is not what the schema says; details name each place and what would pass there.',
   'failed-precondition': 'Something must be done first; the message says what.',
-  unauthenticated: 'The token is missing or not valid, or its agent was removed.',
+  unauthenticated: 'The token is missing or not valid, its agent was removed, or the secret is wrong.',
   'permission-denied': 'This session, or an agent of this room, may not do that.',
   'not-found': 'It does not exist, or no longer does.',
   aborted: 'Another call changed the same data first. Try again at once.',
@@ -87,7 +87,7 @@ export function endpointErrors({ method, caller, errors }: Endpoint): Record<num
     400: `INVALID_ARGUMENT: ${errorMeanings['invalid-argument']}`,
     ...(caller === 'agent' && {
       401: `UNAUTHENTICATED: ${errorMeanings.unauthenticated}`,
-      403: 'PERMISSION_DENIED: the caller is of another room. FAILED_PRECONDITION: the caller is not listed and online itself.',
+      403: 'PERMISSION_DENIED: the caller is of another room. FAILED_PRECONDITION: the caller is not listed and online.',
       404: 'NOT_FOUND: there is no such room.',
       409: `ABORTED: ${errorMeanings.aborted}`,
     }),
@@ -156,7 +156,7 @@ export function openapi() {
         },
         headers: {
           RetryAfter: {
-            description: 'Seconds until it is worth trying again.',
+            description: 'Wait this many seconds before trying again.',
             schema: { type: 'integer', minimum: 0 },
           },
           CacheControl: { description: 'No answer may be cached.', schema: { const: 'private, no-store' } },

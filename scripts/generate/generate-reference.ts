@@ -10,7 +10,7 @@ import { callableErrors, endpointErrors, errorMeanings, errorsOfAnyCall, keysOf 
 export function reference(): string {
   return `# Reference
 
-Generated from \`contract/src\` by \`npm run generate\`; changes made here are lost. For tools there are
+Generated from \`contract/src\` by \`npm run generate\`: do not edit it by hand. For tools there are
 [openapi.json](../contract/generated/openapi.json), which a directory serves at \`/api/v1/openapi.json\`, and the JSON
 Schemas beside it.
 
@@ -34,8 +34,8 @@ ${Object.entries<Endpoint>(endpoints)
   .join('\n')}
 ## Callable functions
 
-The [Firebase callable protocol](https://firebase.google.com/docs/functions/callable-reference), in \`${region}\`: \`POST\`
-\`{"data": input}\`, and \`{"result": output}\` or \`{"error": …}\` comes back.
+They use the [Firebase callable protocol](https://firebase.google.com/docs/functions/callable-reference), in \`${region}\`:
+\`POST\` \`{"data": input}\`. The answer is \`{"result": output}\` or \`{"error": …}\`.
 
 ${table(
   ['function', 'who', 'does', 'errors, besides those of any call'],

@@ -161,7 +161,7 @@ export async function keepSchedule(signal: AbortSignal): Promise<AsyncDisposable
   try {
     const { status } = await scheduler.run()
     signal.throwIfAborted()
-    if (status?.code !== 0) throw new Failure(`the first republish failed: ${status?.message ?? ''}`)
+    if (status?.code !== 0) throw new Failure(`The first republish failed: ${status?.message ?? ''}`)
   } catch (error) {
     await stop()
     throw error

@@ -7,6 +7,7 @@ import { delimiter, join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { setTimeout as delay } from 'node:timers/promises'
 import { pathToFileURL } from 'node:url'
+import { formatDuration } from '@koko/contract'
 import { functionsOrigin, ports, project, root, stackFolder } from './addresses.ts'
 import { build } from '../build.ts'
 import { writeEmulatorConfig } from './emulator-config.ts'
@@ -82,7 +83,9 @@ export async function startStack(options: { importFrom?: string; signal: AbortSi
     await Promise.all(rest.map((path) => rm(path, { recursive: true, force: true, maxRetries: 3 })))
   }
   const ended = new Promise<string>((resolve) => {
-    void exited.then(() => !isStopping && resolve(`the emulators stopped unexpectedly:\n${output.tail()}`))
+    void exited.then(
+      () => !isStopping && resolve(`The emulators stopped unexpectedly. Their last output:\n${output.tail()}`),
+    )
   })
 
   try {
@@ -91,9 +94,16 @@ export async function startStack(options: { importFrom?: string; signal: AbortSi
       output.ready,
       ended.then((reason) => Promise.reject(new Failure(reason))),
       aborted(signal),
-      aborted(late).catch(() => Promise.reject(new Failure(`the emulators are not ready yet:\n${output.tail()}`))),
+      aborted(late).catch(() =>
+        Promise.reject(
+          new Failure(
+            `The emulators were not ready after ${formatDuration(START_TIMEOUT_MS)}. Their last output:\n${output.tail()}`,
+          ),
+        ),
+      ),
     ])
-    if (!(await areFunctionsLoaded())) throw new Failure(`the functions do not load:\n${output.tail()}`)
+    if (!(await areFunctionsLoaded()))
+      throw new Failure(`The functions could not be loaded. The last output of the emulators:\n${output.tail()}`)
   } catch (error) {
     await stop()
     throw error
