@@ -19,6 +19,7 @@ const copied = [
   'scripts',
   'testing',
   'docs',
+  'fixtures',
   'LICENSE',
   'firebase.json',
   'firestore.rules',
