@@ -65,20 +65,20 @@ export const viewMaxAgeMs = goneWithinMs / 2
 export const viewRefreshAgeMs = 3 * secondMs
 
 /**
- * Of a call. A read that takes longer than `viewMaxAgeMs` can rarely be served anyway. A transaction may lose several
+ * Deadlines of a call. A read that takes longer than `viewMaxAgeMs` can rarely be served anyway. A transaction may lose several
  * races first. A patient one takes a handle out, and goes on for as long as `koko` waits for an answer. With the checks of
  * a token before it and of a sign-in after it, a call ends within the 40 s after which the platform ends it unanswered.
  */
 export const callDeadlines = { readMs: viewMaxAgeMs, transactionMs: 20 * secondMs, patientTransactionMs: 25 * secondMs }
 /**
- * Of a page of discovery. It may take many reads, and several attempts. With the check of its token before it, it ends
- * before the platform ends the call unanswered.
+ * The deadline of a page of discovery, which may take many reads and several attempts. With the check of its token, it
+ * ends before the platform ends the call unanswered.
  */
 export const discoverDeadlineMs = 20 * secondMs
-/** Of a call to Firebase Authentication or to IAM, which normally take a fraction of a second. */
+/** The deadline of a call to Firebase Authentication or to IAM, which normally take a fraction of a second. */
 export const signInDeadlineMs = 5 * secondMs
 /**
- * Of the republish and of scripts, which read and write much at once. A run that starts its last step within
+ * Deadlines of the republish and of scripts, which read and write much at once. A run that starts its last step within
  * `republishBudgetMs` still ends before the platform ends it after 120 s.
  */
 export const batchDeadlines = {
