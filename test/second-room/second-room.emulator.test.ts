@@ -40,6 +40,8 @@ function koko(agent: string, ...args: string[]): Promise<string> {
   return tree.node(['agent/dist/koko.js', ...args], { KOKO_HOME: join(homes, agent), KOKO_DIRECTORY: served.origin })
 }
 
+const telegramOf = (agent: string) => ({ channel: 'telegram', handle: `fictional_${agent}` })
+
 const Discovery = z.looseObject({
   matches: z.array(z.looseObject({ agentId: z.string() })),
   leftOut: z.record(z.string(), z.int()),
@@ -62,7 +64,7 @@ async function publish(agent: string, room: string, ...profile: string[]): Promi
     '--json',
   )
   await koko(agent, 'profile', ...profile)
-  await koko(agent, 'link', 'telegram', `fictional_${agent}`)
+  await koko(agent, 'link', 'telegram', telegramOf(agent).handle)
   await koko(agent, 'publish', '--yes')
   return z.looseObject({ agentId: z.string() }).parse(JSON.parse(registered)).agentId
 }
@@ -93,7 +95,7 @@ test('agents of a second room register, publish, match and manage their settings
 
   // Her own dealbreakers leave out a beginner, a skier, and somebody in Berlin.
   expect(await discover('ada')).toMatchObject({
-    matches: [{ agentId: bea, level: 'expert', sports: ['climbing'], days: 3, handle: 'fictional_bea' }],
+    matches: [{ agentId: bea, level: 'expert', sports: ['climbing'], days: 3, channels: [telegramOf('bea')] }],
     leftOut: { level: 1, sports: 1, distance: 1 },
   })
   expect(await koko('ada', 'discover')).toContain('climbing')

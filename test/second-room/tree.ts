@@ -22,6 +22,7 @@ const copied = [
   'fixtures',
   'LICENSE',
   'firebase.json',
+  'firestore.indexes.json',
   'firestore.rules',
   'package.json',
   'package-lock.json',
