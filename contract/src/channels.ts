@@ -49,7 +49,7 @@ const definitions = {
         must: 'must hold only the digits 0 to 9 after the +, without spaces, dashes or brackets',
         passes: /^\+[0-9]+$/,
       },
-      { must: 'must begin with a country code, and none begins with 0', passes: /^\+[1-9]/ },
+      { must: 'must not begin with +0, because no country code begins with 0', passes: /^\+[1-9]/ },
       { must: 'must have 7 to 15 digits', passes: /^\+[1-9]\d{6,14}$/ },
       {
         must: 'must be a possible number: an assigned country code and a length that occurs there',
