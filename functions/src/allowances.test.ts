@@ -1,7 +1,16 @@
 import { minuteMs, secondMs } from '@koko/contract'
 import { describe, expect, test } from '@jest/globals'
 import { consents } from '../../testing/samples.ts'
-import { call, createWorld, openSettings, refusalOf, register, solution, type World } from '../../testing/world.ts'
+import {
+  call,
+  createWorld,
+  openSettings,
+  refusalOf,
+  register,
+  solution,
+  storedAt,
+  type World,
+} from '../../testing/world.ts'
 import { createAllowances } from './allowances.ts'
 import { handleHttp } from './http.ts'
 import { createRecentErrors } from './status.ts'
@@ -76,6 +85,21 @@ describe('an agent', () => {
     expect(await refusalOf(call(world, 'signInAgent', undefined, { agentId, secret: stolen }))).toMatchObject({
       code: 'unauthenticated',
     })
+  })
+
+  test('pays once for a settings link, however often its transaction is tried', async () => {
+    const world = createWorld(noon)
+    const { claims, agentId } = await register(world)
+    const path = `accounts/${agentId}`
+    for (let times = 0; times < perAgent.burst; times += 1) {
+      let changes = 2
+      const busy = world.through(() => {
+        if ((changes -= 1) >= 0) world.store.put([[path, storedAt(world, path)]])
+        return Promise.resolve()
+      })
+      await call({ ...world, ports: busy }, 'createSettingsLink', claims)
+    }
+    expect(await refusalOf(call(world, 'createSettingsLink', claims))).toMatchObject({ code: 'resource-exhausted' })
   })
 
   test('may always unlink', async () => {

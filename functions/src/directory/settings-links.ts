@@ -8,9 +8,11 @@ export async function createSettingsLink({ store, vault, allowances, webOrigin }
   const code = vault.code()
   const codeHash = vault.hash(code)
   const expiresAtMs = now.getTime() + settingsLinkLifetimeMs
+  let isPaid = false
   await store.transaction(async (transaction) => {
     const { account } = await requireOwner(transaction, session)
-    allowances.spend('createSettingsLink', session.agentId)
+    if (!isPaid) allowances.spend('createSettingsLink', session.agentId)
+    isPaid = true
     if (account.settingsLinkHash !== null) transaction.delete(paths.settingsLink(account.settingsLinkHash))
     transaction.set(paths.settingsLink(codeHash), { agentId: session.agentId, expiresAt: new Date(expiresAtMs) })
     transaction.set(paths.account(session.agentId), { ...account, settingsLinkHash: codeHash } satisfies Account)
