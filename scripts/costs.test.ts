@@ -20,6 +20,13 @@ test('a cost sheet adds up its counted operations', async () => {
   expect(costSheet(measured, [1_000, 1_000_000])).toMatch(/^\| a day of \| 1,000 agents \| 1,000,000 agents \|\n/)
 })
 
+test('docs/hosting.md shows the tables that npm run costs prints', async () => {
+  const page = readFileSync(join(root, 'docs/hosting.md'), 'utf8')
+  for (const table of costSheet(await measure(), [1_000, 100_000, 1_000_000]).split('\n\n')) {
+    expect(page).toContain(table)
+  }
+})
+
 test('the documents state what a day under attack costs at most, and the instances from which it follows', async () => {
   const ceiling = totalOf(ceilingOf(await measure()))
   const read = (path: string) => readFileSync(join(root, path), 'utf8')

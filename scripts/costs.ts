@@ -4,6 +4,7 @@ import { allowanceLimits, changesPerQuery, maxInstances, republishLimits } from 
 import type { Ports, Store } from '../functions/src/ports.ts'
 import { sessionOf } from '../functions/src/sessions.ts'
 import { sampleChannels } from '../testing/samples.ts'
+import { keysOf } from './generate/generate-openapi.ts'
 import { call, codeOf, createWorld, look, openSettings, profileIn, register, type TestAgent } from '../testing/world.ts'
 
 /** List prices in us-central1, US dollars, as published in November 2026. Free quotas are not deducted. */
@@ -352,8 +353,10 @@ export function ceilingOf(measured: Measured): Record<keyof typeof maxInstances,
       (bytes / 1e9) * prices.hostingGb
     return maxInstances[name] * secondsPerDay * everySecond
   }
-  const names = Object.keys(maxInstances) as (keyof typeof maxInstances)[]
-  return Object.fromEntries(names.map((name) => [name, perDay(name)])) as Record<keyof typeof maxInstances, number>
+  return Object.fromEntries(keysOf(maxInstances).map((name) => [name, perDay(name)])) as Record<
+    keyof typeof maxInstances,
+    number
+  >
 }
 
 export function totalOf(costs: Readonly<Record<string, number>>): number {
@@ -386,6 +389,28 @@ export function identityPlatformMonth(agents: number): number {
   }, 0)
 }
 
+/** What the cost sheet calls each count. */
+const titles: Record<keyof Measured, string> = {
+  registration: 'registration',
+  signIn: 'sign-in',
+  heartbeat: 'heartbeat',
+  publish: 'publish',
+  unlink: 'unlink',
+  firstPage: 'first page of discovery',
+  laterPage: 'later page of discovery',
+  refresh: `refresh of ${agentDay.refreshed} peers`,
+  exported: 'export',
+  settingsLink: 'settings link',
+  redeem: 'opening of a settings link',
+  relink: 'relink',
+  rotation: 'rotation of a secret',
+  unregistration: 'unregistration',
+  idleRun: 'run of the republish without a change',
+  batch: 'transaction of a run',
+  touchedShard: 'changed shard in a run',
+  change: 'change in a run',
+}
+
 /** The cost sheet, as Markdown. */
 export function costSheet(measured: Measured, sizes: readonly number[]): string {
   const dollars = (amount: number) => `$${amount.toFixed(amount < 1 ? 3 : 2)}`
@@ -414,10 +439,12 @@ export function costSheet(measured: Measured, sizes: readonly number[]): string 
       ['with Identity Platform', ...days.map(({ total, identityPlatform }) => dollars(total + identityPlatform))],
     ]),
     table([
-      ['operations of one', 'reads', 'writes', 'deletes'],
-      ...Object.entries(measured).map(([name, { reads, writes, deletes }]) => [
-        name,
-        ...[reads, writes, deletes].map((amount) => String(Math.round(amount * 10) / 10)),
+      ['documents for one', 'read', 'written', 'deleted'],
+      ...keysOf(titles).map((name) => [
+        titles[name],
+        ...[measured[name].reads, measured[name].writes, measured[name].deletes].map((amount) =>
+          String(Math.round(amount * 10) / 10),
+        ),
       ]),
     ]),
   ].join('\n\n')
