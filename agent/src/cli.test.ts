@@ -171,7 +171,7 @@ describe('a defect', () => {
   test('is exit code 2, and tells where it is but nothing of what koko was working on', async () => {
     const { exitCode, stderr } = await koko(['status'], { stdout: failing() })
     expect(exitCode).toBe(2)
-    expect(stderr).toMatch(/^koko met an internal error \(RangeError\)\. Please report this:\n\s+at /)
+    expect(stderr).toMatch(/^koko had an internal error \(RangeError\)\. Please report this:\n\s+at /)
     expect(stderr).not.toContain('7700900')
   })
 
@@ -179,7 +179,7 @@ describe('a defect', () => {
     const { exitCode, stderr } = await koko(['status', '--json'], { stdout: failing() })
     expect(exitCode).toBe(2)
     expect(JSON.parse(stderr)).toMatchObject({
-      error: { code: 'internal', message: 'koko met an internal error (RangeError).', next: expect.any(String) },
+      error: { code: 'internal', message: 'koko had an internal error (RangeError).', next: expect.any(String) },
     })
     expect(stderr).not.toContain('7700900')
   })

@@ -67,8 +67,8 @@ export const commands = new Map<string, Load>(Object.values(groups).flatMap((gro
 
 /** Options of every command, which are read before any command. */
 const commonOptions = [
-  ['-q, --quiet', 'Print no progress, and no result if all was done as asked'],
-  ['--json', 'Print the value as JSON, and ask nothing'],
+  ['-q, --quiet', 'Print no progress and no confirmations'],
+  ['--json', 'Print the result as JSON, and ask no questions'],
 ] as const
 
 async function loadCommands(): Promise<[name: string, command: Command][]> {
@@ -106,7 +106,7 @@ export async function runCli(system: System): Promise<ExitCode> {
   const reporter = createReporter(system.stderr, errorStyle, isQuiet)
   let exitCode: ExitCode = 0
   const program = new Program('koko')
-    .description('Keeps an agent at home, and publishes how to reach it in a Koko Directory.')
+    .description('Runs your agent on your own machine, and publishes how to reach it in a Koko Directory.')
     .version(manifest.version, '-V, --version', 'Show the version')
     .helpOption('-h, --help', 'Show this help')
     .showHelpAfterError(false)
@@ -162,8 +162,8 @@ export async function runCli(system: System): Promise<ExitCode> {
     const fault = text === '' ? undefined : await write(system.stdout, `${text}\n`)
     if (fault !== undefined && !isClosed(fault)) {
       throw new UserError(
-        `The command is done, and its output could not be written (${String(errnoOf(fault))}).`,
-        'Make room where the output goes. `koko status` shows the state of the agent.',
+        `The command finished, but its output could not be written (${String(errnoOf(fault))}).`,
+        'Check the disk that the output goes to. `koko status` shows the state of the agent.',
         { cause: fault },
       )
     }
@@ -176,7 +176,7 @@ export async function runCli(system: System): Promise<ExitCode> {
       program.commandsGroup(`${group}:`)
       for (const [name, load] of Object.entries(members)) if (needed.includes(name)) addCommand(name, await load())
     }
-    program.helpCommand('help [command]', 'Show this help, or that of a command')
+    program.helpCommand('help [command]', 'Show this help, or the help of a command')
     await program.parseAsync(given, { from: 'user' })
     return exitCode
   } catch (error) {
@@ -198,7 +198,7 @@ export async function runCli(system: System): Promise<ExitCode> {
 
 function expectedFailure(error: unknown, signal: AbortSignal): UserError | null {
   if (error instanceof UserError) return error
-  if (signal.aborted) return new UserError('Stopped.', 'Run it again to continue.', { code: 'cancelled' })
+  if (signal.aborted) return new UserError('Stopped.', 'Run the command again to continue.', { code: 'cancelled' })
   if (!(error instanceof CommanderError)) return userErrorOf(error)
   const message = error.code === 'commander.help' ? 'error: no command was given' : error.message
   return new UserError(sentence(message), 'See `koko --help`.', { code: 'invalid-argument' })
@@ -208,14 +208,14 @@ const help = `
 Examples:
   koko init                 Register an agent: asks for the directory and your consent
   koko profile edit         Describe yourself: asks for each field
-  koko link telegram        Keep a handle here: asks for it
+  koko link telegram        Save a handle here: asks for it
   koko publish --dry-run    See exactly what would be sent
-  koko publish              Share it: asks for your yes
+  koko publish              Share it: asks you to agree
   koko discover             Find peers that match
   koko unlink telegram      Stop sharing a handle
 
-Without a terminal koko asks nothing: give every answer as an option. The agent is kept in ~/.koko, or in KOKO_HOME.
-Exit codes: 0 done; 1 not done, and one line says why and what to do next; 2 an internal error of koko.`
+Without a terminal koko asks no questions: give every answer as an option. koko saves its files in ~/.koko, or in KOKO_HOME.
+Exit codes: 0 done; 1 not done, or something is wrong: the output says why and what to do next; 2 internal error of koko.`
 
 function joined(value: string, before: string | undefined): string {
   return before === undefined ? value : `${before},${value}`

@@ -39,11 +39,15 @@ export function userErrorOf(error: unknown): UserError | null {
   const options = { cause: error }
   switch (error.code) {
     case 'unavailable':
-      return new UserError(message, 'Nothing is lost: run it again later. `koko doctor` shows what is wrong.', options)
+      return new UserError(
+        message,
+        'Nothing is lost. Try again later, or run `koko doctor` to see what is wrong.',
+        options,
+      )
     case 'unauthenticated':
       return new UserError(
-        'The directory does not accept this agent: its secret was replaced, or it was removed.',
-        'With the new secret run `koko restore`; an agent that was removed registers again with `koko init --again`.',
+        'The directory does not accept this agent: its secret was replaced, or the agent was removed.',
+        'If the secret was replaced, run `koko restore` with the new one. If the agent was removed, run `koko init --again`.',
         options,
       )
     case 'resource-exhausted':
@@ -55,7 +59,11 @@ export function userErrorOf(error: unknown): UserError | null {
     case 'not-found':
       return new UserError(message, '`koko doctor` shows what is wrong.', options)
     case 'internal':
-      return new UserError(message, 'Run it again later. If it fails again, update koko, or ask its host.', options)
+      return new UserError(
+        message,
+        'Try again later. If it fails again, update koko, or ask the host of the directory.',
+        options,
+      )
     case 'invalid-argument':
       return null
   }
@@ -94,7 +102,7 @@ export function defectOf(error: unknown) {
   const frames = stack.split('\n').filter((line) => /^\s+at /.test(line))
   return {
     code: 'internal' as const,
-    message: `koko met an internal error (${name}).`,
+    message: `koko had an internal error (${name}).`,
     next: 'Run it again. If it fails again, report it with this stack.',
     stack: frames.slice(0, 8).map((frame) => frame.trim()),
   }

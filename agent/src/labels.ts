@@ -49,7 +49,7 @@ export function share({ used, of }: { used: number; of: number }): string {
   return `${used.toLocaleString('en-US')} of ${of.toLocaleString('en-US')}`
 }
 
-const underEmulators = 'under emulators: fictional numbers only'
+const underEmulators = 'on emulators: use fictional numbers only'
 
 export function directoryWords({ origin, isEmulated }: { origin: string; isEmulated: boolean }): string {
   return isEmulated ? `${origin} (${underEmulators})` : origin
@@ -68,7 +68,7 @@ export function channelNamed(typed: string): Channel {
   const [meant] = nearMisses(name, Channel.options, namesOf)
   throw new UserError(
     'There is no such channel.',
-    meant === undefined ? `Give one of ${Channel.options.join(', ')}.` : `Did you mean ${meant}?`,
+    meant === undefined ? `The channels are ${formatList(Channel.options)}.` : `Did you mean ${meant}?`,
     { code: 'invalid-argument' },
   )
 }

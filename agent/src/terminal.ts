@@ -84,7 +84,9 @@ export function createAsk(streams: { input: Keyboard; output: Writable; signal: 
     if (isStopped) streams.input.setRawMode?.(false)
     const answer = isStopped ? Symbol('Ctrl-C') : await question(prompts)
     if (typeof answer === 'symbol') {
-      throw new UserError('Stopped.', 'Your answers so far were not kept.', { code: 'cancelled' })
+      throw new UserError('Stopped. Your answers were not saved.', 'Run the command again when you are ready.', {
+        code: 'cancelled',
+      })
     }
     return answer as Exclude<T, symbol>
   }

@@ -49,7 +49,7 @@ describe('on a disk that is completely full', () => {
     ['status', {}, 'Telegram'],
     ['channels', {}, 'peers see it'],
     ['profile', {}, 'Age'],
-    ['publish', { dryRun: true }, 'nothing was'],
+    ['publish', { dryRun: true }, 'Nothing was sent.'],
     ['export', {}, 'mcpDirectory/dating'],
     ['settings', { open: false }, '/settings#code='],
     ['doctor', {}, 'the disk is full'],
@@ -74,8 +74,8 @@ describe('on a disk that is completely full', () => {
 
   test('an unlink is sent all the same, and the home is said to be out of date', async () => {
     const { shown } = await run('unlink', { channel: 'whatsapp', yes: true })
-    expect(shown).toContain('WhatsApp is gone')
-    expect(shown).toContain('This home could not be updated')
+    expect(shown).toContain('Unlinking is finished')
+    expect(shown).toContain('The files here could not be updated')
     const stored = directory.world.store.all().get(`mcpDirectory/dating/agents/${agentId}`)
     expect(stored).toMatchObject({ channels: { telegram: handles.telegram } })
   })

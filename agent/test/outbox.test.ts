@@ -69,7 +69,7 @@ const answering = (answers: readonly Answer[]) => createTestContext({ directory,
 test('an unlink that cannot be sent is kept, and said to be neither lost nor done', async () => {
   const said = await unlinkInVain()
   expect(said).toContain(`WhatsApp is ${still}: the directory has not acknowledged its unlink.`)
-  expect(said).toContain('The unlink is kept here. `koko run`, and the next koko command')
+  expect(said).toContain('The unlink is kept here. `koko run` sends it again')
   expect(await waiting()).toEqual(['whatsapp'])
   expect((await context.home.read(handlesFile))?.whatsapp?.agreedAtMs).toBeNull()
 })
@@ -83,7 +83,7 @@ test('an answer that is lost is no acknowledgement', async () => {
   expect(await run('unlink', { channel: 'whatsapp', yes: true })).toContain(still)
   expect(await waiting()).toEqual(['whatsapp'])
   works()
-  expect(await run('unlink', { channel: 'whatsapp', yes: true })).toContain('WhatsApp is gone')
+  expect(await run('unlink', { channel: 'whatsapp', yes: true })).toContain('Unlinking is finished')
   expect(await waiting()).toEqual([])
 })
 
@@ -144,11 +144,11 @@ describe('until it is acknowledged', () => {
   test('a publish leaves the channel out without a question, and that is no unlink', async () => {
     const asked = await answering([])
     const said = await run('publish', {}, asked)
-    expect(said).toContain('WhatsApp is left out: you unlinked it. The directory has not acknowledged that yet')
+    expect(said).toContain('WhatsApp is left out: you unlinked it. The directory has not acknowledged the unlink yet')
     expect(listed()).toEqual({ telegram })
     expect(unlinked()).toEqual([])
     expect(await waiting()).toEqual(['whatsapp'])
-    expect(await run('status')).toMatch(/WhatsApp +is not in your listing, and the directory has not acknowledged/)
+    expect(await run('status')).toMatch(/WhatsApp +is not in your listing, but the directory has not acknowledged/)
     works()
     await run('export')
     expect(unlinked()).toEqual(['whatsapp'])
@@ -220,7 +220,7 @@ describe('where the directory does not accept the agent', () => {
     expect(await status(context)).toMatchObject({ channels: [{ channel: 'whatsapp', state: 'unlink refused' }, {}] })
     const restoring = await createTestContext({ directory, home: context.home.path, input: secret })
     expect(await run('restore', { directory: directory.origin, agent: agentId }, restoring)).toContain(
-      'The agent is in',
+      'The agent is now in',
     )
     expect(unlinked()).toEqual(['whatsapp'])
     expect(await waiting()).toEqual([])
@@ -292,7 +292,7 @@ test('a channel that was never listed is not said to be visible', async () => {
   directory.isDown = true
   await run('unlink', { channel: 'slack', yes: true })
   expect(await run('status')).toMatch(
-    /Slack +is not in your listing, and the directory has not acknowledged its unlink\./,
+    /Slack +is not in your listing, but the directory has not acknowledged its unlink\./,
   )
 })
 

@@ -125,7 +125,7 @@ describe('Ctrl-C', () => {
       expect([node, await once(child, 'close'), child.said()]).toEqual([
         node,
         [1, null],
-        '✗ Stopped. Run it again to continue.\n',
+        '✗ Stopped. Run the command again to continue.\n',
       ])
     }
   })

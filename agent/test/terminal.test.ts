@@ -65,7 +65,7 @@ test('asks for the profile in words, checks each answer at once, and keeps only 
       ['highest age', `45${enter}`],
       ['Where are you?', enter],
       ['Which city?', `Lisboa${enter}`],
-      ['How large a cell', enter],
+      ['How large is the cell', enter],
       ['How far away', `anywhere${enter}`],
       ['What are you looking for?', enter],
       ['may a match', enter],
@@ -128,6 +128,6 @@ test('asks for a number that is not on the command line, and for its country whe
 
 test('Ctrl-C at a question ends it, changes nothing, and says so', async () => {
   const { exitCode, screen } = await type(['profile', 'edit'], [['What is your gender', ctrlC]])
-  expect([exitCode, screen]).toEqual([1, expect.stringContaining('not kept')])
+  expect([exitCode, screen]).toEqual([1, expect.stringContaining('were not saved')])
   expect(await readdir(folder)).toEqual([])
 })

@@ -33,13 +33,17 @@ export function readArea(
   if (coarse === undefined) return area === undefined ? undefined : { area }
   const cell = area ?? before
   if (cell === undefined)
-    throw new UserError('--coarse goes with a place.', 'Give --place, --at or --area too.', {
+    throw new UserError('--coarse needs a place.', 'Give --place, --at or --area too.', {
       code: 'invalid-argument',
     })
   if (cell.length >= coarse) return { area: cell.slice(0, coarse) }
-  throw new UserError('A cell can be made coarser, and not finer.', 'Give --place or --at too: no position is kept.', {
-    code: 'invalid-argument',
-  })
+  throw new UserError(
+    'A cell can be made larger, but not smaller.',
+    'Give --place or --at too: koko does not save positions.',
+    {
+      code: 'invalid-argument',
+    },
+  )
 }
 
 function pointOfPosition(typed: string): Point {
@@ -50,7 +54,7 @@ function pointOfPosition(typed: string): Point {
   })
 }
 
-/** The most populous city of a name; another is found by its country too. */
+/** The largest city of a name; its country selects another. */
 function cityOf(typed: string): { place: Place; others: Place[] } {
   const [place, ...others] = findPlaces(typed).places
   if (place === undefined) throw unknownPlace(typed)
@@ -81,7 +85,7 @@ function quoted(places: readonly Place[]): string {
 
 export async function askArea(ask: Ask, { question, schema }: AreaField, before: Area | undefined): Promise<Area> {
   ask.say(
-    'Peers see the cell that you are in, never your position. What you type is used to find the cell, and not kept.',
+    'Peers see the cell that you are in, never your position. What you type is used only to find the cell, and is not saved.',
   )
   const how = await ask.choose({
     message: question,
@@ -112,7 +116,7 @@ export async function askArea(ask: Ask, { question, schema }: AreaField, before:
     }
     case 'position': {
       const typed = await ask.text({
-        message: 'Latitude and longitude, in degrees?',
+        message: 'What are the latitude and longitude, in degrees?',
         placeholder: '51.5,-0.1',
         validate: (text) => (positionOf(text) === undefined ? 'Write it like 51.5,-0.1.' : undefined),
       })
@@ -120,7 +124,7 @@ export async function askArea(ask: Ask, { question, schema }: AreaField, before:
     }
     default:
       return ask.text({
-        message: 'The geohash of the cell?',
+        message: 'What is the geohash of the cell?',
         placeholder: 'gcpv',
         ...(before === undefined ? {} : { initial: before }),
         validate(text) {
@@ -134,10 +138,10 @@ export async function askArea(ask: Ask, { question, schema }: AreaField, before:
 /** The fewer people live in a cell, the easier each is found: away from large cities a coarser one comes first. */
 async function chooseCell(ask: Ask, point: Point): Promise<Area> {
   const usual = usualCell(point)
-  const warning = usual.length === max ? '' : ' Few people live around here: in a small one you are easily found.'
+  const warning = usual.length === max ? '' : ' Few people live around here, so you are easy to find in a small one.'
   const cells = [...new Set([usual, ...cellLengths.map((length) => geohashOf(point, length))])]
   return ask.choose({
-    message: `How large a cell do peers see?${warning}`,
+    message: `How large is the cell that peers see?${warning}`,
     options: cells.map((cell) => ({ value: cell, label: sizeInWords(cell), hint: cell })),
     initial: usual,
   })

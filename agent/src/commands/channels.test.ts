@@ -42,7 +42,7 @@ test('works with no agent yet, asks nobody, and says what each channel gives awa
   expect((value as { channels: ChannelStatus[] }).channels.map(({ channel }) => channel)).toEqual(Channel.options)
   expect(await statusOf('telegram')).toMatchObject({ handle: telegram, agreedAtMs: null, state: 'not published' })
   expect(directory.requests).toEqual([])
-  expect(show(style)).toContain('No agent is registered')
+  expect(show(style)).toContain('There is no agent here yet')
   expect(show(style)).toContain('alice_a, not agreed to yet')
   expect(show(style)).toContain('Reveals your phone number')
 })
@@ -54,7 +54,7 @@ test('tells what peers see from the directory, also where something else is kept
   expect(await statusOf('telegram')).toMatchObject({ handle: 'alice_b', listed: telegram, state: 'shown' })
   expect(await statusOf('whatsapp')).toMatchObject({ handle: null, listed: whatsapp, state: 'shown' })
   expect(await statusOf('slack')).toMatchObject({ handle: null, listed: null, state: 'not published', unlink: null })
-  expect((await command.call(context, {})).show(style)).toMatch(/kept here\s+alice_b[^]*peers see\s+alice_a/)
+  expect((await command.call(context, {})).show(style)).toMatch(/saved here\s+alice_b[^]*peers see\s+alice_a/)
 })
 
 test('an agent that has not been seen for long is listed, and peers do not see it', async () => {
@@ -76,7 +76,7 @@ test('an unlinked channel shows since when, and since when no shard holds it', a
   expect((await command.call(context, {})).show(style)).toContain('not yet: under way')
   await directory.pass(hour)
   expect(await statusOf('whatsapp')).toMatchObject({ unlink: { unlinkedAtMs, goneAtMs: expect.any(Number) } })
-  expect((await command.call(context, {})).show(style)).toContain('on the settings page: `koko settings`')
+  expect((await command.call(context, {})).show(style)).toContain('open the settings page with `koko settings`')
 })
 
 test('where the directory is down, tells what the last publish left and when that was', async () => {
@@ -121,7 +121,7 @@ test('a fault of the directory is no reason not to show what is kept here', asyn
     name === 'exportAgent' ? Promise.resolve(Response.json({}, { status: 500 })) : answer()
   expect(await channels(context)).toMatchObject({
     source: 'home',
-    problem: { next: expect.stringContaining('its host') },
+    problem: { next: expect.stringContaining('ask the host') },
   })
 })
 

@@ -6,7 +6,7 @@ import { columns, type Style } from '../output.ts'
 import { defineCommand } from './define-command.ts'
 
 export const command = defineCommand({
-  summary: 'Show for each channel what is kept here, what peers see, and whether it is unlinked',
+  summary: 'Show the handle of each channel that is saved here, what peers see, and what is unlinked',
   examples: ['channels'],
   options: z.strictObject({}),
   run: async (context) => (await import('../operations/channels.ts')).channels(context),
@@ -15,8 +15,8 @@ export const command = defineCommand({
 })
 
 function showSource({ source, asOfMs, problem }: ChannelsStatus, style: Style): string {
-  if (source === 'directory') return 'What peers see now, as the directory answers:'
-  if (problem === null) return 'No agent is registered from here yet, so peers see nothing: `koko init`.'
+  if (source === 'directory') return 'What peers see now, according to the directory:'
+  if (problem === null) return 'There is no agent here yet, so peers see nothing. To register one, run `koko init`.'
   const what =
     source === 'home' ? `What was listed, as of ${clockTime(asOfMs ?? 0)}` : 'What peers see is not known here'
   return style.warn(`${what}: ${problem.message} ${problem.next}`)
@@ -29,7 +29,7 @@ function showChannel(status: ChannelStatus, source: ChannelsStatus['source'], st
       ? 'nothing'
       : `${handleWords(channel, handle)}, ${agreedAtMs === null ? 'not agreed to yet' : `agreed to at ${clockTime(agreedAtMs)}`}`
   const rows: [string, string][] = [
-    ['kept here', kept],
+    ['saved here', kept],
     [source === 'directory' ? 'peers see' : 'listed then', listed ?? (state === 'unknown' ? 'not known' : 'nothing')],
   ]
   if (unlink !== null) {
@@ -38,10 +38,10 @@ function showChannel(status: ChannelStatus, source: ChannelsStatus['source'], st
       const gone = typeof unlink.goneAtMs === 'number' ? `since ${clockTime(unlink.goneAtMs)}` : 'not yet: under way'
       rows.push(['gone from every shard', gone])
     }
-    rows.push(['allowed again', 'by you alone, on the settings page: `koko settings`'])
+    rows.push(['to allow it again', 'open the settings page with `koko settings`'])
   }
   const words =
-    source === 'home' && state === 'shown' ? style.warn('published, as far as is known') : wordsOf(state, style)
+    source === 'home' && state === 'shown' ? style.warn('published, as far as koko knows') : wordsOf(state, style)
   const title = `${style.bold(channelNames[channel])}  ${words}`
   return [title, columns(rows), `  ${style.dim(status.reveals)}`].join('\n')
 }

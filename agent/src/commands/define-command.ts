@@ -75,7 +75,7 @@ export function flag(description: string, isOn = false) {
   return z.boolean().default(isOn).describe(description)
 }
 
-export const yes = flag('Answer every question with yes')
+export const yes = flag('Answer yes to every question')
 
 /**
  * A command from the schema of its arguments and options, a function that returns a value, and how that value looks to

@@ -25,17 +25,17 @@ test('shows matches in a table, the best first, and how to reach the best', asyn
   const text = await shown(context)
   const [nearId, farId] = [near.agentId.slice(0, 8), far.agentId.slice(0, 8)]
   expect(text.split('\n')).toEqual([
-    '3 listings looked at, 2 matches.',
+    'Looked at 3 listings: 2 matches.',
     '',
     '  id        age  gender  looking for  distance      reached by',
     `  ${nearId}  30   woman   open         same area     Telegram near_by  new`,
     `  ${farId}  34   woman   open         about 358 km  Slack U0FARAWAY   new`,
     '',
-    `\`koko peer ${nearId}\` asks again, and shows how to reach that peer.`,
+    `\`koko peer ${nearId}\` checks that this peer is still listed, and shows how to reach it.`,
     '',
-    '1 left out: `--explain` says by which rule.',
+    '1 left out: `--explain` says why.',
     '',
-    'Today 3 of 100 listings were discovered, and 0 of 2,000 peers refreshed. There are no more.',
+    'Used today: 3 of 100 listings discovered, 0 of 2,000 peers refreshed. There are no more listings.',
   ])
 })
 
@@ -85,7 +85,7 @@ test('suggests to begin with the nearest where most are too far away', async () 
     const kept = await files.read(profileFile)
     if (kept !== undefined) await files.write(profileFile, { ...kept, profile: { ...kept.profile, maxDistanceKm: 50 } })
   })
-  expect(await shown(context)).toContain('`--near-me` begins with the nearest')
+  expect(await shown(context)).toContain('`--near-me` starts with the nearest')
   await publish(context, { agree: () => Promise.resolve(false) })
   expect(await shown(context, { nearMe: true })).not.toContain('--near-me')
 })

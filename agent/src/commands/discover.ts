@@ -10,7 +10,7 @@ import { matchTable, shortIds } from './match-table.ts'
 const maxShown = 30
 
 export const command = defineCommand({
-  summary: 'Find peers, and match them here',
+  summary: 'Find peers that match',
   examples: ['discover', 'discover --near-me', 'discover --explain --json'],
   options: DiscoverOptions,
   run: async (context, options) => (await import('../operations/discover.ts')).discover(context, options),
@@ -24,16 +24,18 @@ function show(discovery: Discovery, style: Style): string {
   const tooFar = [...distanceRules].reduce((sum, rule) => sum + (leftOut[rule] ?? 0), 0)
   const short = shortIds([...matches, ...(leftOutPeers ?? [])].map(({ agentId }) => agentId))
   return [
-    style.bold(`${counted(looked, 'listing', 'listings')} looked at, ${counted(matches.length, 'match', 'matches')}.`),
+    style.bold(`Looked at ${counted(looked, 'listing', 'listings')}: ${counted(matches.length, 'match', 'matches')}.`),
     shown.length === 0 ? '' : matchTable(shown, { contact: contactWords, note: newNote }, short, style),
-    matches.length === shown.length ? '' : `${matches.length - shown.length} more matches: \`--json\` names all.`,
-    best === undefined ? '' : `\`koko peer ${short(best.agentId)}\` asks again, and shows how to reach that peer.`,
+    matches.length === shown.length ? '' : `${matches.length - shown.length} more matches: \`--json\` shows all.`,
+    best === undefined
+      ? ''
+      : `\`koko peer ${short(best.agentId)}\` checks that this peer is still listed, and shows how to reach it.`,
     showLeftOut(leftOut, leftOutPeers, short),
-    tooFar > looked / 2 ? 'Many are too far away: `--near-me` begins with the nearest.' : '',
+    tooFar > looked / 2 ? 'Many are too far away: `--near-me` starts with the nearest.' : '',
     note === undefined ? '' : style.warn(note),
     style.dim(
-      `Today ${share(budget.discover)} listings were discovered, and ${share(budget.batchGet)} peers refreshed. ` +
-        (hasMore ? 'There are more.' : 'There are no more.'),
+      `Used today: ${share(budget.discover)} listings discovered, ${share(budget.batchGet)} peers refreshed. ` +
+        (hasMore ? 'There are more listings.' : 'There are no more listings.'),
     ),
   ]
     .filter((paragraph) => paragraph !== '')
@@ -59,6 +61,6 @@ function showLeftOut(
 ): string {
   const sum = Object.values(leftOut).reduce<number>((total, count = 0) => total + count, 0)
   if (sum === 0) return ''
-  if (peers === undefined) return `${sum} left out: \`--explain\` says by which rule.`
+  if (peers === undefined) return `${sum} left out: \`--explain\` says why.`
   return `${sum} left out:\n${columns(peers.map(({ agentId, rule }) => [short(agentId), ruleWords[rule] ?? rule]))}`
 }

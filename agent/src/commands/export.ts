@@ -3,7 +3,7 @@ import { jsonText } from '../output.ts'
 import { defineCommand } from './define-command.ts'
 
 export const command = defineCommand({
-  summary: 'Print everything that the directory holds of the agent, as it is stored',
+  summary: 'Print everything that the directory stores about the agent, as it is stored',
   examples: ['export > koko-export.json'],
   options: z.strictObject({}),
   async run(context) {

@@ -6,7 +6,7 @@ import { defineCommand, flag, option } from './define-command.ts'
 import { showNewSecret } from './new-secret.ts'
 
 export const command = defineCommand({
-  summary: 'Register an agent in a directory, and keep its secret here',
+  summary: 'Register an agent in a directory, and save its secret here',
   notes: 'Without a terminal, --directory and the three consents are required. KOKO_DIRECTORY can name the directory.',
   examples: ['init', 'init --directory https://directory.example --accept-terms --accept-disclaimer --adult'],
   options: z.strictObject({
@@ -15,7 +15,7 @@ export const command = defineCommand({
     acceptTerms: flag("Consent to the directory's terms"),
     acceptDisclaimer: flag("Consent to the directory's disclaimer"),
     adult: flag('Confirm that the operator is an adult'),
-    again: flag('Register again, if the agent of this home is gone from the directory'),
+    again: flag('Register a new agent if the directory has removed the one that is saved here'),
   }),
   run: async (context, options) => (await import('../operations/register.ts')).register(context, options),
   show(value, style) {
@@ -32,20 +32,20 @@ export const command = defineCommand({
         facts,
         '',
         'Next: `koko status` shows its state. `koko unregister` removes it permanently; if the directory has removed it,',
-        '`koko init --again` registers again. For a second agent set KOKO_HOME to another folder.',
+        '`koko init --again` registers again. For a second agent, set KOKO_HOME to another folder.',
       ].join('\n')
     }
     const key = showNewSecret(value, style)
-    if (keptIn === null) return [style.bad('✗ Registered, and not kept.'), facts, key].join('\n')
+    if (keptIn === null) return [style.bad('✗ Registered, but the secret was not saved.'), facts, key].join('\n')
     return [
       `${style.good('✓')} Registered.`,
       facts,
       key,
       '',
-      'What was stored where:',
-      `  here, in ${keptIn}: who the agent is, and its secret; for your user only`,
-      '  in the directory: its id, its room, when it was registered, and a hash of the secret',
-      'No profile and no handle was sent.',
+      'What was stored, and where:',
+      `  here, in ${keptIn}: the agent id and the secret, readable by your user only`,
+      '  in the directory: the agent id, the room, the time of registration and a hash of the secret',
+      'No profile and no handle were sent.',
       '',
       'Next: `koko profile edit`, `koko link <channel>`, `koko publish`.',
     ].join('\n')

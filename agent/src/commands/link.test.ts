@@ -29,7 +29,7 @@ const kept = () => context.home.read(handlesFile)
 test('keeps a handle in its one form before there is an agent, and sends nothing', async () => {
   const { value, show } = await run('telegram', 'https://t.me/alice_a')
   expect(value).toMatchObject({ channel: 'telegram', handle: 'alice_a', isChanged: true, isAgreed: false })
-  expect(show(style)).toContain('Telegram alice_a is kept here. Nothing was sent.')
+  expect(show(style)).toContain('Telegram alice_a is saved here. Nothing was sent.')
   expect(show(style)).toContain('`koko publish`')
   expect(await kept()).toEqual({ telegram: { handle: 'alice_a', agreedAtMs: null } })
   await run('discord', '<@80351110224678912>')
@@ -85,7 +85,7 @@ describe('WhatsApp', () => {
       expect.stringMatching(/^That is no country with numbers of this form\. Did you mean .*United States/),
       'Iceland has no number of this form.',
     ])
-    expect(show(style)).toContain('WhatsApp +12025550123 (United States) is kept here')
+    expect(show(style)).toContain('WhatsApp +12025550123 (United States) is saved here')
     // Without a terminal there is nobody who knows the country.
     await expect(run('whatsapp', '202-555-0123', { yes: true })).rejects.toMatchObject({
       message: 'A handle of WhatsApp must begin with + and the country code, such as +12025550123.',
@@ -150,7 +150,7 @@ describe('--forget', () => {
     await run('telegram', 'alice_a')
     const { value, show } = await run('telegram', undefined, { forget: true })
     expect(value).toEqual({ channel: 'telegram', isForgotten: true, listed: null, hasOthers: false })
-    expect(show(style)).toContain('The Telegram handle is no longer kept here. Nothing was sent.')
+    expect(show(style)).toContain('The Telegram handle is no longer saved here. Nothing was sent.')
     expect(await kept()).toEqual({})
     expect((await run('telegram', undefined, { forget: true })).value).toMatchObject({ isForgotten: false })
     await expect(run('telegram', 'alice_a', { forget: true })).rejects.toThrow('--forget takes no handle.')
@@ -164,7 +164,7 @@ describe('--forget', () => {
     expect(said).toContain('Telegram is still published')
     expect(said).toMatch(/`koko publish` .*`koko unlink telegram`/)
     const last = (await run('discord', undefined, { forget: true })).show(style)
-    expect(last).toContain('`koko unlink discord` stops that.')
+    expect(last).toContain('To stop sharing it, run `koko unlink discord`.')
     expect(last).not.toContain('`koko publish`')
   })
 })
@@ -204,7 +204,7 @@ describe('what nearly passes', () => {
   test('of a channel is suggested by its name', async () => {
     await expect(run('telegramm', 'alice_a')).rejects.toMatchObject({ hint: 'Did you mean telegram?' })
     await expect(run('alice_a', 'telegram')).rejects.toMatchObject({
-      hint: 'Give one of whatsapp, telegram, discord, slack.',
+      hint: 'The channels are whatsapp, telegram, discord, and slack.',
     })
     expect((await run('TG', 'alice_a')).value).toMatchObject({ channel: 'telegram' })
   })
@@ -246,7 +246,7 @@ describe('an agreement', () => {
     await unlink(context, { channel: 'telegram', wait: false })
     const { value, show } = await run('telegram', 'alice_b')
     expect(value).toMatchObject({ isUnlinked: true, isAgreed: false })
-    expect(show(style)).toContain('only the settings page allows it again')
+    expect(show(style)).toContain('To allow it again, open the settings page with `koko settings`.')
   })
 })
 

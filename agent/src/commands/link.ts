@@ -6,16 +6,16 @@ import type { Style } from '../output.ts'
 import { argument, channelArgument, defineCommand, flag, yes } from './define-command.ts'
 
 export const command = defineCommand({
-  summary: 'Keep a handle here for the next publish',
+  summary: 'Save a handle here for the next publish',
   notes: [
-    'Nothing is sent: `koko publish` does that. Without a handle koko asks for it, or reads it from standard input: what you',
-    'type on a command line stays in the history of your shell.',
+    'Nothing is sent: `koko publish` does that. If you give no handle, koko asks for it, or reads it from standard input.',
+    'What you type on a command line stays in the history of your shell.',
   ].join('\n'),
   examples: ['link telegram', 'link telegram my_agent', 'link whatsapp --yes < number.txt', 'link whatsapp --forget'],
   options: z.strictObject({
     channel: channelArgument(),
     handle: argument('Your handle on that channel', z.string().optional()),
-    forget: flag('Remove the handle from here; what is published stays'),
+    forget: flag('Remove the saved handle; a published one stays published'),
     yes,
   }),
   async run(context, { channel: typed, handle, forget, yes }) {
@@ -37,31 +37,35 @@ function showLinked(
 ): string {
   const name = channelNames[channel]
   const lines = [
-    `${style.good('✓')} ${name} ${handleWords(channel, handle)} is kept here${isChanged ? '' : ', as before'}. Nothing was sent.`,
+    `${style.good('✓')} ${name} ${handleWords(channel, handle)} ${isChanged ? 'is' : 'was already'} saved here. Nothing was sent.`,
     style.dim(reveals),
   ]
   if (isEmulated) lines.push(style.warn(emulatorWarning()))
   if (isUnlinkCancelled) {
     lines.push(
-      `The unlink of ${name} is cancelled. If the directory had received it, only the settings page allows ${name} again: \`koko settings\`.`,
+      `The unlink of ${name} is cancelled. If the directory had already received it, allow ${name} again on the settings page: run \`koko settings\`.`,
     )
   }
   if (isUnlinked)
     lines.push(
-      `You unlinked ${name}: only the settings page allows it again, \`koko settings\`. Until then it is withheld.`,
+      `You unlinked ${name}, so it is withheld. To allow it again, open the settings page with \`koko settings\`.`,
     )
-  lines.push(isAgreed ? 'You already agreed to publish it.' : 'Next: `koko publish` shows it to peers, after your yes.')
+  lines.push(
+    isAgreed
+      ? 'You already agreed to publish it.'
+      : 'Next: run `koko publish` to show it to peers. It asks you to agree first.',
+  )
   return lines.join('\n')
 }
 
 function showForgotten({ channel, isForgotten, listed, hasOthers }: Forgotten, style: Style): string {
   const name = channelNames[channel]
   const what = isForgotten
-    ? `${style.good('✓')} The ${name} handle is no longer kept here. Nothing was sent.`
-    : `No ${name} handle was kept here. Nothing was sent.`
+    ? `${style.good('✓')} The ${name} handle is no longer saved here. Nothing was sent.`
+    : `No ${name} handle was saved here. Nothing was sent.`
   if (listed === null) return what
   const how = hasOthers
-    ? `\`koko publish\` replaces the listing by one without it; \`koko unlink ${channel}\` also keeps it out of later ones.`
-    : `\`koko unlink ${channel}\` stops that.`
-  return [what, style.warn(`${name} is still published: peers see it until you change that. ${how}`)].join('\n')
+    ? `\`koko publish\` replaces the listing with one that does not include it. \`koko unlink ${channel}\` also keeps it out of later listings.`
+    : `To stop sharing it, run \`koko unlink ${channel}\`.`
+  return [what, style.warn(`${name} is still published, so peers can see it. ${how}`)].join('\n')
 }

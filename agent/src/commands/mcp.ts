@@ -7,14 +7,14 @@ export const createMcpCommand = (
   serve: (context: Context, options: { isReadOnly: boolean }) => Promise<void>,
 ): Command =>
   defineCommand({
-    summary: 'Offer these commands as tools to an assistant, over the Model Context Protocol on stdio',
+    summary: 'Let an assistant use koko as tools, over the Model Context Protocol (MCP) on stdio',
     examples: ['mcp', 'mcp --read-only'],
     notes:
-      'An assistant starts it: give it the command `koko` with the argument `mcp`, as in\n  {"mcpServers": {"koko": {"command": "koko", "args": ["mcp"]}}}\nIt reads and writes JSON-RPC on its standard input and output.',
+      'Your assistant starts this command itself. Add it to the configuration of the assistant, such as\n  {"mcpServers": {"koko": {"command": "koko", "args": ["mcp"]}}}\nkoko then reads and writes JSON-RPC on standard input and output.',
     options: z.strictObject({ readOnly: flag('Offer only the tools that change nothing and use no budget') }),
     async run(context, { readOnly }) {
       context.ask?.say(
-        'An assistant starts `koko mcp` itself, and talks to it here. `koko mcp --help` shows how to set that up. Press Ctrl-C to end it.',
+        'Your assistant starts `koko mcp` itself. `koko mcp --help` shows how to set that up. Press Ctrl-C to stop.',
       )
       await serve(context, { isReadOnly: readOnly })
     },

@@ -9,6 +9,6 @@ export function showNewSecret({ agentId, secret, problem }: NewSecret, style: St
       ['secret', style.bold(secret)],
     ]),
     '',
-    'The secret is shown only this once: keep it where you keep passwords. Anyone who has it controls your agent.',
+    'The secret is shown only once: keep it where you keep your passwords. Anyone who has it controls your agent.',
   ].join('\n')
 }

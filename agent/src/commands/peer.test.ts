@@ -30,8 +30,8 @@ test('shows how to reach a peer', async () => {
   const slack = await directory.addPeer({ channels: { slack: 'U0NEARBYX', telegram: 'both_of_them' } })
   expect((await shown(context, { peer: slack.agentId })).split('\n').slice(-3)).toEqual([
     '  Telegram     both_of_them  https://t.me/both_of_them',
-    '  Slack        U0NEARBYX  in the workspace that you share, look for this member id',
-    'The first channel reveals least about you both.',
+    '  Slack        U0NEARBYX  search for this member id in the workspace that you share',
+    'The first channel reveals the least about you both.',
   ])
 })
 
@@ -39,10 +39,10 @@ test('says that a peer is gone, or is no match, and that nothing is kept', async
   const directory = await createTestDirectory()
   const context = await listed(directory)
   const nobody = '00000000-0000-4000-8000-000000000001'
-  expect(await shown(context, { peer: nobody })).toContain(`${nobody} is gone`)
+  expect(await shown(context, { peer: nobody })).toContain(`${nobody} was not found`)
   const old = await directory.addPeer({ channels: { telegram: 'not_shown' }, profile: { age: 80, ageMax: 90 } })
   const text = await shown(context, { peer: old.agentId })
-  expect(text).toContain('is no match: outside your age range')
+  expect(text).toContain('is not a match: outside your age range')
   expect(text).not.toContain('not_shown')
 })
 
@@ -50,7 +50,11 @@ test('asks which peer in a terminal, and elsewhere reads it from standard input'
   const directory = await createTestDirectory()
   const { home } = await listed(directory)
   const { agentId } = await directory.addPeer({ channels: { telegram: 'near_by' } })
-  const asked = await createTestContext({ directory, home: home.path, answers: [['The id of a peer', agentId]] })
+  const asked = await createTestContext({
+    directory,
+    home: home.path,
+    answers: [['What is the id of the peer', agentId]],
+  })
   expect(await shown(asked, {})).toContain('near_by')
   const piped = await createTestContext({ directory, home: home.path, input: '@near_by\n' })
   expect(await shown(piped, {})).toContain(agentId)
@@ -91,8 +95,8 @@ describe('of a handle', () => {
     const { value, show } = await command.call(context, { peer: typed })
     expect(value).toMatchObject({ writers: [{ agentId, writesOn: channel.toLowerCase() }] })
     const text = show(styleOf({}, {}))
-    expect(text).toContain(`It published this handle for ${channel}.`)
-    expect(text).toContain('does not prove who writes')
+    expect(text).toContain(`This peer published the handle on ${channel}.`)
+    expect(text).toContain('does not prove who is writing to you')
     expect(text).not.toContain('somebody_else')
     expect(directory.requests).toEqual([])
   })
@@ -103,7 +107,7 @@ describe('of a handle', () => {
       const directory = await createTestDirectory()
       const { value, show } = await command.call(await listed(directory), { peer })
       expect(value).toEqual({ writers: [] })
-      expect(show(styleOf({}, {}))).toContain('No peer that is known here publishes this handle.')
+      expect(show(styleOf({}, {}))).toContain('No known peer publishes this handle.')
     },
   )
 })

@@ -10,20 +10,20 @@ import { untilAborted } from '../until-aborted.ts'
 import { argument, defineCommand } from './define-command.ts'
 
 export const command = defineCommand({
-  summary: 'Show how to reach a peer, or which known peer writes to you',
+  summary: 'Show how to reach a peer, or which known peer is writing to you',
   notes: [
-    'With an id koko asks the directory, which uses one of the ids of the day. With a handle, in any spelling, it looks among',
-    'the peers that are known here, and sends nothing. Without either it asks, or reads standard input: a number on a',
-    'command line stays in the history of your shell.',
+    'If you give an id, koko asks the directory, which uses the budget of the day. If you give a handle, in any spelling, koko',
+    'searches the known peers and sends nothing. If you give neither, koko asks, or reads standard input: a number that you',
+    'type on a command line stays in the history of your shell.',
   ].join('\n'),
   examples: ['peer 039494b5', 'peer @a_fictional_name', 'peer'],
   options: z.strictObject({
-    peer: argument('Its id, the beginning of the id of a known peer, or a handle', z.string().optional()),
+    peer: argument('The id of the peer, the beginning of the id of a known peer, or a handle', z.string().optional()),
   }),
   async run(context, { peer }) {
     const typed = (peer ?? (await readPeer(context))).trim()
     if (typed === '') {
-      throw new UserError('Which peer?', 'Give its id, or a handle.', { code: 'invalid-argument' })
+      throw new UserError('No peer was given.', 'Give an id or a handle.', { code: 'invalid-argument' })
     }
     const { findNamed, whoWrites } = await import('../operations/peers.ts')
     const named = await findNamed(context, typed)
@@ -36,7 +36,7 @@ export const command = defineCommand({
 async function readPeer({ ask, report, readInput, signal }: Context): Promise<string> {
   if (ask !== undefined) {
     return ask.text({
-      message: 'The id of a peer, or the handle that writes to you?',
+      message: 'What is the id of the peer, or the handle that wrote to you?',
       validate: (typed) => (typed.trim() === '' ? 'Type an id or a handle.' : undefined),
     })
   }
@@ -45,10 +45,10 @@ async function readPeer({ ask, report, readInput, signal }: Context): Promise<st
 }
 
 function showAsked({ agentId, found, match, leftOut }: AskedPeer, style: Style): string {
-  if (!found) return `${agentId} is gone: not listed, or not online. Nothing about it is kept here.`
-  if (leftOut === 'hidden') return `${agentId} is hidden: \`koko peers unhide ${agentId}\` lets it be found again.`
+  if (!found) return `${agentId} was not found: it is not listed, or not online. Nothing about it is saved here.`
+  if (leftOut === 'hidden') return `${agentId} is hidden. To show it again, run \`koko peers unhide ${agentId}\`.`
   if (leftOut !== undefined) {
-    return `${agentId} is no match: ${ruleWords[leftOut] ?? leftOut}. Nothing about it is kept here.`
+    return `${agentId} is not a match: ${ruleWords[leftOut] ?? leftOut}. Nothing about it is saved here.`
   }
   if (match === undefined) return ''
   const { channels } = match
@@ -58,10 +58,10 @@ function showAsked({ agentId, found, match, leftOut }: AskedPeer, style: Style):
       ...factsOf(match),
       ...channels.map(({ channel, handle, link }): [string, string] => [
         channelNames[channel],
-        `${handleWords(channel, handle)}  ${link ?? 'in the workspace that you share, look for this member id'}`,
+        `${handleWords(channel, handle)}  ${link ?? 'search for this member id in the workspace that you share'}`,
       ]),
     ]),
-    ...(channels.length > 1 ? ['The first channel reveals least about you both.'] : []),
+    ...(channels.length > 1 ? ['The first channel reveals the least about you both.'] : []),
   ].join('\n')
 }
 
@@ -75,16 +75,18 @@ function factsOf(match: PeerMatch): [string, string][] {
 function showWriters({ writers }: Writers, style: Style): string {
   if (writers.length === 0) {
     return [
-      'No peer that is known here publishes this handle.',
-      'It can be of a peer that was not discovered yet, is no match or is hidden, or of nobody in the room.',
+      'No known peer publishes this handle.',
+      'It may belong to a peer that you have not discovered or that does not match or is hidden, or to nobody in the room.',
     ].join('\n')
   }
   const described = writers.map((writer) =>
     [
       style.bold(writer.agentId),
       columns([...factsOf(writer), ['as of', clockTime(writer.refreshedAtMs)]]),
-      `It published this handle for ${channelNames[writer.writesOn]}. \`koko peer ${writer.agentId}\` asks whether it still does.`,
+      `This peer published the handle on ${channelNames[writer.writesOn]}. \`koko peer ${writer.agentId}\` checks whether it still does.`,
     ].join('\n'),
   )
-  return [...described, 'Anybody can publish any handle, so a listing alone does not prove who writes.'].join('\n\n')
+  return [...described, 'Anyone can publish any handle, so a listing alone does not prove who is writing to you.'].join(
+    '\n\n',
+  )
 }

@@ -36,7 +36,7 @@ test('lists the known matches without a request or a handle, the best first', as
     hidden: [],
   })
   const text = show(style)
-  expect(text).toMatch(/^2 matches known here\.\n\n {2}id .*\n.* Telegram, Slack\n.* Slack\n/)
+  expect(text).toMatch(/^2 known matches\.\n\n {2}id .*\n.* Telegram, Slack\n.* Slack\n/)
   expect(`${JSON.stringify(value)}${text}`).not.toMatch(/near_by|U0NEARBYX|U0FARAWAY/)
   expect(directory.requests).toEqual([])
   expect(await kept()).toBe(before)
@@ -46,7 +46,7 @@ test('says what comes first where there is no agent, no profile or no match', as
   await expect(command.call(await createTestContext({ directory }), {})).rejects.toMatchObject({
     hint: 'Run `koko init`.',
   })
-  expect((await command.call(context, {})).show(style)).toContain('`koko discover` looks for some')
+  expect((await command.call(context, {})).show(style)).toContain('To find some, run `koko discover`.')
 })
 
 describe('a peer that is hidden', () => {

@@ -7,9 +7,8 @@ import { argument, defineCommand } from './define-command.ts'
 import { matchTable, shortIds } from './match-table.ts'
 
 export const command = defineCommand({
-  summary: 'List the matches that are known here, hide one, or let it be found again',
-  notes:
-    'Nothing is sent, so it works offline and uses no budget. A hidden peer is not shown again, and not asked for.',
+  summary: 'List the known matches, or hide or unhide one',
+  notes: 'This sends nothing, so it works offline and uses no budget. A hidden peer is neither shown nor refreshed.',
   examples: ['peers', 'peers hide 039494b5', 'peers unhide 039494b5'],
   options: z.strictObject({
     action: argument(
@@ -17,15 +16,19 @@ export const command = defineCommand({
       z.enum(['hide', 'unhide'], { error: 'must be hide or unhide, or left out' }).optional(),
       ['hide', 'unhide'],
     ),
-    peer: argument('Its id, the beginning of the id, or a handle', z.string().optional()),
+    peer: argument('The id of the peer, the beginning of the id, or a handle', z.string().optional()),
   }),
   async run(context, { action, peer }) {
     const { hidePeer, knownPeers } = await import('../operations/peers.ts')
     if (action === undefined) return knownPeers(context)
     if (peer !== undefined) return hidePeer(context, peer, action === 'hide')
-    throw new UserError('Which peer?', `Run \`koko peers ${action} <peer>\`; \`koko peers\` lists them.`, {
-      code: 'invalid-argument',
-    })
+    throw new UserError(
+      'No peer was given.',
+      `Run \`koko peers ${action} <peer>\`. \`koko peers\` lists the known ones.`,
+      {
+        code: 'invalid-argument',
+      },
+    )
   },
   show: (value, style) => ('peers' in value ? showPeers(value, style) : showHiding(value, style)),
   isQuiet: (value) => !('peers' in value),
@@ -40,22 +43,22 @@ function showPeers({ peers, hidden }: KnownPeers, style: Style): string {
   const [best] = peers
   return [
     best === undefined
-      ? 'No match is known here yet: `koko discover` looks for some.'
-      : `${style.bold(`${counted(peers.length, 'match', 'matches')} known here.`)}\n\n${matchTable(peers, table, short, style)}`,
+      ? 'There are no known matches yet. To find some, run `koko discover`.'
+      : `${style.bold(`${counted(peers.length, 'known match', 'known matches')}.`)}\n\n${matchTable(peers, table, short, style)}`,
     best === undefined
       ? ''
-      : `\`koko peer ${short(best.agentId)}\` asks the directory, and shows how to reach that peer.`,
+      : `\`koko peer ${short(best.agentId)}\` checks that this peer is still listed, and shows how to reach it.`,
     hidden.length === 0
       ? ''
-      : `Hidden, until \`koko peers unhide <id>\`:\n${columns(hidden.map((each) => [short(each.agentId), `since ${clockTime(each.hiddenAtMs)}`]))}`,
+      : `Hidden peers. To show one again, run \`koko peers unhide <id>\`:\n${columns(hidden.map((each) => [short(each.agentId), `since ${clockTime(each.hiddenAtMs)}`]))}`,
   ]
     .filter((paragraph) => paragraph !== '')
     .join('\n\n')
 }
 
 function showHiding({ agentId, isHidden, isChanged }: Hiding, style: Style): string {
-  if (!isChanged) return `${agentId} was ${isHidden ? 'hidden already' : 'not hidden'}. Nothing changed.`
+  if (!isChanged) return `${agentId} was ${isHidden ? 'already hidden' : 'not hidden'}. Nothing changed.`
   return isHidden
-    ? `${style.good('✓')} ${agentId} is hidden: it is not shown again, and nothing else of it is kept here. Nothing was sent.`
-    : `${style.good('✓')} ${agentId} can be found again, by the next \`koko discover\`.`
+    ? `${style.good('✓')} ${agentId} is hidden. It is not shown again, and nothing else about it is saved here. Nothing was sent.`
+    : `${style.good('✓')} ${agentId} is no longer hidden. \`koko discover\` can find it again.`
 }

@@ -85,7 +85,7 @@ test('an option changes its own field only', async () => {
 
 test('names every missing option in one error where koko cannot ask', async () => {
   await expect(run({ action: 'edit', age: '34', ageMin: '28' })).rejects.toMatchObject({
-    hint: 'Give --gender, --seeking, --age-max, --place (or --at, or --area), --max-distance, --intent too.',
+    hint: 'Also give --gender, --seeking, --age-max, --place (or --at, or --area), --max-distance, --intent.',
   })
   await run(flags)
   await expect(run({ action: 'edit' })).rejects.toMatchObject({ hint: expect.stringContaining('--gender') })
@@ -120,12 +120,12 @@ describe('of a place', () => {
   test('the cell is a coarse one where few people live, as the command says, and as coarse as the operator wants', async () => {
     const { value, show } = await run({ ...withoutArea, at: '68.35,14.6' })
     expect(value).toMatchObject({ profile: { area: expect.stringMatching(/^...$/) }, isCoarse: true })
-    expect(show(style)).toContain('--coarse 4 gives the smallest')
+    expect(show(style)).toContain('For the smallest one, add --coarse 4.')
     expect(await areaOf({ at: '68.35,14.6', coarse: '4' })).toHaveLength(4)
     expect(await areaOf({ place: 'Berlin', coarse: '2' })).toBe('u3')
     expect(await areaOf({ area: 'gcpv', coarse: '3' })).toBe('gcp')
     expect((await run({ coarse: '2' })).value).toMatchObject({ profile: { area: 'gc' }, isCoarse: false })
-    await expect(run({ coarse: '4' })).rejects.toThrow('coarser, and not finer')
+    await expect(run({ coarse: '4' })).rejects.toThrow('larger, but not smaller')
   })
 
   test('a name of several cities is the most populous, and the output names it and the others', async () => {
@@ -136,7 +136,7 @@ describe('of a place', () => {
       otherPlaces: ['London, Canada'],
     })
     expect(show(style)).toContain(
-      'The place is London, United Kingdom. For another of that name give its country too: "London, Canada".',
+      'The place is London, United Kingdom. For another place of that name, add its country: "London, Canada".',
     )
     expect(await areaOf({ place: 'London, Canada' })).toMatch(/^dpw/)
   })
@@ -161,12 +161,12 @@ describe('what was edited is published', () => {
   test('by the daemon too, once every handle is agreed to, and within the time that it says', async () => {
     await setUpAgent(context, directory, { telegram: 'a_fictional_name' }, profile)
     await publish(context, { agree: () => Promise.resolve(true) })
-    expect((await run({ age: '34' })).show(style)).toContain('It is what is published already.')
-    expect(await edited()).toContain('and so does `koko run` when it runs again')
-    const said = await context.home.locked('daemon', 0, edited)
-    expect(said).toMatch(
-      / Nothing was sent yet: the running `koko run` \(process \d+\) publishes it, usually within 30 seconds\.$/,
+    expect((await run({ age: '34' })).show(style)).toContain(
+      'Your listing has the same profile, so there is nothing to publish.',
     )
+    expect(await edited()).toContain('and so does `koko run` when you start it')
+    const said = await context.home.locked('daemon', 0, edited)
+    expect(said).toMatch(/ Nothing was sent yet: `koko run` \(process \d+\) publishes it, usually within 30 seconds\.$/)
   })
 
   test('not by the daemon where a listed channel would leave the listing', async () => {
@@ -199,7 +199,7 @@ describe('in a terminal', () => {
         ['Where are you', 'city'],
         ['Which city', 'Lodnon'],
         ['Which city', 'London'],
-        ['How large a cell', 'gcpv'],
+        ['How large is the cell', 'gcpv'],
       ]),
     )
     const { value } = await run({ action: 'edit' }, asked)
@@ -217,8 +217,8 @@ describe('in a terminal', () => {
     const asked = await answering(
       answers([
         ['Where are you', 'position'],
-        ['Latitude and longitude', 'up north'],
-        ['Latitude and longitude', '68.35, 14.6'],
+        ['What are the latitude and longitude', 'up north'],
+        ['What are the latitude and longitude', '68.35, 14.6'],
         ['Few people live around here', geohashOf({ latitude: 68.35, longitude: 14.6 }, 3)],
       ]),
     )

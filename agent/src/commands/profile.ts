@@ -62,12 +62,15 @@ function entriesOf(room: Room) {
 }
 
 function syntaxOf({ field, isPrivate }: ReturnType<typeof entriesOf>[number]): [value: string, help: string] {
-  if (isPrivate) return ['values', `${field.description}, separated by commas`]
+  if (isPrivate) return ['values', `${field.description}. Separate several with commas`]
   switch (field.kind) {
     case 'choice':
       return ['value', formatList(Object.keys(field.values), 'or')]
     case 'list':
-      return ['values', `Any of ${Object.keys(field.values).join(', ')}, separated by commas; empty is ${field.none}`]
+      return [
+        'values',
+        `Any of ${Object.keys(field.values).join(', ')}, separated by commas; empty means ${field.none}`,
+      ]
     case 'number': {
       const or = field.nullWord === undefined ? '' : `, or ${field.nullWord}`
       return ['number', `${field.description.split(';')[0] ?? ''}: ${field.min} to ${field.max}${or}`]
@@ -100,15 +103,15 @@ const Options = z.strictObject({
       .flatMap(entriesOf)
       .map((entry) => [entry.key, option(...syntaxOf(entry), z.string().optional(), valuesOf(entry.field))]),
   ),
-  place: option('city', 'A city of the built-in list; only the cell around it is kept', z.string().optional()),
+  place: option('city', 'A large city; only the cell around it is saved', z.string().optional()),
   at: option(
     'latitude,longitude',
-    'A position, such as 51.5,-0.1; only the cell around it is kept',
+    'A position, such as 51.5,-0.1; only the cell around it is saved',
     z.string().optional(),
   ),
   coarse: option(
     'characters',
-    `How many characters of the cell are kept: ${areaLengths.min} to ${areaLengths.max}`,
+    `The size of the cell, by its characters: from ${areaLengths.min} (largest) to ${areaLengths.max} (smallest)`,
     z
       .enum(cellLengths.map(String), { error: `must be ${formatList(cellLengths.map(String).reverse(), 'or')}` })
       .transform(Number)
@@ -118,10 +121,10 @@ const Options = z.strictObject({
 })
 
 export const command = defineCommand({
-  summary: 'Show the profile; `profile edit` asks for it',
+  summary: 'Show or edit the profile',
   notes: [
-    'Any option edits what is kept here. `koko publish` sends it; a running `koko run` does so too, once you have agreed to',
-    'every handle.',
+    'Any option changes the profile that is saved here. `koko publish` sends it. A running `koko run` sends it too, once you',
+    'have agreed to every handle.',
   ].join('\n'),
   examples: ['profile', 'profile edit', 'profile edit --place London --max-distance 100'],
   options: Options,
@@ -179,8 +182,11 @@ function cannotAsk(room: Room, missing: readonly string[]): UserError {
     .map(({ field, flag }) => (field.kind === 'area' ? '--place (or --at, or --area)' : `--${flag}`))
     .join(', ')
   return isFirst
-    ? new UserError('A profile needs all its fields, and koko cannot ask for them here.', `Give ${flags} too.`)
-    : new UserError('koko cannot ask here what changes.', `Give what changes: ${flags}.`)
+    ? new UserError(
+        'The profile is not complete, and koko cannot ask for the missing fields without a terminal.',
+        `Also give ${flags}.`,
+      )
+    : new UserError('koko cannot ask for changes without a terminal.', `Give the fields to change: ${flags}.`)
 }
 
 /** The values of the typed options by field. Throws `UserError` that names the option, and never what was typed. */
@@ -247,7 +253,7 @@ async function askField(ask: Ask, field: Field, name: string, known: Values): Pr
       })
     case 'list':
       return ask.chooseSome({
-        message: `${field.question} Nothing chosen is ${field.none}.`,
+        message: `${field.question} To accept ${field.none}, choose none.`,
         options: choicesOf(field.values),
         ...(Array.isArray(before) ? { initial: before.map(String) } : {}),
       })
@@ -269,7 +275,8 @@ async function askNumber(
   min: FieldValue | undefined,
 ): Promise<FieldValue> {
   const answer = await ask.text({
-    message: field.nullWord === undefined ? field.question : `${field.question} Or \`${field.nullWord}\`.`,
+    message:
+      field.nullWord === undefined ? field.question : `${field.question} Type a number, or \`${field.nullWord}\`.`,
     ...(before === undefined ? {} : { initial: String(before ?? field.nullWord) }),
     validate(text) {
       const value = typedValue(field, text)
@@ -283,7 +290,7 @@ async function askNumber(
 
 function show(value: KeptProfile, style: Style): string {
   const { room, profile, dealbreakers, isCoarse, place, otherPlaces, setAside, outlook } = value
-  if (profile === null) return 'There is no profile yet: `koko profile edit` asks for it.'
+  if (profile === null) return 'There is no profile yet. To write one, run `koko profile edit`.'
   return [
     columns(profileWords(room, profile).map(({ label, words }) => [label, words])),
     '',
@@ -292,32 +299,32 @@ function show(value: KeptProfile, style: Style): string {
         `${field.label} ${formatValue(field, dealbreakers[name] ?? [], formatList)}. This stays at home.`,
     ),
     ...(isCoarse
-      ? [`Few people live there, so the cell is a coarse one: --coarse ${areaLengths.max} gives the smallest there is.`]
+      ? [`Few people live there, so this is a larger cell. For the smallest one, add --coarse ${areaLengths.max}.`]
       : []),
     ...(place === null ? [] : [placeWords(place, otherPlaces)]),
-    ...(setAside === null ? [] : [`The profile of the room ${setAside.room} is kept as ${setAside.file}.`]),
+    ...(setAside === null ? [] : [`The profile of the room ${setAside.room} is saved as ${setAside.file}.`]),
     outlook === null
-      ? '`koko profile edit` changes it.'
-      : `${style.good('✓')} Kept here, and of the place only the cell. ${outlookWords(outlook)}`,
+      ? 'To change it, run `koko profile edit`.'
+      : `${style.good('✓')} Saved here. Of the place, only the cell is saved. ${outlookWords(outlook)}`,
   ].join('\n')
 }
 
 function placeWords(place: string, others: readonly string[]): string {
   if (others.length === 0) return `The place is ${place}.`
   const names = others.map((name) => `"${name}"`)
-  return `The place is ${place}. For another of that name give its country too: ${formatList(names, 'or')}.`
+  return `The place is ${place}. For another place of that name, add its country: ${formatList(names, 'or')}.`
 }
 
 function outlookWords(outlook: PublishOutlook): string {
   switch (outlook.state) {
     case 'unchanged':
-      return 'It is what is published already.'
+      return 'Your listing has the same profile, so there is nothing to publish.'
     case 'by the daemon': {
       const soon = formatDuration(outlook.withinMs)
-      return `Nothing was sent yet: the running \`koko run\` (process ${outlook.pid}) publishes it, usually within ${soon}.`
+      return `Nothing was sent yet: \`koko run\` (process ${outlook.pid}) publishes it, usually within ${soon}.`
     }
     case 'when the daemon runs':
-      return 'Nothing was sent: `koko publish` does that, and so does `koko run` when it runs again.'
+      return 'Nothing was sent: `koko publish` does that, and so does `koko run` when you start it.'
     case 'by you':
       return 'Nothing was sent: `koko publish` does that.'
   }

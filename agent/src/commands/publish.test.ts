@@ -95,7 +95,9 @@ test('a dry run needs no agent, but a profile and a handle', async () => {
 describe('without a yes', () => {
   test('nothing is sent where there is nobody to ask and no --yes', async () => {
     await expect(command.call(context, {})).rejects.toMatchObject({ hint: expect.stringContaining('--yes') })
-    await expect(command.call(await answering([['Publish', false]]), {})).rejects.toThrow('no handle is left')
+    await expect(command.call(await answering([['Publish', false]]), {})).rejects.toThrow(
+      'you have not agreed to any handle',
+    )
     expect(sent('publishProfile')).toHaveLength(0)
     await command.call(context, { yes: true })
     expect(listed()).toEqual({ telegram, whatsapp })
@@ -154,10 +156,12 @@ describe('without a yes', () => {
 test('a home that lacks a handle which is listed takes it out of the listing only when the operator says so', async () => {
   await publish(context, yes)
   await context.home.change((files) => files.write(handlesFile, { telegram: { handle: telegram, agreedAtMs: 1 } }))
-  await expect(command.call(context, {})).rejects.toThrow('WhatsApp would have left your listing')
-  await expect(command.call(await answering([['WhatsApp would leave', false]]), {})).rejects.toThrow('would have left')
+  await expect(command.call(context, {})).rejects.toThrow('it would have removed WhatsApp from your listing')
+  await expect(command.call(await answering([['This removes WhatsApp from your listing', false]]), {})).rejects.toThrow(
+    'would have removed',
+  )
   expect(listed()).toEqual({ telegram, whatsapp })
-  await command.call(await answering([['WhatsApp would leave', true]]), {})
+  await command.call(await answering([['This removes WhatsApp from your listing', true]]), {})
   expect(listed()).toEqual({ telegram })
 })
 
@@ -172,7 +176,7 @@ describe('--only', () => {
       changes: [{ at: 'channels.whatsapp', kind: 'removed', before: whatsapp }],
     })
     expect(show(style)).toContain('Published, in place of the former listing. Peers see Telegram,')
-    expect(show(style)).toContain('WhatsApp is left out, as --only says.')
+    expect(show(style)).toContain('WhatsApp is left out because of --only.')
     expect(listed()).toEqual({ telegram })
   })
 
@@ -231,7 +235,7 @@ describe('an unlinked channel', () => {
     await (await calls()).call('unlinkChannel', { channel: 'whatsapp' })
     const { value, show } = await command.call(context, {})
     expect(value).toMatchObject({ withheld: [{ channel: 'whatsapp', because: 'unlinked' }], changes: [] })
-    expect(show(style)).toContain('Only the settings page allows it again: `koko settings`.')
+    expect(show(style)).toContain('To allow it again, open the settings page with `koko settings`.')
     expect(await context.home.read(publishedFile)).toMatchObject({
       listing: { channels: { telegram } },
       withheld: [{ channel: 'whatsapp' }],

@@ -15,7 +15,7 @@ export const command = defineCommand({
     dryRun: flag(PublishOptions.shape.dryRun.description ?? ''),
     only: option(
       'channel',
-      'Publish this channel and no other; several with commas, or by giving it again',
+      'Publish only this channel; separate several with commas, or repeat the option',
       z.string().optional(),
       Channel.options,
       true,
@@ -31,19 +31,19 @@ export const command = defineCommand({
     const { state, channels } = publication
     if (state === 'would remove channels') {
       throw new UserError(
-        `Nothing was published: ${inWords(channels)} would have left your listing.`,
-        'Agree to the new handle with `koko publish`, give one with `koko link`, or unlink the channel with `koko unlink`.',
+        `Nothing was published: it would have removed ${inWords(channels)} from your listing.`,
+        'Agree to the new handle with `koko publish`, save one with `koko link`, or stop sharing the channel with `koko unlink`.',
       )
     }
     if (channels.length > 0) {
       throw new UserError(
-        'Nothing was published: no handle is left that you agreed to.',
-        'Run `koko publish` again when you want it.',
+        'Nothing was published: you have not agreed to any handle.',
+        'Run `koko publish` again when you are ready.',
       )
     }
     throw new UserError(
-      'Nothing was published: every channel that is kept here is unlinked.',
-      'Only the settings page allows one again: `koko settings`.',
+      'Nothing was published: you unlinked every channel that has a handle here.',
+      'To allow one again, open the settings page with `koko settings`.',
     )
   },
   show: (value, style) => ('bytes' in value ? showPreview(value, style) : showPublished(value, style)),
@@ -62,26 +62,26 @@ function consentOf({ ask }: Context, yes: boolean): PublishConsent {
       }
       if (ask === undefined) {
         throw new UserError(
-          `You have not agreed yet to publish ${inWords(newHandles)}.`,
-          'Look with `koko publish --dry-run`, then give --yes.',
+          `You have not agreed to publish ${inWords(newHandles)} yet.`,
+          'Check what would be sent with `koko publish --dry-run`, then add --yes.',
           { code: 'confirmation-required' },
         )
       }
       ask.say(
         [
-          'Every agent of the room that discovers yours will see:',
+          'Every agent in the room that discovers yours will see:',
           columns(
             newHandles.map((channel) => [channelNames[channel], handleWords(channel, input?.channels[channel] ?? '')]),
           ),
           '',
           ...newHandles.map((channel) => `${channelNames[channel]}: ${reveals[channel]}`),
-          'You can stop sharing each with `koko unlink`. A peer that has read it by then may keep it.',
+          'You can stop sharing a handle with `koko unlink`. A peer that has already read it may keep it.',
         ].join('\n'),
       )
       return ask.confirm({ message: `Publish ${inWords(newHandles)}?`, initial: false })
     },
     async mayRemove(channels) {
-      const message = `${inWords(channels)} would leave your listing: no handle that you agreed to is kept here. Go on?`
+      const message = `This removes ${inWords(channels)} from your listing: you have not agreed to a handle for it. Continue?`
       return yes || ((await ask?.confirm({ message, initial: false })) ?? false)
     },
   }
@@ -91,16 +91,16 @@ function showPreview(preview: PublishPreview, style: Style): string {
   const { bytes, asOfMs, numberFrom, newHandles, removes, isEmulated } = preview
   const lines = [
     bytes === null
-      ? style.warn('Nothing would be sent: every channel that is kept here is unlinked.')
-      : `These bytes would be sent, and nothing was:\n\n${bytes}\n`,
+      ? style.warn('Nothing would be sent: you unlinked every channel that has a handle here.')
+      : `Nothing was sent. A publish would send these bytes:\n\n${bytes}\n`,
     asOfMs === null
-      ? 'What is listed now is not known here: `koko publish` asks first.'
-      : `Compared with what was listed at ${clockTime(asOfMs)}:\n${showChanges(preview.changes)}`,
+      ? 'koko does not know your current listing. `koko publish` asks the directory for it first.'
+      : `Compared with your listing at ${clockTime(asOfMs)}:\n${showChanges(preview.changes)}`,
     ...showWithheld(preview.withheld),
   ]
-  if (newHandles.length > 0) lines.push(style.warn(`Your yes is asked for first: ${inWords(newHandles)}.`))
+  if (newHandles.length > 0) lines.push(style.warn(`A publish asks you to agree first: ${inWords(newHandles)}.`))
   if (numberFrom !== null) lines.push(`Country of the WhatsApp number: ${numberFrom}.`)
-  if (removes.length > 0) lines.push(style.warn(`This would leave your listing: ${inWords(removes)}.`))
+  if (removes.length > 0) lines.push(style.warn(`This would be removed from your listing: ${inWords(removes)}.`))
   if (isEmulated) lines.push(style.warn(emulatorWarning()))
   return lines.join('\n')
 }
@@ -113,7 +113,7 @@ function showPublished(
   const isReplaced = withheld.some(({ because }) => because === 'not chosen')
   return [
     listing === null
-      ? style.warn('Sent, and nothing is listed: every channel is withheld.')
+      ? style.warn('Sent, but nothing is listed: every channel is withheld.')
       : `${style.good('✓')} Published${isReplaced ? ', in place of the former listing' : ''}. Peers see ${inWords(shown)}, usually within ${formatDuration(republishedWithinMs)}.`,
     showChanges(changes),
     ...showWithheld(withheld),
@@ -140,13 +140,13 @@ function showWithheld(withheld: readonly Withheld[]): string[] {
       case 'unlinked':
         return `${name} is withheld: you unlinked it at ${clockTime(each.unlinkedAtMs)}.`
       case 'unlink pending':
-        return `${name} is left out: you unlinked it. The directory has not acknowledged that yet; koko sends it again.`
+        return `${name} is left out: you unlinked it. The directory has not acknowledged the unlink yet, so koko sends it again.`
       case 'not agreed':
-        return `${name} is left out: you have not agreed to its handle. \`koko publish\` asks in a terminal; --yes agrees.`
+        return `${name} is left out: you have not agreed to its handle. To agree, run \`koko publish\` in a terminal, or add --yes.`
       case 'not chosen':
-        return `${name} is left out, as --only says. \`koko publish\` shows it again, after a new yes.`
+        return `${name} is left out because of --only. \`koko publish\` asks you to agree before it publishes ${name} again.`
     }
   })
   const isUnlinked = withheld.some(({ because }) => because === 'unlinked')
-  return isUnlinked ? [...lines, 'Only the settings page allows it again: `koko settings`.'] : lines
+  return isUnlinked ? [...lines, 'To allow it again, open the settings page with `koko settings`.'] : lines
 }

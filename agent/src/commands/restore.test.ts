@@ -251,7 +251,7 @@ describe('a damaged agent.json, which may hold the only copy of a secret', () =>
       const again = await createTestContext({ directory, home: context.home.path, input: agent.secret })
       const { value, show } = await command.call(again, { directory: directory.origin, agent: agent.agentId })
       expect(value).toMatchObject({ setAside: [kept] })
-      expect(show(styleOf({}, {}))).toContain(`Kept beside it: ${kept}`)
+      expect(show(styleOf({}, {}))).toContain(`The former files are saved as ${kept}.`)
       expect(await readFile(join(context.home.path, kept), 'utf8')).toBe(damage)
       expect(await context.home.read(agentFile)).toMatchObject({ agentId: agent.agentId, secret: agent.secret })
     }

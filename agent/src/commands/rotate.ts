@@ -3,7 +3,7 @@ import { defineCommand, yes } from './define-command.ts'
 import { showNewSecret } from './new-secret.ts'
 
 export const command = defineCommand({
-  summary: 'Replace the secret; the old one and every session end',
+  summary: 'Replace the secret; the old secret and every session stop working',
   examples: ['rotate'],
   options: z.strictObject({ yes }),
   run: async (context, options) => (await import('../operations/rotate.ts')).rotate(context, options),
@@ -11,6 +11,6 @@ export const command = defineCommand({
     [
       `${style.good('✓')} The secret is replaced.`,
       showNewSecret(key, style),
-      'On every other machine with this agent, and for a running `koko run` there, run `koko restore`.',
+      'On every other machine that has this agent, run `koko restore` with the new secret.',
     ].join('\n'),
 })

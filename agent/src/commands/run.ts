@@ -23,11 +23,11 @@ const TimeOfDay = z
 
 export const createRunCommand = (runDaemon: RunDaemon): Command =>
   defineCommand({
-    summary: 'Keep the agent online, and look for peers each day',
+    summary: 'Keep the agent online, and discover peers each day',
     examples: ['run', 'run --discover-at 07:30', 'run --once'],
     options: z.strictObject({
       discoverAt: option('time', 'The local time of the daily discovery; 09:00 by default', TimeOfDay.default(9 * 60)),
-      once: flag('Do what is due now, then end'),
+      once: flag('Do what is due now, then exit'),
     }),
     run: (context, { discoverAt, once }) => runDaemon(context, { discoverAtMinutes: discoverAt, once }),
     show: ({ heartbeats, publishes, discoveries, failures }, style) =>

@@ -16,6 +16,6 @@ export const command = defineCommand({
       '',
       renderUnicodeCompact(url, { border: 2 }),
       '',
-      `It works once, until ${isoTime(expiresAtMs)}. A new link voids it. Keep it to yourself: it opens your settings.`,
+      `The link works once, until ${isoTime(expiresAtMs)}. A newer link replaces it. Keep it private: it opens your settings.`,
     ].join('\n'),
 })

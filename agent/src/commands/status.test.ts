@@ -87,7 +87,7 @@ test('names what is not published yet, and what waits for a yes, without its val
     await files.write(handlesFile, { ...agreed, slack: { handle: 'U0FICTION1', agreedAtMs: null } })
   })
   expect(await status(context)).toMatchObject({ unpublished: ['channels.slack', 'profile.age'] })
-  expect(await shown()).toMatch(/Slack +waits for your yes: `koko publish`/)
+  expect(await shown()).toMatch(/Slack +waits for your yes: run `koko publish`/)
   expect(await shown()).toMatch(/not published yet +Slack, profile\.age/)
   expect(await shown()).not.toContain('U0FICTION1')
   await context.home.change((files) => files.remove(publishedFile))
@@ -137,10 +137,10 @@ test('tells of the daemon that runs, and of what does not succeed', async () => 
       daemon: { pid: process.pid, failures: [{ action: 'discovery' }] },
       discoveredAtMs: context.nowMs(),
     })
-    expect(await shown()).toContain(`runs as process ${process.pid}`)
+    expect(await shown()).toContain(`running as process ${process.pid}`)
     expect(await shown()).toContain('Nobody answers. Wait.')
   })
-  expect(await shown()).toContain('does not run')
+  expect(await shown()).toContain('not running: start it with `koko run`')
 })
 
 test("tells nothing of another agent's daemon", async () => {

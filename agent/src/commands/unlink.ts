@@ -21,11 +21,11 @@ export const command = defineCommand({
     if (!yes) {
       context.ask?.say(
         [
-          `The handle leaves the listing immediately, and no answer that starts more than ${formatDuration(goneWithinMs)} later holds it.`,
-          'Publishing never brings it back: only the settings page allows it again.',
+          `The handle leaves the listing immediately. Answers that start more than ${formatDuration(goneWithinMs)} later do not include it.`,
+          'Publishing does not share it again until you allow that on the settings page.',
           'A peer that has already read it may keep it. Nothing can undo that.',
           ...(listed.length === 1 && listed[0] === channel
-            ? ['It is the only listed channel: without it the agent is not listed at all.']
+            ? ['This is your only listed channel. Without it, your agent has no listing.']
             : []),
         ].join('\n'),
       )
@@ -45,15 +45,18 @@ export const command = defineCommand({
         : `${done} Gone from every discovery shard at ${clockTime(goneAtMs)}`,
     ]
     const lines = {
-      gone: [...steps, `${name} is gone: the directory shows it to nobody and holds no copy for peers.`],
+      gone: [
+        ...steps,
+        `Unlinking is finished. The directory does not show your ${name} handle to peers, and holds no copy for them.`,
+      ],
       'under way': [
         ...steps,
-        `${name} is unlinked. The last copies usually leave within ${formatDuration(republishedWithinMs)}: \`koko channels\` shows when.`,
+        `${name} is unlinked. The last copies are usually gone within ${formatDuration(republishedWithinMs)}. \`koko channels\` shows when.`,
       ],
-      'allowed again': [`${name} was unlinked, and meanwhile allowed again on the settings page.`],
+      'allowed again': [`${name} was unlinked, but has since been allowed again on the settings page.`],
     }[state]
     if (problem !== undefined) {
-      lines.push(style.warn(`This home could not be updated: ${problem.message} ${problem.next}`))
+      lines.push(style.warn(`The files here could not be updated: ${problem.message} ${problem.next}`))
     }
     return [...lines, 'A peer that has already read the handle may keep it.'].join('\n')
   },

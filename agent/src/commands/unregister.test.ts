@@ -29,7 +29,7 @@ test('removes the agent there, and here what belongs to it; the profile and the 
   expect((await readdir(context.home.path)).sort()).toEqual(['handles.json', 'locks', 'profile.json'])
   expect(await context.home.read(profileFile)).toMatchObject({ profile: { area: 'gcpv' } })
   expect(await context.home.read(handlesFile)).toEqual({ telegram: { handle: 'a_fictional_name', agreedAtMs: null } })
-  expect(show(styleOf({}, {}))).toContain('wait for your agreement again')
+  expect(show(styleOf({}, {}))).toContain('asks you to agree to the handles again')
   expect(JSON.stringify(value) + show(styleOf({}, {}))).not.toContain('a_fictional_name')
 })
 
@@ -69,7 +69,7 @@ describe('an agent that the directory does not accept', () => {
     expect(await context.home.read(agentFile)).toEqual(agent)
     const { value, show } = await command.call(await answering(context.home.path, answers(true)), {})
     expect(value).toMatchObject({ wasGone: true })
-    expect(show(styleOf({}, {}))).toContain('was gone')
+    expect(show(styleOf({}, {}))).toContain('was already gone')
     expect(await context.home.read(agentFile)).toBeUndefined()
   })
 

@@ -8,12 +8,12 @@ export const command = defineCommand({
   run: async (context, options) => (await import('../operations/unregister.ts')).unregister(context, options),
   show({ origin, wasGone, removed, kept }, style) {
     const what = wasGone
-      ? `The agent was gone from ${origin} before. What was kept of it here is removed.`
-      : `The agent is removed from ${origin}, permanently.`
+      ? `The agent was already gone from ${origin}. Its files here are removed.`
+      : `The agent is permanently removed from ${origin}.`
     const lines = [`${style.good('✓')} ${what}`, `Removed here: ${removed.join(', ')}.`]
     if (kept.length > 0) {
-      lines.push(`Kept here: ${kept.join(', ')}, for another agent. Its handles wait for your agreement again.`)
-      lines.push('Delete the folder to remove these as well.')
+      lines.push(`Kept here for another agent: ${kept.join(', ')}. A publish asks you to agree to the handles again.`)
+      lines.push('To remove these too, delete the folder.')
     }
     return lines.join('\n')
   },

@@ -367,7 +367,7 @@ function failureOf(error: unknown): Problem & { retryAfterMs: number } {
   if (expected !== null) return { ...expected.problem, retryAfterMs }
   const name = error instanceof Error ? error.name : 'Error'
   return {
-    message: `koko met an internal error (${name}).`,
+    message: `koko had an internal error (${name}).`,
     next: 'Run `koko doctor`. If it fails again, report it.',
     retryAfterMs,
   }

@@ -28,7 +28,7 @@ export interface Delivery {
 /** How a channel stands whose unlink the directory has not acknowledged. */
 export type PendingState = 'still visible' | 'unlink not sent' | 'unlink refused'
 
-const sentAgain = '`koko run`, and the next koko command that asks the directory, send it again.'
+const sentAgain = '`koko run` sends it again, and so does the next koko command that contacts the directory.'
 
 /** The state in words that follow the name of the channel, and what to do. */
 export const pendingWords: Readonly<Record<PendingState, { is: string; next: string }>> = {
@@ -37,12 +37,12 @@ export const pendingWords: Readonly<Record<PendingState, { is: string; next: str
     next: sentAgain,
   },
   'unlink not sent': {
-    is: 'is not in your listing, and the directory has not acknowledged its unlink.',
+    is: 'is not in your listing, but the directory has not acknowledged its unlink.',
     next: sentAgain,
   },
   'unlink refused': {
     is: 'could not be unlinked: the directory does not accept this agent.',
-    next: 'If the agent was removed, its handles are gone with it. If its secret was replaced, the handle is still visible to peers: `koko restore` with the new secret sends the unlink again.',
+    next: 'If the agent was removed, its handles are gone with it. If its secret was replaced, the handle is still visible to peers: run `koko restore` with the new secret to send the unlink again.',
   },
 }
 
@@ -92,7 +92,10 @@ export async function deliver(context: Context, client: Client, agentId: string)
       const answer = { ...(await client.call('unlinkChannel', { channel })), channel }
       const problem = await settle(context, agentId, answer)
       delivery.acknowledged.push({ ...answer, ...(problem === undefined ? {} : { problem }) })
-      report({ text: `${channelNames[channel]} is out of your listing: its unlink is acknowledged.`, isLasting: true })
+      report({
+        text: `${channelNames[channel]} is out of your listing: the directory acknowledged its unlink.`,
+        isLasting: true,
+      })
     } catch (error) {
       signal.throwIfAborted()
       if (!(error instanceof DirectoryError)) throw error

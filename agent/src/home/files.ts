@@ -22,7 +22,7 @@ export const Agent = z.strictObject({
   /** The directory's origin, such as `https://example-project.web.app`. */
   origin: z.url({ protocol: /^https?$/ }),
   projectId: z.string(),
-  /** A directory under emulators: fictional numbers only. */
+  /** A directory on emulators: use fictional numbers only. */
   isEmulated: z.boolean(),
   room: RoomName,
   agentId: AgentId,

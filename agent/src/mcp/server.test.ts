@@ -716,7 +716,7 @@ test('an unlink that was not acknowledged is an error, which says that the handl
   expect(sent).toMatchObject({ isError: true, value: undefined })
   expect(JSON.parse(sent.text)).toEqual({
     message: expect.stringContaining('Telegram is still visible to peers'),
-    next: expect.stringContaining('send it again'),
+    next: expect.stringContaining('sends it again'),
   })
   expect(await call('get_status')).toMatchObject({
     value: { status: { channels: [{ channel: 'whatsapp' }, { channel: 'telegram', state: 'still visible' }] } },

@@ -124,8 +124,8 @@ async function waitUntilGone(context: Context, directory: Directory, sent: Unlin
       if (elapsedMs >= timeoutMs) return sent
       context.report({
         text: isOutOfAnswers
-          ? `${name}: out of every answer; waiting until no discovery shard holds it`
-          : `${name}: out of the listing; out of every answer in some seconds`,
+          ? `${name} is out of every answer. Waiting until it is gone from every discovery shard`
+          : `${name} is out of the listing. Waiting until it is out of every answer`,
       })
       const ms = pausedMs === 0 ? firstPauseMs : pauseMs
       await context.pause(ms)
