@@ -1,3 +1,4 @@
+import { limitedForEveryone } from '../functions/src/calls.ts'
 import { republishDiscovery } from '../functions/src/discovery/republish.ts'
 import { batchGet } from '../functions/src/discovery/discover.ts'
 import { allowanceLimits, changesPerQuery, maxInstances, republishLimits } from '../functions/src/limits.ts'
@@ -333,13 +334,13 @@ export function ceilingOf(measured: Measured): Record<keyof typeof maxInstances,
     redeemSettingsLink: measured.redeem,
     republishDiscovery: sum([1, measured.change], [1, measured.touchedShard]),
   }
-  const needsNoSignIn = ['createRegistrationChallenge', 'registerAgent', 'signInAgent', 'redeemSettingsLink']
+  const limited: ReadonlySet<string> = limitedForEveryone
   const second = platform.cpus * prices.cpuSecond + platform.memoryGib * prices.memoryGibSecond
   const perDay = (name: keyof typeof maxInstances) => {
     const isRepublish = name === 'republishDiscovery'
     const served = isRepublish
       ? changesPerQuery / 60
-      : needsNoSignIn.includes(name)
+      : limited.has(name)
         ? 1_000 / allowanceLimits.anonymous.intervalMs
         : platform.mostServed
     const { reads, writes, deletes } = sum([served, dearest[name]])

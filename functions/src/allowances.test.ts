@@ -136,8 +136,6 @@ describe('everyone together', () => {
   test.each([
     ['createRegistrationChallenge', {}],
     ['registerAgent', { category: 'dating', consents: {}, proof: {} }],
-    ['signInAgent', { agentId: '00000000-0000-4000-8000-000000000000', secret: 'x'.repeat(43) }],
-    ['redeemSettingsLink', { code: 'x'.repeat(43) }],
   ] as const)('makes %s wait above what an instance serves, before anything is read', async (name, input) => {
     const world = createBusyWorld()
     for (let times = 0; times < 5; times += 1) await call(world, name, undefined, input).catch(() => undefined)
@@ -148,6 +146,22 @@ describe('everyone together', () => {
     })
     world.clock.advance(secondMs)
     expect((await exhaust(() => call(world, name, undefined, input).catch(passRefusals))).answered).toBe(1)
+  })
+
+  test('cannot keep an owner from signing in, or from the settings page, with wrong secrets and codes', async () => {
+    const world = createBusyWorld()
+    const { agentId, secret, claims } = await register(world)
+    const { url } = await call(world, 'createSettingsLink', claims)
+    for (let times = 0; times < 20; times += 1) {
+      const wrong = { agentId, secret: 'x'.repeat(43) }
+      expect(await refusalOf(call(world, 'signInAgent', undefined, wrong))).toMatchObject({ code: 'unauthenticated' })
+      const unknown = { code: 'x'.repeat(43) }
+      expect(await refusalOf(call(world, 'redeemSettingsLink', undefined, unknown))).toMatchObject({
+        code: 'not-found',
+      })
+    }
+    await call(world, 'signInAgent', undefined, { agentId, secret })
+    await call(world, 'redeemSettingsLink', undefined, { code: url.slice(-43) })
   })
 
   test('makes health wait, and nothing that an agent calls', async () => {

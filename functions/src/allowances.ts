@@ -12,7 +12,7 @@ export interface Allowances {
    * its allowance. Throws `resource-exhausted`.
    */
   spend: (call: string, agentId: string) => void
-  /** Counts a call that needs no sign-in, for all callers together. Throws `resource-exhausted`. */
+  /** Counts a call for all callers together. Throws `resource-exhausted`. */
   spendAnonymous: (call: string) => void
 }
 

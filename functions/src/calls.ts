@@ -54,6 +54,12 @@ const adviceWhenUnknown: Record<CallableName, string> = {
   createSettingsLink: 'Ask for a link again: the new one replaces any that was made.',
 }
 
+/**
+ * Calls that everyone together may make so often only. The other calls without a sign-in lead an owner to an unlink: with a
+ * limit, anyone who floods them would keep owners out. A wrong secret or code costs one look-up, and no signature.
+ */
+export const limitedForEveryone: ReadonlySet<CallableName> = new Set(['createRegistrationChallenge', 'registerAgent'])
+
 /** Runs one callable. `claims` are those of a valid ID token, null without one. Throws `DirectoryError`. */
 export async function runCallable(
   ports: Ports,
@@ -63,7 +69,7 @@ export async function runCallable(
   now: Date,
 ): Promise<unknown> {
   const { caller, input }: Callable = callables[name]
-  if (caller === 'anyone') ports.allowances.spendAnonymous(name)
+  if (limitedForEveryone.has(name)) ports.allowances.spendAnonymous(name)
   const session = caller === 'anyone' ? null : requireSession(claims)
   if (session !== null) assertMayCall(session, caller, now)
   const handle: (ports: Ports, session: never, input: never, now: Date) => Promise<unknown> = handlers[name]

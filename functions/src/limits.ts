@@ -24,7 +24,7 @@ export interface Allowance {
 export interface AllowanceLimits {
   /** Of one agent, for each of the calls that have such a limit. */
   perAgent: Allowance
-  /** Of everyone together, for each call that needs no sign-in. */
+  /** Of everyone together, for each call that has such a limit. */
   anonymous: Allowance
   /** An instance counts the calls of this many agents: about 1 MB. */
   maxAgents: number
@@ -32,7 +32,7 @@ export interface AllowanceLimits {
 export const allowanceLimits: AllowanceLimits = {
   // Several settings pages ask for 12 exports a minute each; an agent signs in once an hour.
   perAgent: { burst: 60, intervalMs: secondMs },
-  // A million agents sign in 12 times a second.
+  // A million agents that register within a day make 12 calls a second.
   anonymous: { burst: 300, intervalMs: secondMs / 50 },
   maxAgents: 10_000,
 }
