@@ -296,6 +296,16 @@ test('a channel that was never listed is not said to be visible', async () => {
   )
 })
 
+test('once a publish has left it out, nothing says that it is still visible', async () => {
+  await unlinkInVain()
+  fails('unlinkChannel')
+  await run('publish', { only: 'telegram', yes: true })
+  context.progress.length = 0
+  const said = await run('unlink', { channel: 'whatsapp', yes: true })
+  expect(said).toContain('WhatsApp is not in your listing, and the directory has not acknowledged its unlink.')
+  expect(`${said} ${JSON.stringify(context.progress)}`).not.toContain(still)
+})
+
 test('an unlink waits for no other, and one that fails does not stop the others', async () => {
   await unlinkInVain()
   let count = 0

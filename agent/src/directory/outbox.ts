@@ -62,13 +62,30 @@ export function pendingUnlinks(
   agentId: string | undefined,
 ): Map<Channel, PendingState> {
   if (outbox?.agentId !== agentId) return new Map()
-  const isListed = (channel: Channel) => published === undefined || published.listing?.channels[channel] !== undefined
+  const isRefused = outbox?.isRefused === true
   return new Map(
-    (outbox?.unlinks ?? []).map(({ channel }) => [
-      channel,
-      outbox?.isRefused === true ? 'unlink refused' : isListed(channel) ? 'still visible' : 'unlink not sent',
-    ]),
+    (outbox?.unlinks ?? []).map(({ channel }) => [channel, pendingState(channel, { isRefused }, published)]),
   )
+}
+
+function pendingState(
+  channel: Channel,
+  { isRefused }: Pick<Outbox, 'isRefused'>,
+  published: Published | undefined,
+): PendingState {
+  if (isRefused) return 'unlink refused'
+  const isListed = published === undefined || published.listing?.channels[channel] !== undefined
+  return isListed ? 'still visible' : 'unlink not sent'
+}
+
+/** How a channel stands whose unlink has just failed with this error. */
+export async function stateAfter(
+  error: unknown,
+  { home }: Pick<Context, 'home'>,
+  channel: Channel,
+): Promise<PendingState> {
+  const isRefused = error instanceof DirectoryError && error.code === 'unauthenticated'
+  return pendingState(channel, { isRefused }, await readIfWhole(home, publishedFile))
 }
 
 /** The same, from the home as it is now. A damaged outbox counts as empty: `koko doctor` names it. */
@@ -99,10 +116,9 @@ export async function deliver(context: Context, client: Client, agentId: string)
     } catch (error) {
       signal.throwIfAborted()
       if (!(error instanceof DirectoryError)) throw error
-      const isRefused = error.code === 'unauthenticated'
-      if (isRefused) await markOutbox(context, agentId, { isRefused })
+      const state = await stateAfter(error, context, channel)
+      if (state === 'unlink refused') await markOutbox(context, agentId, { isRefused: true })
       delivery.failures.push({ channel, error })
-      const state = isRefused ? 'unlink refused' : 'still visible'
       report({ text: `${channelNames[channel]} ${pendingText(state)}`, isLasting: true })
     }
   }

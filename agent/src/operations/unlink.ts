@@ -1,7 +1,7 @@
 import { DirectoryError, type AgentId, type Channel, type Unlink } from '@koko/contract'
 import type * as z from 'zod'
 import type { Context } from '../context.ts'
-import { pendingWords, type Acknowledged } from '../directory/outbox.ts'
+import { pendingWords, stateAfter, type Acknowledged } from '../directory/outbox.ts'
 import { codeOf, openDirectory, type Directory } from '../directory/session.ts'
 import { UserError, userErrorOf } from '../errors.ts'
 import { handlesFile, outboxFile } from '../home/files.ts'
@@ -37,8 +37,8 @@ export async function unlink(
   const directory = await openDirectory(context)
   context.report({ text: `Unlinking ${channelNames[channel]}` })
   const kept = await keepUnlink(context, directory.agent.agentId, channel)
-  const sent = await lockedIfPossible(context, () => sendUnlink(directory, channel)).catch((error: unknown) => {
-    throw notAcknowledged(context, channel, kept, error) ?? error
+  const sent = await lockedIfPossible(context, () => sendUnlink(directory, channel)).catch(async (error: unknown) => {
+    throw (await notAcknowledged(context, channel, kept, error)) ?? error
   })
   const problem = kept.problem ?? sent.problem
   const unlinked: Unlinked = {
@@ -87,23 +87,22 @@ async function sendUnlink(directory: Directory, channel: Channel): Promise<Ackno
 }
 
 /** What the operator must know of an unlink that was not acknowledged; null for a defect. */
-function notAcknowledged(
-  { signal }: Context,
+async function notAcknowledged(
+  context: Context,
   channel: Channel,
   { isKept, problem }: KeptUnlink,
   error: unknown,
-): UserError | null {
-  const reason = signal.aborted ? new UserError('Stopped.', '') : userErrorOf(error)
+): Promise<UserError | null> {
+  const reason = context.signal.aborted ? new UserError('Stopped.', '') : userErrorOf(error)
   if (reason === null) return null
   const name = channelNames[channel]
   const options = { cause: error }
-  if (codeOf(error) === 'unauthenticated') {
-    const { is, next } = pendingWords['unlink refused']
-    return new UserError(`${name} ${is}`, next, options)
-  }
-  const message = `${reason.message} ${name} ${pendingWords['still visible'].is}`
+  const state = await stateAfter(error, context, channel)
+  const { is, next } = pendingWords[state]
+  if (state === 'unlink refused') return new UserError(`${name} ${is}`, next, options)
+  const message = `${reason.message} ${name} ${is}`
   const hint = isKept
-    ? `The unlink is kept here. ${pendingWords['still visible'].next}`
+    ? `The unlink is kept here. ${next}`
     : `It could not be kept here either: ${problem?.message ?? ''} Run \`koko unlink ${channel}\` again.`
   return new UserError(message, hint, options)
 }
