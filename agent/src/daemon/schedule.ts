@@ -1,6 +1,5 @@
-import { dayMs, minuteMs } from '@koko/contract'
+import { dayMs, minuteMs, utcDay } from '@koko/contract'
 import { Action } from '../home/files.ts'
-import { utcDay } from '../matching/peers.ts'
 import { daemonTickMs } from '../operations/publish-outlook.ts'
 import { lastMs } from '../output.ts'
 

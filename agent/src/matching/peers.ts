@@ -120,8 +120,3 @@ export function budgetOn(budget: Peers['budget'], today: number, isExact: boolea
   if (budget.dayMs < today) return { dayMs: today, discovered: 0, refreshed: 0 }
   return budget.dayMs > (isExact ? today : today + dayMs) ? { ...budget, dayMs: today } : budget
 }
-
-/** The UTC day of a time, in milliseconds since the epoch. */
-export function utcDay(timeMs: number): number {
-  return Math.floor(timeMs / dayMs) * dayMs
-}

@@ -2,10 +2,12 @@ import {
   Channel,
   dayMs,
   DirectoryError,
+  discoverBudget,
   hourMs,
   minuteMs,
   secondMs,
   unreadableIn,
+  utcDay,
   type AgentId,
   type DiscoverInput,
   type DiscoverOutput,
@@ -23,7 +25,6 @@ import {
   longestUnasked,
   noPeers,
   planPeers,
-  utcDay,
   type Answer,
   type Count,
 } from '../matching/peers.ts'
@@ -52,7 +53,7 @@ export async function openRoomView(context: Context) {
   await context.home.assertWritable()
   const budgets = new Map((await config()).rooms.map((room) => [room.name, room.budgets])).get(agent.room)
   if (budgets === undefined) throw new UserError(`${agent.origin} has no room ${agent.room} any more.`, 'Ask its host.')
-  const { batchGet, discover, discoverNewcomer, newcomerMs } = budgets
+  const { batchGet } = budgets
   const reserved = Math.floor(batchGet / reservedShare)
   // As many as can be asked for again in a day.
   const maxPeers = batchGet - reserved
@@ -69,7 +70,7 @@ export async function openRoomView(context: Context) {
 
   const today = () => budgetOn(current.peers.budget, utcDay(nowMs()), isDirectoryTime)
   const totalOf = (count: Count) =>
-    count === 'refreshed' ? batchGet : nowMs() - agent.registeredAtMs < newcomerMs ? discoverNewcomer : discover
+    count === 'refreshed' ? batchGet : discoverBudget(budgets, agent.registeredAtMs, nowMs())
   const left = (count: Count) => Math.max(0, totalOf(count) - today()[count])
   const leftForMany = () => Math.max(0, left('refreshed') - reserved)
 

@@ -1,4 +1,4 @@
-import { AgentId, Channel, Milliseconds, RoomName, rooms, type Profile } from '@koko/contract'
+import { AgentId, Channel, discoverBudget, Milliseconds, RoomName, rooms, utcDay, type Profile } from '@koko/contract'
 import * as z from 'zod'
 import type { Context } from '../context.ts'
 import { pendingUnlinks, type PendingState } from '../directory/outbox.ts'
@@ -18,7 +18,7 @@ import {
   type Published,
 } from '../home/files.ts'
 import type { HomeFile } from '../home/home.ts'
-import { budgetOn, noPeers, utcDay } from '../matching/peers.ts'
+import { budgetOn, noPeers } from '../matching/peers.ts'
 import { handleTexts } from './agreements.ts'
 import { onlineUntil } from './listing.ts'
 import { planPublish } from './publish.ts'
@@ -138,11 +138,11 @@ function unpublished(
 }
 
 function budgetToday({ room, registeredAtMs }: Agent, { budget }: Peers, nowMs: number): AgentStatus['budget'] {
-  const { discoverNewcomer, discover, batchGet, newcomerMs } = rooms[room].budgets
+  const { budgets } = rooms[room]
   const today = budgetOn(budget, utcDay(nowMs), false)
-  const maxDiscovered = nowMs - registeredAtMs < newcomerMs ? discoverNewcomer : discover
+  const maxDiscovered = discoverBudget(budgets, registeredAtMs, nowMs)
   return {
     discover: { used: Math.min(today.discovered, maxDiscovered), of: maxDiscovered },
-    batchGet: { used: Math.min(today.refreshed, batchGet), of: batchGet },
+    batchGet: { used: Math.min(today.refreshed, budgets.batchGet), of: budgets.batchGet },
   }
 }

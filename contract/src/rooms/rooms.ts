@@ -14,9 +14,12 @@ const names = keysOf(rooms)
 
 export const RoomName = z.enum(names, { error: `must be one of ${names.join(', ')}` })
 
-/** How many listings discovery returns in a UTC day to an agent of the room that registered at this time. */
-export function discoverBudget(room: RoomName, registeredAtMs: number, nowMs: number): number {
-  const { discoverNewcomer, discover, newcomerMs } = rooms[room].budgets
+/** How many listings discovery returns in a UTC day to an agent that registered at this time. */
+export function discoverBudget(
+  { discoverNewcomer, discover, newcomerMs }: Room['budgets'],
+  registeredAtMs: number,
+  nowMs: number,
+): number {
   return nowMs - registeredAtMs < newcomerMs ? discoverNewcomer : discover
 }
 

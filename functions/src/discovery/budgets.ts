@@ -9,7 +9,9 @@ type Counter = 'discovered' | 'fetched'
 export function budgetLeft({ badge, account }: Owner, counter: Counter, now: Date): number {
   const { category, registeredAtMs } = badge
   const total =
-    counter === 'fetched' ? rooms[category].budgets.batchGet : discoverBudget(category, registeredAtMs, now.getTime())
+    counter === 'fetched'
+      ? rooms[category].budgets.batchGet
+      : discoverBudget(rooms[category].budgets, registeredAtMs, now.getTime())
   return total - countsOf(account, now)[counter]
 }
 
