@@ -302,7 +302,7 @@ test('once a publish has left it out, nothing says that it is still visible', as
   await run('publish', { only: 'telegram', yes: true })
   context.progress.length = 0
   const said = await run('unlink', { channel: 'whatsapp', yes: true })
-  expect(said).toContain('WhatsApp is not in your listing, and the directory has not acknowledged its unlink.')
+  expect(said).toContain('WhatsApp is not in your listing, but the directory has not acknowledged its unlink.')
   expect(`${said} ${JSON.stringify(context.progress)}`).not.toContain(still)
 })
 
