@@ -1,4 +1,6 @@
 import { beforeEach, describe, expect, jest, test } from '@jest/globals'
+import { readFile, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import { createTestDirectory, type TestDirectory } from '../../testing/directory.ts'
 import { commands } from '../src/cli.ts'
 import { runDaemon } from '../src/daemon/daemon.ts'
@@ -304,6 +306,32 @@ test('once a publish has left it out, nothing says that it is still visible', as
   const said = await run('unlink', { channel: 'whatsapp', yes: true })
   expect(said).toContain('WhatsApp is not in your listing, but the directory has not acknowledged its unlink.')
   expect(`${said} ${JSON.stringify(context.progress)}`).not.toContain(still)
+})
+
+describe('where outbox.json is damaged', () => {
+  const damage = () => writeFile(join(context.home.path, outboxFile.name), '{"version": 1, "unlinks": [{"chan')
+
+  test('nothing advises to publish what may have been unlinked, or says that it is not published', async () => {
+    await unlinkInVain()
+    await damage()
+    const said = await run('doctor')
+    expect(said).toContain('`koko unlink <channel>` for each channel that you unlinked and that is still listed')
+    expect(said).toContain('It is listed, and you do not agree to that now.')
+    expect(said).not.toContain('koko publish')
+    expect(said).not.toContain('not published')
+  })
+
+  test('another unlink keeps the damaged file, and says what may be lost', async () => {
+    await unlinkInVain()
+    await damage()
+    context.progress.length = 0
+    await run('unlink', { channel: 'telegram', yes: true, wait: false })
+    expect(await readFile(join(context.home.path, 'outbox.json.damaged'), 'utf8')).toContain('[{"chan')
+    const said = context.progress.filter(({ isLasting }) => isLasting === true).map(({ text }) => text)
+    expect(said.join('\n')).toContain('Unlinks that waited in outbox.json are lost: the file is damaged')
+    expect(unlinked()).toEqual(['telegram'])
+    expect(await run('doctor')).not.toContain('koko publish')
+  })
 })
 
 test('an unlink waits for no other, and one that fails does not stop the others', async () => {

@@ -30,6 +30,9 @@ export type PendingState = 'still visible' | 'unlink not sent' | 'unlink refused
 
 const sentAgain = '`koko run` sends it again, and so does the next koko command that contacts the directory.'
 
+/** What to do after the outbox was damaged. */
+export const unlinkAgain = '`koko unlink <channel>` for each channel that you unlinked and that is still listed'
+
 /** The state in words that follow the name of the channel, and what to do. */
 export const pendingWords: Readonly<Record<PendingState, { is: string; next: string }>> = {
   'still visible': {

@@ -28,7 +28,7 @@ import {
 } from '../home/files.ts'
 import type { HomeFile } from '../home/home.ts'
 import { networkOf } from '../directory/network.ts'
-import { pendingWords, readPending, type PendingState } from '../directory/outbox.ts'
+import { pendingWords, readPending, unlinkAgain, type PendingState } from '../directory/outbox.ts'
 import { configAt } from '../directory/origin.ts'
 import { isoTime } from '../output.ts'
 import { planPublish } from './publish.ts'
@@ -112,7 +112,7 @@ const rewrites: Record<string, string> = {
   [profileFile.name]: '`koko profile edit`',
   [handlesFile.name]: '`koko link <channel>` for each',
   [publishedFile.name]: '`koko publish`',
-  [outboxFile.name]: '`koko unlink <channel>` for each channel that you unlinked and that is still listed',
+  [outboxFile.name]: unlinkAgain,
 }
 
 /** A damaged file is never deleted: it may hold what cannot be written again. */
@@ -265,7 +265,8 @@ function checkListing(
     return wrong('A listing exists, but its profile is not here.', '`koko restore` fetches it, or `koko profile edit`.')
   }
   const kept = { profile: profile.profile, handles: handles ?? {} }
-  const plan = planPublish(kept, { listing, unlinked: unlinkedIn(stored), pending }, {})
+  // A listed handle without an agreement is named by the check of its channel, and is no reason to publish.
+  const plan = planPublish(kept, { listing, unlinked: unlinkedIn(stored), pending }, listing?.channels ?? {})
   const others = plan.changes.filter(({ at }) => !pending.some((channel) => at === `channels.${channel}`))
   if (others.length > 0) {
     if (listing === null) return wrong('Nothing is listed, although you agreed to publish.')
@@ -298,6 +299,7 @@ function checkHandles(
   pending: ReadonlyMap<Channel, PendingState>,
 ): Check[] {
   const unlinked = stored === undefined ? (published?.withheld ?? []) : unlinkedIn(stored)
+  const listed = stored === undefined ? published?.listing : stored.listing
   return Channel.options.flatMap((channel): Check[] => {
     const state = pending.get(channel)
     if (state !== undefined) {
@@ -310,6 +312,11 @@ function checkHandles(
       return [good(channel, 'is unlinked, and withheld until you allow it again: `koko settings`')]
     }
     if (handle.agreedAtMs !== null) return [good(channel, 'is agreed to')]
+    // Such as after its unlink was lost with a damaged outbox.
+    if (listed?.channels[channel] === handle.handle) {
+      const fix = `\`koko unlink ${channel}\``
+      return [bad(channel, 'It is listed, and you do not agree to that now.', fix)]
+    }
     const first = profile === undefined ? '`koko profile edit`, then ' : ''
     return [bad(channel, 'Its handle waits for your agreement, and is not published.', `${first}\`koko publish\``)]
   })

@@ -253,7 +253,7 @@ export interface Known {
 export function planPublish(
   { profile, handles, only }: { profile: Profile; handles: Handles; only?: readonly Channel[] | undefined },
   { listing, unlinked, pending = [] }: Known,
-  agreedNow: Partial<Record<Channel, string>>,
+  agreedNow: Partial<Record<Channel, string | undefined>>,
 ): Plan {
   const sent: Partial<Record<Channel, string>> = {}
   const newHandles: Channel[] = []

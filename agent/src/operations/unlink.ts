@@ -1,12 +1,12 @@
 import { DirectoryError, type AgentId, type Channel, type Unlink } from '@koko/contract'
 import type * as z from 'zod'
 import type { Context } from '../context.ts'
-import { pendingWords, stateAfter, type Acknowledged } from '../directory/outbox.ts'
+import { pendingWords, stateAfter, unlinkAgain, type Acknowledged } from '../directory/outbox.ts'
 import { codeOf, openDirectory, type Directory } from '../directory/session.ts'
 import { UserError, userErrorOf } from '../errors.ts'
 import { handlesFile, outboxFile } from '../home/files.ts'
 import { lockedIfPossible } from '../home/locked-if-possible.ts'
-import { readIfWhole } from '../home/read-if-whole.ts'
+import { isThere, readIfWhole } from '../home/read-if-whole.ts'
 import { channelNames } from '../labels.ts'
 import type { Problem } from '../problem.ts'
 import { withoutAgreement } from './agreements.ts'
@@ -57,11 +57,16 @@ interface KeptUnlink {
 }
 
 /** Before the request: whatever its outcome, this home sends it again, and does not publish the handle without a new yes. */
-async function keepUnlink({ home, nowMs }: Context, agentId: AgentId, channel: Channel): Promise<KeptUnlink> {
+async function keepUnlink({ home, nowMs, report }: Context, agentId: AgentId, channel: Channel): Promise<KeptUnlink> {
   let isKept = false
   try {
     await home.change(async (files) => {
       const before = await readIfWhole(files, outboxFile)
+      if (before === undefined && (await isThere(files, outboxFile))) {
+        const aside = await files.setAside(outboxFile, 'damaged')
+        const lost = `Unlinks that waited in ${outboxFile.name} are lost: the file is damaged, and is kept as ${aside}.`
+        report({ text: `${lost} Run ${unlinkAgain}.`, isLasting: true })
+      }
       const others = before?.agentId === agentId ? before.unlinks.filter((each) => each.channel !== channel) : []
       const unlinks = [...others, { channel, askedAtMs: nowMs() }]
       await files.write(outboxFile, { agentId, isRefused: false, unlinks })
