@@ -85,7 +85,7 @@ describe('on a disk that is completely full', () => {
     const command = await commands.get('unlink')?.()
     await expect(command?.call(context, { channel: 'whatsapp', yes: true })).rejects.toMatchObject({
       message: expect.stringContaining('still visible to peers') as unknown,
-      hint: expect.stringMatching(/could not be kept here.*Run `koko unlink whatsapp` again/) as unknown,
+      hint: expect.stringMatching(/could not be saved here.*Run `koko unlink whatsapp` again/) as unknown,
     })
   })
 

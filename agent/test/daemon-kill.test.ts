@@ -58,7 +58,7 @@ test('a daemon that is killed at any moment leaves an undamaged home, in which t
         })
         return run(context.home.path)
       },
-      isAtWork: (line) => line.includes('Runs as process'),
+      isAtWork: (line) => line.includes('Running as process'),
       async afterwards(lane) {
         const { home } = lane.context
         if ((await readdir(home.path)).some((name) => name.endsWith('.draft'))) seen.amidFile += 1

@@ -119,7 +119,7 @@ async function copyOf(name: string): Promise<string> {
 }
 
 /** No disk prevents an unregister. What could not be removed is named. */
-const leftHere = `The agent is gone from ${hostingOrigin}, and its files are still here`
+const leftHere = `The agent is gone from ${hostingOrigin}, but its files are still here`
 
 describe('every command ends clearly and leaves the home whole', () => {
   test('all commands are tried', () => {

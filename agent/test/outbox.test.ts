@@ -71,7 +71,7 @@ const answering = (answers: readonly Answer[]) => createTestContext({ directory,
 test('an unlink that cannot be sent is kept, and said to be neither lost nor done', async () => {
   const said = await unlinkInVain()
   expect(said).toContain(`WhatsApp is ${still}: the directory has not acknowledged its unlink.`)
-  expect(said).toContain('The unlink is kept here. `koko run` sends it again')
+  expect(said).toContain('The unlink is saved here. `koko run` sends it again')
   expect(await waiting()).toEqual(['whatsapp'])
   expect((await context.home.read(handlesFile))?.whatsapp?.agreedAtMs).toBeNull()
 })
@@ -166,7 +166,7 @@ describe('until it is acknowledged', () => {
     const given = { channel: 'whatsapp', handle: whatsapp }
     expect(await run('link', given)).toContain('Linking it again cancels the unlink. Give --yes')
     expect(await run('link', given, await answering([['has not acknowledged that yet', false]]))).toContain(
-      'still sent',
+      'koko still sends the unlink',
     )
     expect(await waiting()).toEqual(['whatsapp'])
     expect(await run('link', { ...given, yes: true })).toContain('The unlink of WhatsApp is cancelled.')
@@ -259,7 +259,7 @@ describe('the daemon', () => {
     })
     expect(log().match(/WhatsApp is still visible to peers/g)).toHaveLength(1)
     expect(log()).toContain('The unlink failed and will be retried: The directory says: "Later."')
-    expect(log()).toMatch(/WhatsApp: unlinked, and out of the listing\./)
+    expect(log()).toMatch(/Unlinked WhatsApp: out of the listing\./)
     expect(tries()).toBeGreaterThan(8)
     expect(tries()).toBeLessThan(60)
     expect(unlinked()).toEqual(['whatsapp'])

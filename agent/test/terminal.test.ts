@@ -90,7 +90,7 @@ test('asks for the profile in words, checks each answer at once, and keeps only 
 })
 
 test('shows what WhatsApp gives away and its alternatives, and keeps nothing if the answer is no', async () => {
-  const { exitCode, screen } = await type(['link', 'whatsapp', '+44 7700 900123'], [['Keep +447700900123', 'n']])
+  const { exitCode, screen } = await type(['link', 'whatsapp', '+44 7700 900123'], [['Save +447700900123', 'n']])
   expect(exitCode).toBe(1)
   for (const way of ['another channel', 'dedicated number', 'generated number', 'several channels']) {
     expect(screen.replaceAll(/\s+/g, ' ').toLowerCase()).toContain(way)
@@ -103,10 +103,10 @@ test.each([['y'], ['y\r'], ['yyyy\r\ry']])(
   async (ahead) => {
     const { exitCode, screen } = await type(
       ['link', 'whatsapp', '+44 7700 900123'],
-      [['Keep +447700900123', 'n']],
+      [['Save +447700900123', 'n']],
       ahead,
     )
-    expect([exitCode, screen]).toEqual([1, expect.stringContaining('Nothing was kept')])
+    expect([exitCode, screen]).toEqual([1, expect.stringContaining('Nothing was saved')])
     expect(await openHome(join(folder, 'home')).read(handlesFile)).toBeUndefined()
   },
 )
@@ -117,8 +117,8 @@ test('asks for a number that is not on the command line, and for its country whe
     [
       ['Your WhatsApp number?', `202-555-0123${enter}`],
       ['Which country is it from?', `nowhere${enter}`],
-      ['That is no country', `${'\u007f'.repeat(7)}United States${enter}`],
-      ['Keep +12025550123 (United States)', 'y'],
+      ['There is no country', `${'\u007f'.repeat(7)}United States${enter}`],
+      ['Save +12025550123 (United States)', 'y'],
     ],
   )
   expect([exitCode, screen]).toEqual([0, expect.stringContaining('/help/whatsapp')])

@@ -6,7 +6,7 @@ import { columns, type Style } from '../output.ts'
 import { defineCommand } from './define-command.ts'
 
 export const command = defineCommand({
-  summary: 'Show the handle of each channel that is saved here, what peers see, and what is unlinked',
+  summary: 'Show each channel: the handle saved here, what peers see, and whether it is unlinked',
   examples: ['channels'],
   options: z.strictObject({}),
   run: async (context) => (await import('../operations/channels.ts')).channels(context),

@@ -96,7 +96,7 @@ test('tells a note, such as of a budget', async () => {
   await directory.addPeer()
   await command.call(context, {})
   directory.intercept = ({ name }, answer) => (name === 'discover' ? Promise.reject(new TypeError()) : answer())
-  expect(await shown(context)).toContain('The directory interrupted the discovery. What was found until then is kept.')
+  expect(await shown(context)).toContain('The directory interrupted the discovery. What was found until then is saved.')
 })
 
 test('says no handle while it works', async () => {

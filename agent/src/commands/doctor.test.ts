@@ -100,7 +100,7 @@ describe('at home', () => {
     const path = join(context.home.path, 'agent.json')
     await writeFile(path, '{"version":1,', { mode: 0o600 })
     const [check] = (await look(context)).wrong
-    expect(check).toMatchObject({ fix: expect.stringContaining('may hold the only copy of your secret') as unknown })
+    expect(check).toMatchObject({ fix: expect.stringContaining('may contain the only copy') as unknown })
     expect(check).toMatchObject({ fix: expect.not.stringMatching(/`(rm|mv)/) as unknown })
   })
 
@@ -120,7 +120,7 @@ describe('at home', () => {
   test('a running daemon, and what does not succeed for it', async () => {
     const { context, agent } = await createListed({ directory })
     await context.home.locked('daemon', 0, async () => {
-      expect((await look(context)).text).toContain(`runs as process ${process.pid}`)
+      expect((await look(context)).text).toContain(`running as process ${process.pid}`)
       await context.home.change((files) =>
         files.write(daemonFile, {
           agentId: agent.agentId,
@@ -178,7 +178,7 @@ describe('at the directory', () => {
     const { context } = await createListed({ directory })
     directory.clock.advance(hour)
     expect((await look(context)).wrong).toMatchObject([
-      { name: 'discovery', problem: expect.stringContaining('last at 2100-') as unknown },
+      { name: 'discovery', problem: expect.stringContaining('the last time was 2100-') as unknown },
     ])
   })
 
@@ -209,7 +209,7 @@ describe('the listing', () => {
       {
         name: 'listing',
         ok: false,
-        problem: 'What is listed differs from what is kept here: profile.age.',
+        problem: 'Your listing differs from what is saved here: profile.age.',
         fix: '`koko publish`',
       },
     ])
@@ -229,7 +229,7 @@ describe('the listing', () => {
     await directoryOf(context, agent).client.call('unlinkChannel', { channel: 'telegram' })
     const { wrong, text } = await look(context)
     expect(wrong).toMatchObject([{ name: 'listing', problem: expect.stringContaining('out of date') as unknown }])
-    expect(text).toContain('withheld until you allow it again: `koko settings`')
+    expect(text).toContain('To allow it again, open the settings page with `koko settings`')
   })
 
   test('that is offline, or soon will be with no daemon', async () => {

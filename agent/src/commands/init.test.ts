@@ -107,7 +107,7 @@ describe('consent', () => {
 describe('the directory', () => {
   test('must be named where there is nobody to ask', async () => {
     const context = await createTestContext({ directory })
-    await expect(command.call(context, flags)).rejects.toThrow('No directory is named')
+    await expect(command.call(context, flags)).rejects.toThrow('No directory was given')
   })
 
   test('under emulators is named as such', async () => {
@@ -130,7 +130,7 @@ describe('the directory', () => {
 
   test('hears no secret over plain http', async () => {
     const context = await createTestContext({ directory })
-    await expect(run(context, { directory: 'http://directory.example' })).rejects.toThrow('in the clear')
+    await expect(run(context, { directory: 'http://directory.example' })).rejects.toThrow('unencrypted')
     expect(directory.requests).toEqual([])
   })
 
@@ -147,7 +147,7 @@ describe('a home that cannot be written', () => {
     await mkdir(context.home.path)
     await writeFile(join(context.home.path, 'locks'), '')
     const { origin } = directory
-    await expect(command.call(context, { directory: origin })).rejects.toThrow('a part of the path is no folder')
+    await expect(command.call(context, { directory: origin })).rejects.toThrow('a part of the path is not a folder')
     expect(context.asked).toEqual([])
     expect(registered()).toBe(0)
   })

@@ -40,22 +40,22 @@ test('keeps a handle in its one form before there is an agent, and sends nothing
 test('shows what will be kept before it is kept, and asks where it is not what was typed', async () => {
   const same = await answering([])
   await run('telegram', 'alice_a', {}, same)
-  expect(same.said).toEqual(['Telegram alice_a will be kept here.'])
-  const other = await answering([['Keep alice_b for Telegram?', false]])
-  await expect(run('telegram', '@alice_b', {}, other)).rejects.toThrow('Nothing was kept')
-  expect(other.said.join()).toContain('in place of the handle kept so far')
+  expect(same.said).toEqual(['Telegram alice_a will be saved here.'])
+  const other = await answering([['Save alice_b for Telegram?', false]])
+  await expect(run('telegram', '@alice_b', {}, other)).rejects.toThrow('Nothing was saved')
+  expect(other.said.join()).toContain('replace the current handle')
   expect(await kept()).toMatchObject({ telegram: { handle: 'alice_a' } })
-  await run('telegram', '@alice_b', {}, await answering([['Keep alice_b', true]]))
+  await run('telegram', '@alice_b', {}, await answering([['Save alice_b', true]]))
   expect(await kept()).toMatchObject({ telegram: { handle: 'alice_b' } })
 })
 
 describe('WhatsApp', () => {
   test('says before any question what publishing a number means, and the four ways around it', async () => {
-    const asked = await answering([['Keep +12025550123 (United States) for WhatsApp?', true]])
+    const asked = await answering([['Save +12025550123 (United States) for WhatsApp?', true]])
     await run('whatsapp', '+1 202 555 0123', {}, asked)
     const said = asked.said.join('\n')
     expect(said).toContain('the handle is your phone number')
-    for (const way of ['another channel', 'a dedicated number', 'a generated\nnumber', 'several channels']) {
+    for (const way of ['another channel', 'a dedicated number', 'a generated number', 'several channels']) {
       expect(said).toContain(way)
     }
     expect(await kept()).toEqual({ whatsapp: { handle: '+12025550123', agreedAtMs: null } })
@@ -63,7 +63,7 @@ describe('WhatsApp', () => {
 
   test('names the help page of the directory', async () => {
     await setUpAgent(context, directory, {})
-    const asked = await answering([['Keep', true]])
+    const asked = await answering([['Save', true]])
     await run('whatsapp', '+12025550123', {}, asked)
     expect(asked.said[0]).toContain(`${directory.origin}/help/whatsapp`)
     await expect(run('whatsapp', '+12025550124')).rejects.toMatchObject({
@@ -77,18 +77,18 @@ describe('WhatsApp', () => {
       ['Which country is it from?', 'Unted States'],
       ['Which country is it from?', 'Iceland'],
       ['Which country is it from?', 'us'],
-      ['Keep +12025550123 (United States) for WhatsApp?', true],
+      ['Save +12025550123 (United States) for WhatsApp?', true],
     ])
     const { show } = await run('whatsapp', '202-555-0123', {}, asked)
     expect(asked.refused).toEqual([
-      'That is no country with numbers of this form.',
-      expect.stringMatching(/^That is no country with numbers of this form\. Did you mean .*United States/),
-      'Iceland has no number of this form.',
+      'There is no country of that name that has numbers of this form.',
+      expect.stringMatching(/^There is no country of that name that has numbers of this form\. Did you mean .*United States/),
+      'Iceland has no numbers of this form.',
     ])
     expect(show(style)).toContain('WhatsApp +12025550123 (United States) is saved here')
     // Without a terminal there is nobody who knows the country.
     await expect(run('whatsapp', '202-555-0123', { yes: true })).rejects.toMatchObject({
-      message: 'A handle of WhatsApp must begin with + and the country code, such as +12025550123.',
+      message: 'A WhatsApp handle must begin with + and the country code, such as +12025550123.',
       hint: expect.stringContaining('country code'),
     })
   })
@@ -115,7 +115,7 @@ describe('WhatsApp', () => {
 
   test('is not kept without a yes', async () => {
     await expect(run('whatsapp', '+12025550123')).rejects.toMatchObject({ hint: expect.stringContaining('--yes') })
-    await expect(run('whatsapp', '+12025550123', {}, await answering([['Keep', false]]))).rejects.toThrow('Nothing')
+    await expect(run('whatsapp', '+12025550123', {}, await answering([['Save', false]]))).rejects.toThrow('Nothing')
     expect(await kept()).toBeUndefined()
     await run('whatsapp', '+12025550123', { yes: true })
     expect(await kept()).toHaveProperty('whatsapp')
@@ -127,7 +127,7 @@ describe('a handle that is not an argument', () => {
     const asked = await answering([
       ['Your Telegram username?', '1'],
       ['Your Telegram username?', '@alice_a'],
-      ['Keep alice_a', true],
+      ['Save alice_a', true],
     ])
     const { value } = await run('telegram', undefined, {}, asked)
     expect(value).toMatchObject({ handle: 'alice_a' })
@@ -189,7 +189,7 @@ describe('what nearly passes', () => {
       {},
       await answering([
         ['Did you mean alice_a?', true],
-        ['Keep alice_a', true],
+        ['Save alice_a', true],
       ]),
     )
     expect(await kept()).toMatchObject({ telegram: { handle: 'alice_a' } })
@@ -197,7 +197,7 @@ describe('what nearly passes', () => {
 
   test('is refused by its rule where there is nobody to ask', async () => {
     await expect(run('whatsapp', '1 202 555 0123', { yes: true })).rejects.toMatchObject({
-      message: 'A handle of WhatsApp must begin with + and the country code, such as +12025550123.',
+      message: 'A WhatsApp handle must begin with + and the country code, such as +12025550123.',
     })
   })
 
@@ -254,7 +254,7 @@ test('a directory under emulators is named as such before a number is kept', asy
   directory = await createTestDirectory({ isEmulated: true })
   context = await createTestContext({ directory })
   await setUpAgent(context, directory)
-  const asked = await answering([['Keep', true]])
+  const asked = await answering([['Save', true]])
   const { value, show } = await run('whatsapp', '+12025550123', {}, asked)
   expect(asked.said[0]).toContain('fictional numbers only')
   expect(value).toMatchObject({ isEmulated: true })

@@ -7,7 +7,7 @@ export const createMcpCommand = (
   serve: (context: Context, options: { isReadOnly: boolean }) => Promise<void>,
 ): Command =>
   defineCommand({
-    summary: 'Let an assistant use koko as tools, over the Model Context Protocol (MCP) on stdio',
+    summary: 'Let an assistant use koko, over the Model Context Protocol (MCP) on stdio',
     examples: ['mcp', 'mcp --read-only'],
     notes:
       'Your assistant starts this command itself. Add it to the configuration of the assistant, such as\n  {"mcpServers": {"koko": {"command": "koko", "args": ["mcp"]}}}\nkoko then reads and writes JSON-RPC on standard input and output.',

@@ -111,7 +111,7 @@ const Options = z.strictObject({
   ),
   coarse: option(
     'characters',
-    `The size of the cell, by its characters: from ${areaLengths.min} (largest) to ${areaLengths.max} (smallest)`,
+    `The size of the cell: ${areaLengths.min} characters (largest) to ${areaLengths.max} (smallest)`,
     z
       .enum(cellLengths.map(String), { error: `must be ${formatList(cellLengths.map(String).reverse(), 'or')}` })
       .transform(Number)

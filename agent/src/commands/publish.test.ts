@@ -216,7 +216,7 @@ describe('--only', () => {
 
   test('names a channel that has a handle here and is not unlinked', async () => {
     await expect(command.call(context, { only: 'slack' })).rejects.toMatchObject({
-      message: 'No Slack handle is kept here.',
+      message: 'No Slack handle is saved here.',
       hint: 'Run `koko link slack`.',
     })
     await expect(command.call(context, { only: 'telegramm' })).rejects.toMatchObject({ hint: 'Did you mean telegram?' })

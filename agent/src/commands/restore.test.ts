@@ -29,7 +29,7 @@ test('takes up a listed agent on another machine: the credential, the profile, t
   const answers = [
     ['Which directory', directory.origin],
     ['id', agent.agentId],
-    ['Its secret?', `${agent.secret}\n`],
+    ['What is its secret?', `${agent.secret}\n`],
   ] as const
   const context = await createTestContext({ directory, answers })
   const { value, show } = await command.call(context, {})
@@ -97,8 +97,8 @@ describe('nothing is written', () => {
   })
 
   test.each([
-    [{}, 'No directory is named'],
-    [{ directory: 'https://directory.example' }, 'No agent is named'],
+    [{}, 'No directory was given'],
+    [{ directory: 'https://directory.example' }, 'No agent was given'],
     [{ directory: 'https://directory.example', agent: 'me' }, 'agent must be a UUID v4'],
   ])('where %j is all that is given', async (options, message) => {
     const context = await createTestContext({ directory, input: 'x'.repeat(43) })
@@ -144,7 +144,7 @@ describe('a home where an agent lives', () => {
     })
     const answers = [
       ['Replace it', true],
-      ['Its secret?', agent.secret],
+      ['What is its secret?', agent.secret],
     ] as const
     const asking = await createTestContext({ directory, home: context.home.path, answers })
     await command.call(asking, { directory: directory.origin, agent: agent.agentId })
@@ -171,7 +171,7 @@ describe('a home where an agent lives', () => {
     const { context } = await createAgent()
     const { agent } = await createAgent()
     const piped = await createTestContext({ directory, home: context.home.path, input: agent.secret })
-    await expect(command.call(piped, { agent: agent.agentId })).rejects.toThrow('No directory is named')
+    await expect(command.call(piped, { agent: agent.agentId })).rejects.toThrow('No directory was given')
   })
 })
 
@@ -205,7 +205,7 @@ test('a home that cannot be written is found out before the secret is asked for'
   await mkdir(context.home.path)
   await writeFile(join(context.home.path, 'locks'), '')
   const options = { directory: directory.origin, agent: agent.agentId }
-  await expect(command.call(context, options)).rejects.toThrow('a part of the path is no folder')
+  await expect(command.call(context, options)).rejects.toThrow('a part of the path is not a folder')
 })
 
 test("takes up no listing of somebody else's, and agrees to none of its handles", async () => {

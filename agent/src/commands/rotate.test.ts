@@ -32,7 +32,7 @@ test('replaces the secret: the new one is kept and shown, the old one is refused
 })
 
 test('asks first, and needs --yes where there is nobody to ask', async () => {
-  await expect(command.call(context, {})).rejects.toMatchObject({ hint: 'Give --yes.' })
+  await expect(command.call(context, {})).rejects.toMatchObject({ hint: 'Add --yes.' })
   const answering = (answers: Answer[]) => createTestContext({ directory, home: context.home.path, answers })
   await expect(command.call(await answering([['Replace', false]]), {})).rejects.toThrow('Nothing was done')
   expect(await keptAgent(context)).toEqual(agent)
@@ -55,7 +55,7 @@ test('leaves the old secret valid where the new one cannot be written', async ()
     }
     return response
   }
-  await expect(command.call(context, { yes: true })).rejects.toThrow('The secret that you have stays valid')
+  await expect(command.call(context, { yes: true })).rejects.toThrow('Your current secret stays valid')
   await rm(path)
   await rename(`${path}.gone`, path)
   expect(await keptAgent(context)).toEqual(agent)
@@ -111,7 +111,7 @@ describe('an answer that never comes', () => {
     async (name, isMade) => {
       lose(name, 2, isMade)
       await expect(rotate(context, { yes: true })).rejects.toMatchObject({
-        message: expect.stringContaining('Both are kept') as unknown,
+        message: expect.stringContaining('Both secrets are saved') as unknown,
         hint: expect.stringContaining('koko rotate') as unknown,
       })
       const { pendingSecret, ...before } = await keptAgent(context)

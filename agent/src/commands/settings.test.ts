@@ -49,7 +49,7 @@ test.each([
     request.name === 'createSettingsLink'
       ? Promise.resolve(Response.json({ result: { url, expiresAtMs: 1 } }))
       : answer()
-  await expect(command.call(context, {})).rejects.toThrow('not a web page')
+  await expect(command.call(context, {})).rejects.toThrow('not a web address')
   expect(context.opened).toEqual([])
 })
 
@@ -65,7 +65,7 @@ test.each([
       ? Promise.resolve(Response.json({ result: { url, expiresAtMs: 1 } }))
       : answer()
   const error = await command.call(context, {}).catch((failure: unknown) => failure)
-  expect(error).toMatchObject({ message: expect.stringContaining('leads elsewhere') as unknown })
+  expect(error).toMatchObject({ message: expect.stringContaining('does not lead to') as unknown })
   expect(String(error)).not.toContain('code')
   expect(context.opened).toEqual([])
 })

@@ -55,7 +55,7 @@ test('unlinks a channel after a yes, and reports until no shard holds it', async
 test('leaves all as it is without a yes', async () => {
   await expect(command.call(await answering([['WhatsApp', false]]), { channel: 'whatsapp' })).rejects.toThrow('Nothing')
   await expect(command.call(await answering([['WhatsApp', leaves]]), { channel: 'whatsapp' })).rejects.toThrow('left')
-  await expect(command.call(context, { channel: 'whatsapp' })).rejects.toMatchObject({ hint: 'Give --yes.' })
+  await expect(command.call(context, { channel: 'whatsapp' })).rejects.toMatchObject({ hint: 'Add --yes.' })
   expect(sent('unlinkChannel')).toHaveLength(0)
   expect(listed()).toEqual({ telegram, whatsapp })
 })

@@ -48,7 +48,7 @@ describe('is confirmed', () => {
 
   test('by --yes where there is nobody to ask', async () => {
     const { context } = await createRegistered({ directory })
-    await expect(command.call(context, {})).rejects.toMatchObject({ hint: 'Give --yes.' })
+    await expect(command.call(context, {})).rejects.toMatchObject({ hint: 'Add --yes.' })
     expect(deletions()).toBe(0)
     await command.call(context, { yes: true })
     expect(deletions()).toBe(1)
@@ -120,7 +120,7 @@ describe('a home that cannot be written keeps the agent in no listing', () => {
     await writeFile(locks, '', { mode: 0o600 })
     await expect(command.call(context, { yes: true })).rejects.toMatchObject({
       message: expect.stringContaining(
-        'is gone from https://directory.example, and its files are still here',
+        'is gone from https://directory.example, but its files are still here',
       ) as unknown,
       hint: expect.stringContaining('Then run `koko unregister` again.') as unknown,
     })
@@ -128,7 +128,7 @@ describe('a home that cannot be written keeps the agent in no listing', () => {
     expect(await context.home.read(agentFile)).toEqual(agent)
 
     await expect(command.call(context, { yes: true })).rejects.toThrow(
-      'https://directory.example does not accept the agent, and its files are still here',
+      'https://directory.example does not accept the agent, but its files are still here',
     )
 
     await rm(locks)

@@ -113,7 +113,7 @@ test('keeps the agent online, looks for peers once a day, and publishes nothing 
     discoveredOn: ['2100-01-15', '2100-01-16', '2100-01-17', '2100-01-18'],
     failures: [],
   })
-  expect(log()).toMatch(/^2100-01-15 12:00:00 {2}Runs as process \d+ for agent /)
+  expect(log()).toMatch(/^2100-01-15 12:00:00 {2}Running as process \d+ for agent /)
   expect(log()).toContain('2100-01-16 09:01:30  Looked at 1 listing: 1 match, 0 new.')
   expect(log()).toMatch(/Stopped\.$/)
   // All heartbeats share one session; each discovery has its own.
@@ -387,7 +387,7 @@ describe('an agent that the directory no longer accepts', () => {
     const error = await userErrorFrom(
       live([30 * second, () => context.home.change(forgetAgent), ...ticks(3, 30 * second)]),
     )
-    expect(error.message).toContain('is gone')
+    expect(error.message).toContain('There is no longer an agent in')
     expect(existsSync(join(context.home.path, 'daemon.json'))).toBe(false)
   })
 

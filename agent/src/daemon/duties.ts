@@ -92,7 +92,7 @@ export async function runDuties(context: Context, { log, ...options }: Duties['o
     isAgentMissing: false,
     isRefused: false,
   }
-  log.line(`Runs as process ${process.pid} for agent ${agentId} in ${origin}.`)
+  log.line(`Running as process ${process.pid} for agent ${agentId} in ${origin}.`)
   const isDone = () => options.once || context.signal.aborted
   for (;;) {
     const wakeAtMs = await runRound(duties)
@@ -158,7 +158,7 @@ async function followAgent(duties: Duties): Promise<boolean> {
     // `koko init --again` removes the agent for a moment.
     if (duties.isAgentMissing || options.once) {
       throw new UserError(
-        `The agent of ${context.home.path} is gone.`,
+        `There is no longer an agent in ${context.home.path}.`,
         'Run `koko init` or `koko restore`, then `koko run`.',
       )
     }
@@ -178,7 +178,7 @@ async function followAgent(duties: Duties): Promise<boolean> {
     duties.record = emptyRecord(agent.agentId)
     duties.schedule = initialState([])
   }
-  log.line(`Continues for agent ${agent.agentId} in ${agent.origin}, with the new credential in this home.`)
+  log.line(`Continuing for agent ${agent.agentId} in ${agent.origin}, with the secret that is now saved here.`)
   return true
 }
 
@@ -261,9 +261,7 @@ async function sendUnlinks(duties: Duties): Promise<string> {
   if (failure !== undefined) throw failure.error
   duties.schedule = afterUnlink(duties.schedule)
   const channels = acknowledged.map(({ channel }) => channel)
-  return channels.length === 0
-    ? 'Every unlink is acknowledged.'
-    : `${inWords(channels)}: unlinked, and out of the listing.`
+  return channels.length === 0 ? 'Every unlink is acknowledged.' : `Unlinked ${inWords(channels)}: out of the listing.`
 }
 
 async function sendHeartbeat(duties: Duties): Promise<string> {
@@ -346,7 +344,7 @@ async function save(duties: Duties): Promise<void> {
     log.end(daemonFile.name)
   } catch (error) {
     const { message, next } = failureOf(error)
-    log.begin(daemonFile.name, `${message} ${next} Until then the daemon's record is not saved.`, message)
+    log.begin(daemonFile.name, `${message} ${next} Until then, koko cannot save what the daemon did.`, message)
   }
 }
 

@@ -42,7 +42,7 @@ describe('an address that was taken over gets no secret', () => {
     directory.requests.length = 0
     const { client } = await openDirectory(context)
     await expect(client.call('exportAgent', {})).rejects.toMatchObject({
-      cause: { message: expect.stringContaining('leads to another host') as unknown },
+      cause: { message: expect.stringContaining('refers koko to another host') as unknown },
     })
     expect(directory.requests.map(({ name }) => name)).toEqual(['config'])
   })
@@ -52,7 +52,7 @@ describe('an address that was taken over gets no secret', () => {
     answerConfig({ emulators: { auth: address, firestore: address, functions: address } })
     const { signIn } = await openDirectory(context)
     const error = await signIn().catch((failure: unknown) => failure)
-    expect(userErrorOf(error)?.message).toBe('https://directory.example leads to another host, thief.example.')
+    expect(userErrorOf(error)?.message).toBe('https://directory.example refers koko to another host, thief.example.')
   })
 })
 
@@ -178,6 +178,6 @@ test('who asks to wait for ever is asked again after a day', async () => {
 test('a home without an agent asks the directory that is named, and nobody else', async () => {
   const fresh = await createTestContext({ directory })
   const network = networkOf(fresh, { origin: directory.origin })
-  await expect(network('https://thief.example/', {})).rejects.toThrow('leads to another host')
+  await expect(network('https://thief.example/', {})).rejects.toThrow('refers koko to another host')
   expect((await network(`${directory.origin}/api/v1/config`, {})).status).toBe(200)
 })

@@ -47,7 +47,10 @@ function assertOwn(url: string, { origin, projectId = '[a-z][a-z0-9-]*' }: Place
   const isOwn = asked === origin || (isLoopback(hostname) && isLoopback(new URL(origin).hostname))
   const isGoogles = protocol === 'https:' && (signInHosts.includes(hostname) || functionsHost.test(hostname))
   if (isOwn || isGoogles) return
-  throw new UserError(`${origin} leads to another host, ${hostname}.`, 'Ask its host. Nothing was sent there.')
+  throw new UserError(
+    `${origin} refers koko to another host, ${hostname}.`,
+    'Ask the host of the directory. Nothing was sent there.',
+  )
 }
 
 /** The same answer, completely read. Throws if it is too long. */

@@ -24,9 +24,9 @@ describe('the origin of a directory', () => {
     ['   ', 'must be an address'],
     ['https://', 'must be an address'],
     ['not an address', 'must be an address'],
-    ['http://directory.example', 'in the clear'],
-    ['http://127.0.0.1.directory.example', 'in the clear'],
-    ['http://localhost.directory.example', 'in the clear'],
+    ['http://directory.example', 'unencrypted'],
+    ['http://127.0.0.1.directory.example', 'unencrypted'],
+    ['http://localhost.directory.example', 'unencrypted'],
     ['ftp://directory.example', 'must begin with https://'],
     ['file:///etc/passwd', 'must begin with https://'],
     ['https://name:word@directory.example', 'user name'],
@@ -54,7 +54,7 @@ test('emulators on another machine are refused', async () => {
   directory.intercept = async (_, answer) =>
     new Response((await (await answer()).text()).replaceAll('"127.0.0.1"', '"emulators.example"'))
   const context = await createTestContext({ directory })
-  await expect(configAt(context, directory.origin)).rejects.toThrow('in the clear')
+  await expect(configAt(context, directory.origin)).rejects.toThrow('unencrypted')
 })
 
 test('a directory elsewhere that names emulators, which would be on this machine, is refused', async () => {

@@ -12,9 +12,12 @@ export function originOf(typed: string): { origin: string } | { problem: string 
   if (!URL.canParse(withScheme)) return { problem: 'must be an address, such as https://example.web.app' }
   const { protocol, hostname, username, password, origin } = new URL(withScheme)
   if (protocol !== 'https:' && protocol !== 'http:') return { problem: 'must begin with https://' }
-  if (username !== '' || password !== '') return { problem: 'must not hold a user name or a password' }
+  if (username !== '' || password !== '') return { problem: 'must not contain a user name or a password' }
   if (protocol === 'http:' && !isLoopback(hostname)) {
-    return { problem: 'must begin with https://, or the secret would travel in the clear; http is for this machine' }
+    return {
+      problem:
+        'must begin with https://, because http would send the secret unencrypted; http is only for this machine',
+    }
   }
   return { origin }
 }
@@ -22,7 +25,7 @@ export function originOf(typed: string): { origin: string } | { problem: string 
 export function requireOrigin(typed: string): string {
   const parsed = originOf(typed)
   if ('origin' in parsed) return parsed.origin
-  throw new UserError(`The directory ${parsed.problem}.`, 'Give it by --directory or KOKO_DIRECTORY.')
+  throw new UserError(`The address of the directory ${parsed.problem}.`, 'Give it with --directory or KOKO_DIRECTORY.')
 }
 
 /** The origin from the option, or from a question, or from `KOKO_DIRECTORY`. */
@@ -31,7 +34,7 @@ export async function chooseOrigin(context: Context, option: string | undefined,
   const known = [initial, context.env.KOKO_DIRECTORY].find((each) => each !== undefined && each !== '')
   if (context.ask === undefined) {
     if (known !== undefined) return requireOrigin(known)
-    throw new UserError('No directory is named.', 'Give --directory <url>, or set KOKO_DIRECTORY.')
+    throw new UserError('No directory was given.', 'Give --directory <url>, or set KOKO_DIRECTORY.')
   }
   const typed = await context.ask.text({
     message: 'Which directory?',
@@ -62,14 +65,14 @@ export async function configAt(context: Context, origin: string): Promise<Config
   const { auth, functions } = config.emulators ?? {}
   if (config.emulators !== undefined && !isLoopback(new URL(origin).hostname)) {
     throw new UserError(
-      `${origin} says that it runs under emulators, and is not on this machine.`,
-      'Ask its host. For emulators of your own give an address of this machine, such as http://127.0.0.1:5000.',
+      `${origin} says that it runs on emulators, but is not on this machine.`,
+      'Ask the host of the directory. For your own emulators, use an address of this machine, such as http://127.0.0.1:5000.',
     )
   }
   for (const emulator of [auth, functions]) {
     if (emulator !== undefined && !isLoopback(emulator.host)) {
       throw new UserError(
-        `${origin} runs under emulators on another machine: the secret would travel in the clear.`,
+        `${origin} runs on emulators of another machine, so the secret would be sent unencrypted.`,
         'Run koko on the machine of the emulators.',
       )
     }

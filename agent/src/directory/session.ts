@@ -39,8 +39,8 @@ export function directoryOf<Who extends Credential>(context: Context, agent: Who
     const config = await client.config()
     if (config.projectId !== agent.projectId) {
       throw new UserError(
-        `${agent.origin} is another directory now (${config.projectId}, not ${agent.projectId}).`,
-        'Ask its host. Your secret was not sent.',
+        `${agent.origin} now belongs to another directory (${config.projectId}, not ${agent.projectId}).`,
+        'Ask the host of the directory. Your secret was not sent.',
       )
     }
     const { secret, token } = await chooseSecret().catch(async (error: unknown) => {
@@ -52,8 +52,8 @@ export function directoryOf<Who extends Credential>(context: Context, agent: Who
       await keepOnly(context, agent, secret)
       const text =
         secret === agent.pendingSecret
-          ? 'A rotation of the secret was cut off. It is complete now: `koko rotate` shows you a new secret.'
-          : 'A rotation of the secret was cut off, and is void. Your secret stays valid.'
+          ? 'An interrupted rotation of the secret is now complete. To see a new secret, run `koko rotate` again.'
+          : 'An interrupted rotation of the secret is void. Your current secret stays valid.'
       context.report({ text, isLasting: true })
     }
     const idToken = () => opened.idToken()

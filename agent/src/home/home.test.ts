@@ -109,7 +109,7 @@ describe('a damaged file is told by its path and the rule, never by what it hold
     ['version must be a whole number from 1', '{"version": "tr0ub4dor", "words": []}'],
     ['version must be a whole number from 1', '{"version": 0, "words": ["tr0ub4dor"]}'],
     ['words.1 must be a word', '{"version": 1, "words": ["tr0ub4dor", 1]}'],
-    ['the file must hold no other fields', '{"version": 1, "words": [], "tr0ub4dor": 1}'],
+    ['the file must have no other fields', '{"version": 1, "words": [], "tr0ub4dor": 1}'],
   ])('%s: %s', async (rule, text) => {
     const home = await homeWith(text)
     const error = await userErrorFrom(home.read(noteFile))
@@ -125,7 +125,7 @@ describe('what is no file of koko is not read', () => {
     const home = await homeWith('')
     await rm(join(home.path, 'note.json'))
     await promisify(execFile)('mkfifo', [join(home.path, 'note.json')])
-    expect((await userErrorFrom(home.read(noteFile))).message).toMatch(/is damaged: it is no file\.$/)
+    expect((await userErrorFrom(home.read(noteFile))).message).toMatch(/is damaged: it is not a file\.$/)
     // What took its place is a file again.
     await home.change((files) => files.write(noteFile, { words: [] }))
     expect(await home.read(noteFile)).toEqual({ words: [] })
@@ -135,7 +135,7 @@ describe('what is no file of koko is not read', () => {
     const home = await homeWith('')
     await truncate(join(home.path, 'note.json'), 3 * 1024 ** 3)
     expect((await userErrorFrom(home.read(noteFile))).message).toMatch(
-      /is damaged: it is larger than koko writes any\.$/,
+      /is damaged: it is larger than any file that koko writes\.$/,
     )
   })
 })
@@ -172,13 +172,13 @@ describe('a file of another version', () => {
     const home = await homeWith('{"version": 4, "secret": "tr0ub4dor"}')
     const error = await userErrorFrom(home.read(thirdFile))
     expect(error.message).toBe(`${join(home.path, 'note.json')} was written by a newer koko.`)
-    expect(error.hint).toBe('Install that version of koko again.')
+    expect(error.hint).toBe('Update koko.')
   })
 
   test('that does not hold what its version does is damaged', async () => {
     const home = await homeWith('{"version": 1, "text": ["tr0ub4dor"]}')
     const error = await userErrorFrom(home.read(thirdFile))
-    expect(error.message).toBe(`${join(home.path, 'note.json')} is damaged: it does not hold what version 1 does.`)
+    expect(error.message).toBe(`${join(home.path, 'note.json')} is damaged: it is not valid as version 1.`)
     expect(inspect(error, { depth: Infinity })).not.toContain('tr0ub4dor')
   })
 })
@@ -212,7 +212,7 @@ describe('everything is for its owner only', () => {
     const home = openHome(freshPath())
     await mkdir(join(home.path, 'Documents'), { recursive: true })
     await chmod(home.path, 0o755)
-    expect((await userErrorFrom(home.assertWritable())).hint).toBe('Set KOKO_HOME to a folder of its own.')
+    expect((await userErrorFrom(home.assertWritable())).hint).toBe('Set KOKO_HOME to a folder that only koko uses.')
     expect(await readdir(home.path)).toEqual(['Documents'])
     expect(await modeOf(home.path)).toBe('755')
   })
@@ -245,7 +245,7 @@ describe('the folder', () => {
     ]
     for (const work of works) {
       expect(await userErrorFrom(work())).toMatchObject({
-        message: expect.stringContaining('a part of the path is no folder'),
+        message: expect.stringContaining('a part of the path is not a folder'),
         hint: 'Set KOKO_HOME to a folder.',
       })
     }

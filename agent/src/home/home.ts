@@ -69,8 +69,8 @@ export function openHome(path: string): Home {
       // Reading from a pipe or a device can block forever.
       const found = await stat(filePath).catch(unless('ENOENT', undefined))
       if (found === undefined) return undefined
-      if (!found.isFile() && !found.isDirectory()) throw damaged(filePath, 'it is no file')
-      if (found.size > maxBytes) throw damaged(filePath, 'it is larger than koko writes any')
+      if (!found.isFile() && !found.isDirectory()) throw damaged(filePath, 'it is not a file')
+      if (found.size > maxBytes) throw damaged(filePath, 'it is larger than any file that koko writes')
       return readFile(filePath, 'utf8').catch(unless('ENOENT', undefined))
     })
     return text === undefined ? undefined : parseFile(filePath, file, text)
@@ -104,7 +104,7 @@ export function openHome(path: string): Home {
       if (waitedMs >= waitMs) {
         throw new UserError(
           `Another koko (process ${lock.heldBy}) is using ${path}.`,
-          name === 'daemon' ? 'Leave it running, or stop it first.' : 'Wait for it, then try again.',
+          name === 'daemon' ? 'Leave it running, or stop it first.' : 'Wait until it has finished, then try again.',
         )
       }
       await new Promise((resolve) => setTimeout(resolve, randomInt(1, 2 * lockPollMs)))
@@ -142,7 +142,10 @@ async function makeFolder(path: string): Promise<void> {
   if (process.platform === 'win32' || ((await stat(path)).mode & 0o077) === 0) return
   const names = await readdir(path)
   if (!names.includes(lockFolder) && !names.every((name) => name.startsWith('.') || name.endsWith('.json'))) {
-    throw new UserError(`${path} holds other files, and others may read it.`, 'Set KOKO_HOME to a folder of its own.')
+    throw new UserError(
+      `${path} contains other files, and other users may be able to read it.`,
+      'Set KOKO_HOME to a folder that only koko uses.',
+    )
   }
   await chmod(path, 0o700)
 }
@@ -171,14 +174,14 @@ function parseFile<T extends object>(path: string, file: HomeFile<T>, text: stri
     throw damaged(path, 'version must be a whole number from 1')
   }
   if (version > current) {
-    throw new UserError(`${path} was written by a newer koko.`, 'Install that version of koko again.')
+    throw new UserError(`${path} was written by a newer koko.`, 'Update koko.')
   }
   let migrated: Record<string, unknown> = fields
   for (const [index, migrate] of file.migrations.slice(version - 1).entries()) {
     try {
       migrated = migrate(migrated)
     } catch {
-      throw damaged(path, `it does not hold what version ${version + index} does`)
+      throw damaged(path, `it is not valid as version ${version + index}`)
     }
   }
   const result = file.schema.safeParse(migrated)
@@ -187,7 +190,7 @@ function parseFile<T extends object>(path: string, file: HomeFile<T>, text: stri
   const where = issue?.path.join('.') ?? ''
   // The name of an unknown field can be anything, so the message does not contain it.
   const isUnknownField = issue === undefined || issue.code === 'unrecognized_keys'
-  const rule = isUnknownField ? 'must hold no other fields' : issue.message
+  const rule = isUnknownField ? 'must have no other fields' : issue.message
   throw damaged(path, `${where === '' ? 'the file' : where} ${rule}`)
 }
 
@@ -248,19 +251,19 @@ async function syncFolder(folder: string): Promise<void> {
 }
 
 const diskFaults: Record<string, [what: string, hint: string]> = {
-  ENOSPC: ['the disk is full', 'Make room on the disk, then try again.'],
-  EDQUOT: ['the disk quota is used up', 'Make room on the disk, then try again.'],
+  ENOSPC: ['the disk is full', 'Free some space on the disk, then try again.'],
+  EDQUOT: ['the disk quota is used up', 'Free some space on the disk, then try again.'],
   EROFS: ['the disk is read-only', 'Make it writable, or set KOKO_HOME to a folder that is.'],
-  EACCES: ['access is denied', 'Give the folder back to your user, or set KOKO_HOME to another.'],
-  EPERM: ['access is denied', 'Give the folder back to your user, or set KOKO_HOME to another.'],
-  EIO: ['the disk fails', 'Back up what can be read, and set KOKO_HOME to a folder on another disk.'],
-  EFBIG: ['files may not be so large', 'Raise the limit on file sizes, then try again.'],
+  EACCES: ['access is denied', 'Make your user the owner of the folder, or set KOKO_HOME to another folder.'],
+  EPERM: ['access is denied', 'Make your user the owner of the folder, or set KOKO_HOME to another folder.'],
+  EIO: ['the disk reports an error', 'Back up what can be read, and set KOKO_HOME to a folder on another disk.'],
+  EFBIG: ['the file exceeds the limit on file sizes', 'Raise that limit, then try again.'],
   EISDIR: ['it is a folder', 'Move it away, then try again.'],
-  ENAMETOOLONG: ['the path is too long', 'Set KOKO_HOME to a shorter one.'],
-  ELOOP: ['its links lead in a circle', 'Set KOKO_HOME to a folder.'],
-  ENOENT: ['a part of the path is gone, or cannot be made', 'Set KOKO_HOME to a folder that can be made.'],
-  ENOTDIR: ['a part of the path is no folder', 'Set KOKO_HOME to a folder.'],
-  EEXIST: ['a part of the path is no folder', 'Set KOKO_HOME to a folder.'],
+  ENAMETOOLONG: ['the path is too long', 'Set KOKO_HOME to a shorter path.'],
+  ELOOP: ['its symbolic links form a loop', 'Set KOKO_HOME to a folder.'],
+  ENOENT: ['a part of the path does not exist and cannot be created', 'Set KOKO_HOME to a folder that can be created.'],
+  ENOTDIR: ['a part of the path is not a folder', 'Set KOKO_HOME to a folder.'],
+  EEXIST: ['a part of the path is not a folder', 'Set KOKO_HOME to a folder.'],
 }
 
 /** Whether a failure means that nothing can be written at the moment. */

@@ -65,7 +65,7 @@ async function askWhatIsSeen(context: Context): Promise<Seen> {
   const nothing = { isOnline: false, unlinks: {}, asOfMs: null, problem: null }
   if (agent === undefined) return { ...nothing, source: 'nobody', listing: null }
   try {
-    context.report({ text: 'Asking what is listed' })
+    context.report({ text: 'Reading your listing' })
     const { listing, unlinks } = await readStored(directoryOf(context, agent))
     const asOfMs = context.nowMs()
     const isSeen = listing !== null && listing !== undefined && isOnline(listing, asOfMs)

@@ -15,14 +15,14 @@ export async function confirmTyped(
 ): Promise<void> {
   if (yes) return
   await asked(ask).text({
-    message: `${message} Type ${word} to go on.`,
+    message: `${message} Type ${word} to continue.`,
     validate: (answer) => (answer.trim() === word ? undefined : `Type ${word}, or press Esc to cancel.`),
   })
 }
 
 function asked(ask: Context['ask']): NonNullable<Context['ask']> {
   if (ask !== undefined) return ask
-  throw new UserError('This needs your yes, and there is no terminal to ask in.', 'Give --yes.', {
+  throw new UserError('This needs your yes, and koko cannot ask without a terminal.', 'Add --yes.', {
     code: 'confirmation-required',
   })
 }

@@ -86,15 +86,15 @@ async function checkFolder(path: string): Promise<{ check: Check; paths: string[
 
 /** Checks POSIX permissions; on Windows, other users cannot read a user's folder. */
 async function checkOwner(paths: readonly string[], path: string): Promise<Check> {
-  if (process.platform === 'win32') return good('owner', 'as Windows keeps it')
+  if (process.platform === 'win32') return good('owner', 'not checked on Windows')
   const stats = await Promise.all(paths.map((each) => stat(each)))
   if (stats.some(({ uid }) => uid !== process.getuid?.())) {
     return bad('owner', `${path} belongs to another user.`, `\`sudo chown -R "$(id -un)" ${quoted(path)}\``)
   }
   if (stats.some(({ mode }) => (mode & 0o077) !== 0)) {
-    return bad('owner', `Others on this machine can read ${path}.`, `\`chmod -R go-rwx ${quoted(path)}\``)
+    return bad('owner', `Other users of this machine can read ${path}.`, `\`chmod -R go-rwx ${quoted(path)}\``)
   }
-  return good('owner', 'open to your user only')
+  return good('owner', 'readable by your user only')
 }
 
 async function checkWritable({ home }: Context): Promise<Check> {
@@ -103,7 +103,7 @@ async function checkWritable({ home }: Context): Promise<Check> {
     return good('disk', 'can be written')
   } catch (error) {
     if (error instanceof UserError) return failed('disk', error)
-    return bad('disk', `${home.path} cannot be written.`, 'Look at its disk, or set KOKO_HOME to another folder.')
+    return bad('disk', `${home.path} cannot be written.`, 'Check its disk, or set KOKO_HOME to another folder.')
   }
 }
 
@@ -118,11 +118,11 @@ const rewrites: Record<string, string> = {
 /** A damaged file is never deleted: it may hold what cannot be written again. */
 function fixFor(path: string, name: string): string {
   if (name === agentFile.name) {
-    return '`koko restore` with the agent id and the secret writes it again, and keeps the damaged one. Without a copy of the secret do not delete the file: it may hold the only copy of your secret, after the word "secret".'
+    return 'Run `koko restore` with the agent id and the secret: it writes the file again, and keeps the damaged one. If you have no copy of the secret, do not delete the file: it may contain the only copy, after the word "secret".'
   }
   const move = `\`mv ${quoted(path)} ${quoted(`${path}.damaged`)}\``
   const rewrite = rewrites[name]
-  return rewrite === undefined ? `${move}. It holds nothing important.` : `${move}, then ${rewrite}.`
+  return rewrite === undefined ? `${move}. It contains nothing important.` : `${move}, then ${rewrite}.`
 }
 
 async function checkFiles({ home }: Context) {
@@ -131,9 +131,11 @@ async function checkFiles({ home }: Context) {
     const { name } = file
     try {
       const value = await home.read(file)
-      if (value !== undefined) files.push(good(name, 'is whole'))
+      if (value !== undefined) files.push(good(name, 'is not damaged'))
       else
-        files.push(name === agentFile.name ? bad(name, noAgent(home.path), firstSteps) : good(name, 'is not there yet'))
+        files.push(
+          name === agentFile.name ? bad(name, noAgent(home.path), firstSteps) : good(name, 'does not exist yet'),
+        )
       return value
     } catch (error) {
       const path = join(home.path, name)
@@ -157,9 +159,9 @@ async function checkFiles({ home }: Context) {
 function checkDaemon({ agent, daemon, daemonPid }: Kept): Check {
   const failure = daemon?.agentId === agent?.agentId ? daemon?.failures[0] : undefined
   if (daemonPid !== undefined && failure !== undefined) {
-    return bad('daemon', `Its ${failure.action} does not succeed: ${failure.message}`, failure.next)
+    return bad('daemon', `Its ${failure.action} fails: ${failure.message}`, failure.next)
   }
-  return good('daemon', daemonPid === undefined ? 'does not run' : `runs as process ${daemonPid}`)
+  return good('daemon', daemonPid === undefined ? 'not running' : `running as process ${daemonPid}`)
 }
 
 /** The checks that need the network. Returns what the directory stores, if it answers. */
@@ -179,8 +181,9 @@ async function checkDirectory(
   }
   checks.push(good('directory', agent.isEmulated ? `${agent.origin}, under emulators` : agent.origin))
   if (config.projectId !== agent.projectId) {
-    const problem = `${agent.origin} is another directory now (${config.projectId}, not ${agent.projectId}).`
-    const fix = 'Ask its host. For an agent there set KOKO_HOME to another folder and run `koko init`.'
+    const problem = `${agent.origin} now belongs to another directory (${config.projectId}, not ${agent.projectId}).`
+    const fix =
+      'Ask the host of the directory. For an agent in the new one, set KOKO_HOME to another folder and run `koko init`.'
     checks.push(bad('project', problem, fix))
     return undefined
   }
@@ -207,8 +210,8 @@ function checkTerms({ origin, termsVersion }: Agent, config: Config): Check {
   if (termsVersion === null || termsVersion === config.termsVersion) return good('terms', config.termsVersion)
   return bad(
     'terms',
-    `The terms or the disclaimer changed since you consented: ${termsVersion} is ${config.termsVersion} now.`,
-    `Read ${origin}/terms and ${origin}/disclaimer. \`koko init\` asks for your consent again; \`koko unregister\` leaves.`,
+    `The terms or the disclaimer changed since you consented, from ${termsVersion} to ${config.termsVersion}.`,
+    `Read ${origin}/terms and ${origin}/disclaimer. To consent again, run \`koko init\`. To leave, run \`koko unregister\`.`,
   )
 }
 
@@ -234,7 +237,8 @@ async function readHealth(context: Context, origin: string): Promise<{ health: H
 export function checkClock(skewMs: number): Check {
   if (Math.abs(skewMs) <= 120_000) return good('clock', 'agrees with the directory')
   const distance = `${Math.round(Math.abs(skewMs) / 60_000)} minutes ${skewMs > 0 ? 'behind' : 'ahead of'}`
-  const fix = "Set it by the network: `sudo timedatectl set-ntp true` on Linux, or the system's date settings."
+  const fix =
+    "Synchronise it with the network: `sudo timedatectl set-ntp true` on Linux, or the system's date settings."
   return bad('clock', `This machine's clock is ${distance} the directory's.`, fix)
 }
 
@@ -243,8 +247,8 @@ function checkHealth(health: Health | null): Check {
   const fix = 'You cannot fix this here: the host checks with `npm run schedule -- status`.'
   if (health === null) return bad('discovery', 'The directory does not say whether discovery is up to date.', fix)
   const { lastRepublishAtMs } = health
-  const since = lastRepublishAtMs === null ? 'never yet' : `last at ${isoTime(lastRepublishAtMs)}`
-  return bad('discovery', `The directory updates discovery too late: ${since}.`, fix)
+  const since = lastRepublishAtMs === null ? 'it never did' : `the last time was ${isoTime(lastRepublishAtMs)}`
+  return bad('discovery', `The directory is late in updating discovery: ${since}.`, fix)
 }
 
 /** Compares what is listed with what this home would publish, and with what it remembers as published. */
@@ -258,11 +262,17 @@ function checkListing(
   const wrong = (problem: string, fix = '`koko publish`') => bad('listing', problem, fix)
   const { listing } = stored
   if (listing === undefined) {
-    return wrong('This version of koko cannot read what is listed.', 'Install the newest koko, or `koko publish`.')
+    return wrong(
+      'This version of koko cannot read your listing.',
+      'Update koko, or replace the listing with `koko publish`.',
+    )
   }
   if (profile === undefined) {
-    if (listing === null) return fine('nothing is listed, and there is no profile yet: `koko profile edit`')
-    return wrong('A listing exists, but its profile is not here.', '`koko restore` fetches it, or `koko profile edit`.')
+    if (listing === null) return fine('nothing is listed, and there is no profile yet: run `koko profile edit`')
+    return wrong(
+      'You have a listing, but its profile is not saved here.',
+      'Fetch it with `koko restore`, or write it with `koko profile edit`.',
+    )
   }
   const kept = { profile: profile.profile, handles: handles ?? {} }
   // A listed handle without an agreement is named by the check of its channel, and is no reason to publish.
@@ -270,19 +280,19 @@ function checkListing(
   const others = plan.changes.filter(({ at }) => !pending.some((channel) => at === `channels.${channel}`))
   if (others.length > 0) {
     if (listing === null) return wrong('Nothing is listed, although you agreed to publish.')
-    return wrong(`What is listed differs from what is kept here: ${others.map(({ at }) => at).join(', ')}.`)
+    return wrong(`Your listing differs from what is saved here: ${others.map(({ at }) => at).join(', ')}.`)
   }
   if (pending.length === 0 && !isSameListing(published?.listing ?? null, listing)) {
-    return wrong('What this home remembers as listed is out of date.')
+    return wrong('The copy of your listing that is saved here is out of date.')
   }
-  if (listing === null) return fine('nothing is listed, as it should be')
-  if (!isOnline(listing, nowMs)) return wrong('It is offline: peers do not find it.', '`koko run`')
+  if (listing === null) return fine('nothing is listed, as expected')
+  if (!isOnline(listing, nowMs)) return wrong('The agent is offline, so peers cannot find it.', '`koko run`')
   const onlineUntilMs = listing.presence.lastSeenAtMs + rooms[listing.category].onlineWindowMs
   const until = isoTime(onlineUntilMs)
   if (daemonPid === undefined && onlineUntilMs - nowMs < dayMs) {
-    return wrong(`It goes offline at ${until}, and no daemon keeps it online.`, '`koko run`')
+    return wrong(`The agent goes offline at ${until}, because no daemon is running.`, '`koko run`')
   }
-  return fine(`is as it is kept here, and online until ${until}`)
+  return fine(`is up to date, and online until ${until}`)
 }
 
 function isSameListing(one: Listing | null, other: Listing | null): boolean {
@@ -309,7 +319,7 @@ function checkHandles(
     const handle = handles[channel]
     if (handle === undefined) return []
     if (unlinked.some((each) => each.channel === channel)) {
-      return [good(channel, 'is unlinked, and withheld until you allow it again: `koko settings`')]
+      return [good(channel, 'is unlinked. To allow it again, open the settings page with `koko settings`')]
     }
     if (handle.agreedAtMs !== null) return [good(channel, 'is agreed to')]
     // Such as after its unlink was lost with a damaged outbox.
@@ -318,7 +328,7 @@ function checkHandles(
       return [bad(channel, 'It is listed, and you do not agree to that now.', fix)]
     }
     const first = profile === undefined ? '`koko profile edit`, then ' : ''
-    return [bad(channel, 'Its handle waits for your agreement, and is not published.', `${first}\`koko publish\``)]
+    return [bad(channel, 'Its handle waits for your yes, so it is not published.', `${first}\`koko publish\``)]
   })
 }
 
@@ -328,11 +338,15 @@ function failed(name: string, error: unknown): Check {
   if (expected !== null) {
     // The report of `koko doctor` must not advise to run it.
     const isCircular = !(error instanceof UserError) && expected.hint.includes('koko doctor')
-    return bad(name, expected.message, isCircular ? 'Try again later. If it fails again, ask its host.' : expected.hint)
+    return bad(
+      name,
+      expected.message,
+      isCircular ? 'Try again later. If it fails again, ask the host of the directory.' : expected.hint,
+    )
   }
   if (!(error instanceof DirectoryError)) throw error
-  const problem = 'The directory gave an answer that koko does not understand.'
-  return bad(name, problem, 'Install the newest koko, or ask its host.')
+  const problem = 'koko does not understand the answer of the directory.'
+  return bad(name, problem, 'Update koko, or ask the host of the directory.')
 }
 
 function quoted(path: string): string {

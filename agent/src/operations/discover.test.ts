@@ -188,7 +188,9 @@ describe('--near-me', () => {
     expect((await discover(home, { nearMe: true })).note).toBeUndefined()
     await editProfile(home.home, 'dating', { area: 'u09t', maxDistanceKm: 77, age: 31 })
     const found = await discover(home, { nearMe: true })
-    expect(found.note).toMatch(/around gcpv, as you published it\. .*not published yet: `koko publish`/)
+    expect(found.note).toMatch(
+      /in your listing \(gcpv\)\. What is saved here differs: to publish it, run `koko publish`/,
+    )
     const sent = asked(directory, 'discover').map(({ body }) => body)
     expect(sent).toEqual([0, 1].map(() => ({ pageSize: 40, near: 'gcpv', withinKm: 46 })))
     expect((await discover(home, {})).note).toBeUndefined()
@@ -233,7 +235,7 @@ describe('a look', () => {
       looked: 100,
       hasMore: true,
       budget: { discover: { used: 100, of: 100 } },
-      note: "Today's budget for discovering is used. There is more after 00:00 UTC, in 12 hours.",
+      note: "Today's budget for discovering listings is used up. It resets at 00:00 UTC, in 12 hours.",
     })
     const before = asked(directory, 'discover').length
     expect(await discover(home, {})).toMatchObject({ looked: 100, note: found.note })
@@ -265,8 +267,8 @@ describe('a look', () => {
     await discover(await copyOf(directory, home), { all: true })
 
     await expect(discover(home, {})).rejects.toMatchObject({
-      message: "Today's budget for discovering is used.",
-      hint: 'There is more after 00:00 UTC, in 12 hours.',
+      message: "Today's budget for discovering listings is used up.",
+      hint: 'It resets at 00:00 UTC, in 12 hours.',
     })
     expect((await home.home.read(peersFile))?.budget.discovered).toBe(100)
     const before = asked(directory, 'discover').length
@@ -298,7 +300,7 @@ describe('the budget for asking again', () => {
     for (const { channels, refreshed } of found.matches) {
       expect(channels.every((each) => 'handle' in each)).toBe(refreshed)
     }
-    expect(found.note).toContain("Today's budget for asking for peers is used.")
+    expect(found.note).toContain("Today's budget for refreshing peers is used up.")
 
     // The others are first the next time.
     directory.clock.advance(minute)
@@ -335,7 +337,7 @@ describe('the budget for asking again', () => {
     })
     directory.requests.length = 0
     const found = await discover(home, {})
-    expect(found.note).toContain("Today's budget for asking for peers is used.")
+    expect(found.note).toContain("Today's budget for refreshing peers is used up.")
     expect(asked(directory, 'batchGet').length).toBeLessThanOrEqual(2)
     // One can be asked for nevertheless.
     expect(await askForPeer(home, peer.agentId)).toMatchObject({ found: true })
@@ -354,7 +356,7 @@ describe('where the directory breaks off', () => {
     const found = await discover(home, {})
     expect(found).toMatchObject({ looked: 40, hasMore: true, budget: { discover: { used: 40 } } })
     expect(found.note).toBe(
-      'The directory interrupted the discovery. What was found until then is kept. Run it again later.',
+      'The directory interrupted the discovery. What was found until then is saved. Try again later.',
     )
     expect((await home.home.read(peersFile))?.peers).toHaveLength(40)
   })
@@ -496,8 +498,8 @@ describe('nobody looks', () => {
     const home = await settle(directory)
     await directory.pass(4 * day)
     await expect(discover(home, {})).rejects.toMatchObject({
-      message: 'The directory does not list this agent as online, and only listed agents may look.',
-      hint: 'Run `koko publish`, then look again.',
+      message: 'The directory does not list this agent as online, and only listed agents can discover peers.',
+      hint: 'Run `koko publish`, then try again.',
     })
   })
 })
@@ -583,8 +585,8 @@ describe('asking for a peer', () => {
     })
     directory.requests.length = 0
     await expect(askForPeer(home, peer.agentId)).rejects.toMatchObject({
-      message: "Today's budget for asking for peers is used.",
-      hint: 'There is more after 00:00 UTC, in 12 hours.',
+      message: "Today's budget for refreshing peers is used up.",
+      hint: 'It resets at 00:00 UTC, in 12 hours.',
     })
     expect(asked(directory, 'batchGet')).toEqual([])
   })
@@ -690,7 +692,7 @@ describe('a listing that this version of koko cannot read', () => {
     makeStrange(directory, () => true)
     await expect(askForPeer(home, agentId)).rejects.toMatchObject({
       message: "This version of koko cannot read that peer's listing.",
-      hint: 'Update koko, then ask again. Nothing about the peer is kept here.',
+      hint: 'Update koko, then try again. Nothing about the peer is saved here.',
     })
     expect(await home.kept()).not.toContain('a_fictional_peer')
   })

@@ -207,7 +207,7 @@ async function discoverPages(
   let place: Pick<DiscoverInput, 'pageToken'> = {}
   while (all || looked < maxLooked) {
     context.report({
-      text: `Looking (listings seen: ${looked}, matches known: ${room.matches().length})`,
+      text: `Discovering (listings looked at: ${looked}, matches known: ${room.matches().length})`,
       done: Math.min(1, looked / end),
     })
     const pageSize = Math.max(1, Math.min(all ? maxPageSize : shortPageSize, room.left('discovered')))
@@ -239,7 +239,7 @@ function stopOf(error: unknown, pageToken?: string): Stop {
 function noteOf(stop: Stop): string {
   return stop instanceof BudgetSpent
     ? `${stop.message} ${stop.hint}`
-    : 'The directory interrupted the discovery. What was found until then is kept. Run it again later.'
+    : 'The directory interrupted the discovery. What was found until then is saved. Try again later.'
 }
 
 /** The query for peers within reach of a profile. The directory measures from the centre of the cell, so its radius is added. */
@@ -255,8 +255,8 @@ export function queryNear(room: RoomName, profile: Profile): DiscoverInput {
 function unpublishedNote({ me, listed }: RoomView): string[] {
   const [sent, kept] = [listed, me.profile].map((profile) => JSON.stringify(queryNear(me.room, profile)))
   if (sent === kept) return []
-  const note = `The nearest were looked for around ${listed.area}, as you published it. Your area or distance here differs`
-  return [`${note} and is not published yet: \`koko publish\`.`]
+  const note = `The search started from the area and distance in your listing (${listed.area}). What is saved here differs`
+  return [`${note}: to publish it, run \`koko publish\`.`]
 }
 
 export function describeMatch(

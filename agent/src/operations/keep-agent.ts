@@ -30,8 +30,8 @@ export async function keepAgent(
     return { agentId, secret, keptIn: home.path }
   } catch (error) {
     const why = error instanceof UserError ? `${error.message} ${error.hint}` : 'Writing failed.'
-    const message = `The secret could not be kept: ${why}`
-    const next = `Write it down now, then run \`koko restore --directory ${origin} --agent ${agentId}\`.`
+    const message = `The secret could not be saved: ${why}`
+    const next = `Write the secret down now, then run \`koko restore --directory ${origin} --agent ${agentId}\`.`
     return { agentId, secret, keptIn: null, problem: { message, next } }
   }
 }

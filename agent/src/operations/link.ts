@@ -120,7 +120,7 @@ async function readHandle({ ask, report, readInput, signal }: Context, channel: 
   if (typed !== '') return typed
   throw new UserError(
     'There is no handle on standard input.',
-    `Pass it there, such as with \`koko link ${channel} --yes < handle.txt\`, or as an argument.`,
+    `Pass it there, for example with \`koko link ${channel} --yes < handle.txt\`, or as an argument.`,
     { code: 'invalid-argument' },
   )
 }
@@ -135,14 +135,14 @@ async function handleOf(context: Context, channel: Channel, typed: string): Prom
   const normalised = normaliseHandle(channel, typed)
   if ('handle' in normalised) return normalised.handle
   const { because, hint, suggestion, national } = normalised
-  const problem = `A handle of ${channelNames[channel]} ${because}.`
+  const problem = `A ${channelNames[channel]} handle ${because}.`
   if (ask !== undefined && national !== undefined) return askCountry(context, ask, national)
   if (ask !== undefined && suggestion !== undefined) {
     ask.say(problem)
     const message = `Did you mean ${handleWords(channel, suggestion)}?`
     if (await ask.confirm({ message, initial: true })) return suggestion
   }
-  const near = 'What you typed nearly passes: write it in that form. In a terminal koko suggests the closest handle.'
+  const near = 'What you typed is almost right: write it in that form. In a terminal, koko suggests the correction.'
   throw new UserError(problem, hint ?? near, { code: 'invalid-argument' })
 }
 
@@ -160,9 +160,9 @@ async function askCountry(context: Context, ask: Ask, national: string): Promise
     validate(typed) {
       if (numberFrom(typed) !== undefined) return undefined
       const { code, suggestions } = findCountry(typed)
-      if (code !== undefined) return `${countryName(code)} has no number of this form.`
+      if (code !== undefined) return `${countryName(code)} has no numbers of this form.`
       const others = suggestions.length === 0 ? '' : ` Did you mean ${formatList(suggestions, 'or')}?`
-      return `That is no country with numbers of this form.${others}`
+      return `There is no country of that name that has numbers of this form.${others}`
     },
   })
   return numberFrom(country) ?? ''
@@ -175,8 +175,8 @@ async function askToCancelUnlink({ ask }: Context, channel: Channel): Promise<vo
   if (ask === undefined) {
     throw new UserError(`${state} Linking it again cancels the unlink.`, 'Give --yes to cancel the unlink.')
   }
-  if (await ask.confirm({ message: `${state} Cancel the unlink and keep a handle again?`, initial: false })) return
-  throw new UserError('Nothing was kept, and the unlink is still sent.', '`koko status` shows its state.')
+  if (await ask.confirm({ message: `${state} Cancel the unlink and save a handle again?`, initial: false })) return
+  throw new UserError('Nothing was saved. koko still sends the unlink.', '`koko status` shows its state.')
 }
 
 /** The country of the number that is kept, or around the area of the profile. */
@@ -204,18 +204,18 @@ async function askFor(
   if (ask === undefined) {
     if (channel !== 'whatsapp') return
     throw new UserError(
-      'On WhatsApp the handle is your phone number, and every listed agent of the room can read it.',
+      'On WhatsApp the handle is your phone number, and every listed agent in the room can read it.',
       `Read ${helpPage(origin)}, then give --yes, or link another channel: a Telegram username does not show a number.`,
       { code: 'confirmation-required' },
     )
   }
   if (isEmulated && channel !== 'whatsapp') ask.say(emulatorWarning())
   const shown = handleWords(channel, handle)
-  ask.say(`${name} ${shown} will be kept here${replaces ? ', in place of the handle kept so far' : ''}.`)
+  ask.say(`${name} ${shown} will be saved here${replaces ? ' and replace the current handle' : ''}.`)
   // A handle that is kept as typed needs no question, except a phone number, which reveals more than WhatsApp.
   if (channel !== 'whatsapp' && isAsTyped && !replaces) return
-  if (await ask.confirm({ message: `Keep ${shown} for ${name}?`, initial: channel !== 'whatsapp' })) return
-  throw new UserError('Nothing was kept.', 'Run it again when you are ready.', { code: 'cancelled' })
+  if (await ask.confirm({ message: `Save ${shown} for ${name}?`, initial: channel !== 'whatsapp' })) return
+  throw new UserError('Nothing was saved.', 'Run it again when you are ready.', { code: 'cancelled' })
 }
 
 function helpPage(origin: string | undefined): string {
@@ -224,11 +224,11 @@ function helpPage(origin: string | undefined): string {
 
 function aboutWhatsapp(origin: string | undefined): string {
   return [
-    'On WhatsApp the handle is your phone number. Once you publish it, every listed agent of your room and the host of the',
-    'directory can read it, and keep it even if you unlink it later. It tells your country, often your carrier, and what',
-    'else is registered under it. You can leave WhatsApp out: any one channel is enough. Four ways keep your own number',
-    'private: another channel, such as a Telegram username; a dedicated number, with a SIM or eSIM of its own; a generated',
-    'number from a provider; or several channels, of which two agents use one that both have.',
+    'On WhatsApp the handle is your phone number. Once you publish it, every listed agent in your room and the host of the',
+    'directory can read it, and keep it even if you unlink it later. It reveals your country, often your carrier, and what',
+    'else is registered under it. You can leave WhatsApp out: any one channel is enough. To keep your own number private,',
+    'use another channel, such as a Telegram username; a dedicated number, with its own SIM or eSIM; a generated number from',
+    'a provider; or several channels, so that peers can use another one that you share.',
     '',
     `Read this before you decide: ${helpPage(origin)}`,
   ].join('\n')

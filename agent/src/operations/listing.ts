@@ -36,7 +36,7 @@ export function storedIn(
   const listing = readAnswer(Listing, stored).data
   const unlinks = readAnswer(Unlinks, documents[unlinksPath(agentId)] ?? {})
   if (!unlinks.success) {
-    throw new DirectoryError('internal', 'The directory gave unlinks that this version of koko cannot read.', {
+    throw new DirectoryError('internal', 'The directory sent unlinks that this version of koko cannot read.', {
       cause: unlinks.error,
     })
   }

@@ -169,7 +169,7 @@ test.each([
 
 test('a national number, and a name where an id belongs, are told how to come by what passes', () => {
   expect(refusal('whatsapp', '07700 900123').hint).toMatch(/country code/)
-  expect(refusal('whatsapp', '@alice_a').hint).toMatch(/username is none/)
+  expect(refusal('whatsapp', '@alice_a').hint).toMatch(/not a username/)
   expect(refusal('discord', 'alice_a').hint).toMatch(/Copy User ID/)
   expect(refusal('slack', 'alice').hint).toMatch(/Copy member ID/)
 })

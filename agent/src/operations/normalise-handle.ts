@@ -105,15 +105,15 @@ const wanted: Record<Channel, string> = {
   whatsapp: 'Write the number with its country code, as it is dialled from abroad.',
   telegram: 'Find or choose your username in Telegram under Settings.',
   discord:
-    'A username is no id: turn on Developer Mode in Discord under Settings, Advanced, then choose Copy User ID from the menu of your name.',
-  slack: 'A name is no id: in Slack open your profile, then its menu, and choose Copy member ID.',
+    'A username is not an id: turn on Developer Mode in Discord under Settings, Advanced, then choose Copy User ID from the menu of your name.',
+  slack: 'A name is not an id: in Slack, open your profile, then its menu, and choose Copy member ID.',
 }
 
 function hintFor(channel: Channel, typed: string): string {
   const other = channelOf(typed)
   if (other !== undefined && other !== channel) return `That is for ${other}: \`koko link ${other} …\`.`
   if (channel === 'whatsapp' && typed.startsWith('@')) {
-    return 'On WhatsApp the handle is the number: a username is none. To keep the number to yourself take another channel.'
+    return 'On WhatsApp the handle is your number, not a username. To keep your number private, use another channel.'
   }
   return wanted[channel]
 }

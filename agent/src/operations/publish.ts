@@ -83,7 +83,7 @@ export async function publish(
   const directory = await openDirectory(context)
   const { agentId, room } = directory.agent
   const asked = await readKept(context.home, room, only)
-  context.report({ text: 'Asking what is listed' })
+  context.report({ text: 'Reading your listing' })
   const stored = await readStored(directory)
   // Signing in has sent the unlinks that waited. A publish leaves out those that failed: that is no unlink, which stays.
   const readKnown = async () => ({
@@ -156,11 +156,11 @@ async function readKept(home: Pick<Context['home'], 'read'>, room: RoomName, onl
   const [kept, handles] = [await readProfile(home, room), (await home.read(handlesFile)) ?? {}]
   if (kept === undefined) throw new UserError('There is no profile yet.', 'Run `koko profile edit`.')
   if (Object.keys(handleTexts(handles)).length === 0) {
-    throw new UserError('There is no handle yet, and peers could not reach you.', 'Run `koko link <channel>`.')
+    throw new UserError('There is no handle yet, so peers could not reach you.', 'Run `koko link <channel>`.')
   }
   const missing = only?.find((channel) => handles[channel] === undefined)
   if (missing !== undefined) {
-    throw new UserError(`No ${channelNames[missing]} handle is kept here.`, `Run \`koko link ${missing}\`.`)
+    throw new UserError(`No ${channelNames[missing]} handle is saved here.`, `Run \`koko link ${missing}\`.`)
   }
   return { profile: kept.profile, handles, only }
 }
@@ -170,7 +170,7 @@ function assertSomeShown(only: readonly Channel[], { unlinked }: Known): void {
   if (only.some((channel) => unlinked.every((each) => each.channel !== channel))) return
   throw new UserError(
     `Nothing was published: ${inWords(only)} ${only.length === 1 ? 'is' : 'are'} unlinked.`,
-    'Only the settings page allows that again: `koko settings`.',
+    'To allow that again, open the settings page with `koko settings`.',
   )
 }
 
@@ -188,7 +188,7 @@ function assertPasses(room: RoomName, input: PublishInput): void {
   if (issue === undefined) return
   const at = issue.path.map(String)
   throw new UserError(
-    `What is kept here cannot be published: ${at.join('.')} ${issue.message}.`,
+    `What is saved here cannot be published: ${at.join('.')} ${issue.message}.`,
     at[0] === 'channels' ? `Run \`koko link ${at[1] ?? '<channel>'}\`.` : 'Run `koko profile edit`.',
   )
 }
@@ -200,8 +200,8 @@ function refusedHandle(error: unknown): UserError | undefined {
   const [channel] = refused
   if (channel === undefined) return undefined
   return new UserError(
-    `The directory refuses the handle of ${inWords(refused)}: its host has taken it down, or asks for another form.`,
-    `Nothing was published. \`koko unlink ${channel}\` leaves it out, \`koko link ${channel}\` takes another.`,
+    `The directory refuses your ${inWords(refused)} handle: its host has taken the handle down, or requires another form.`,
+    `Nothing was published. Leave it out with \`koko unlink ${channel}\`, or replace it with \`koko link ${channel}\`.`,
     { cause: error },
   )
 }

@@ -81,7 +81,7 @@ async function alreadyRegistered(context: Context, agent: Agent, options: Regist
   if (options.directory !== undefined && requireOrigin(options.directory) !== agent.origin) {
     throw new UserError(
       `The agent in ${home.path} is registered in ${agent.origin}.`,
-      'For an agent in another directory set KOKO_HOME to another folder.',
+      'For an agent in another directory, set KOKO_HOME to another folder.',
     )
   }
   const { agentId, origin, isEmulated, room, registeredAtMs } = agent
@@ -128,7 +128,7 @@ function chooseRoom(origin: string, { rooms }: Config, wanted: RoomName | undefi
   const names = new Set(rooms.map(({ name }) => name))
   const room = wanted ?? rooms[0]?.name
   if (room !== undefined && names.has(room)) return room
-  throw new UserError(`${origin} has no such room.`, `Its rooms: ${[...names].join(', ')}.`)
+  throw new UserError(`${origin} has no such room.`, `Its rooms are ${[...names].join(', ')}.`)
 }
 
 /** Shows and asks for the consents that no option gave. Throws `UserError` if one is refused. */
@@ -176,7 +176,10 @@ const maxKeyLength = 1_024
 async function solve({ signal, report }: Context, challenge: Challenge): Promise<Solution> {
   const { cost, keyLength } = challenge.parameters
   if (cost > maxCost || keyLength > maxKeyLength) {
-    throw new UserError('The directory asks for a larger proof of work than koko accepts.', 'Ask its host.')
+    throw new UserError(
+      'The directory requires a larger proof of work than koko accepts.',
+      'Ask the host of the directory.',
+    )
   }
   let attempts = 0
   const solution = await solveChallenge({

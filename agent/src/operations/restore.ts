@@ -65,7 +65,7 @@ export async function restore(
       if (codeOf(cause) !== 'unauthenticated') throw cause
       throw new UserError(
         'The directory has no agent with this id and secret. Nothing was changed here.',
-        `Check both, and the directory. The directory removes agents after ${formatDuration(retentionMs)} offline: then run \`koko init\`.`,
+        `Check both, and the directory. If the agent was offline for ${formatDuration(retentionMs)}, the directory has removed it: run \`koko init\`.`,
         { cause },
       )
     })
@@ -79,7 +79,7 @@ export async function restore(
       const current = await readUnlessDamaged(files)
       if (current !== undefined && current.agentId !== agentId) {
         if (current.agentId !== former?.agentId) {
-          throw new UserError('Another agent was set up here meanwhile.', 'Run it again.')
+          throw new UserError('Another agent was set up here in the meantime.', 'Run the command again.')
         }
         await forgetAgent(files)
       }
@@ -142,10 +142,10 @@ async function chooseAgentId({ ask }: Context, option?: AgentId, initial?: Agent
   if (option !== undefined) return option
   if (ask === undefined) {
     if (initial !== undefined) return initial
-    throw new UserError('No agent is named.', 'Give --agent <id>.')
+    throw new UserError('No agent was given.', 'Give --agent <id>.')
   }
   return ask.text({
-    message: "The agent's id?",
+    message: 'What is the id of the agent?',
     ...(initial === undefined ? {} : { initial }),
     validate: (answer) =>
       AgentId.safeParse(answer).success ? undefined : 'It must be a UUID, as `koko init` showed it.',
@@ -153,7 +153,7 @@ async function chooseAgentId({ ask }: Context, option?: AgentId, initial?: Agent
 }
 
 async function assertMayReplace(context: Context, former: Agent): Promise<void> {
-  const what = `Agent ${former.agentId} of ${former.origin} is in ${context.home.path}.`
+  const what = `Agent ${former.agentId} of ${former.origin} is already in ${context.home.path}.`
   if (context.ask === undefined) {
     throw new UserError(what, 'Set KOKO_HOME to another folder, or run this in a terminal to replace it.')
   }
@@ -169,14 +169,14 @@ async function readSecret({ ask, readInput, report, signal }: Context): Promise<
       const problem = problemOf(answer)
       return problem === undefined ? undefined : `It ${problem}.`
     }
-    return (await ask.secret({ message: 'Its secret?', validate })).trim()
+    return (await ask.secret({ message: 'What is its secret?', validate })).trim()
   }
   report({ text: 'Reading the secret from standard input' })
   // A pipe may never end, so Ctrl-C must still work.
   const read = (await untilAborted(signal, readInput())).trim()
   const problem = problemOf(read)
   if (problem === undefined) return read
-  throw new UserError(`The secret ${problem}.`, 'Give it on the standard input: `koko restore … < secret-file`.')
+  throw new UserError(`The secret ${problem}.`, 'Pass it on standard input: `koko restore … < secret-file`.')
 }
 
 interface Restoration {
@@ -189,7 +189,7 @@ interface Restoration {
 function planRestoration(agentId: AgentId, documents: Readonly<Record<string, unknown>>): Restoration {
   const badge = readAnswer(Badge, documents[badgePath(agentId)])
   if (badge.data?.agentId !== agentId) {
-    throw new DirectoryError('internal', 'The directory gave an export without a badge.', { cause: badge.error })
+    throw new DirectoryError('internal', 'The directory sent an export without a badge.', { cause: badge.error })
   }
   const room = badge.data.category
   const stored = storedIn(documents, { agentId, room })

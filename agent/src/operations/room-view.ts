@@ -52,7 +52,8 @@ export async function openRoomView(context: Context) {
   // Asking uses up the day's budget, so what is learned must be kept.
   await context.home.assertWritable()
   const budgets = new Map((await config()).rooms.map((room) => [room.name, room.budgets])).get(agent.room)
-  if (budgets === undefined) throw new UserError(`${agent.origin} has no room ${agent.room} any more.`, 'Ask its host.')
+  if (budgets === undefined)
+    throw new UserError(`${agent.origin} no longer has the room ${agent.room}.`, 'Ask the host of the directory.')
   const { batchGet } = budgets
   const reserved = Math.floor(batchGet / reservedShare)
   // As many as can be asked for again in a day.
@@ -108,8 +109,8 @@ export async function openRoomView(context: Context) {
       }
       if (error.code !== 'failed-precondition') throw error
       throw new UserError(
-        'The directory does not list this agent as online, and only listed agents may look.',
-        'Run `koko publish`, then look again.',
+        'The directory does not list this agent as online, and only listed agents can discover peers.',
+        'Run `koko publish`, then try again.',
         { cause: error },
       )
     }
@@ -127,10 +128,10 @@ export async function openRoomView(context: Context) {
   }
 
   function spent(count: Count, resetsInMs = utcDay(nowMs()) + dayMs - nowMs()): BudgetSpent {
-    const what = count === 'discovered' ? 'discovering' : 'asking for peers'
+    const what = count === 'discovered' ? 'discovering listings' : 'refreshing peers'
     return new BudgetSpent(
-      `Today's budget for ${what} is used.`,
-      `There is more after 00:00 UTC, in ${inHours(resetsInMs)}.`,
+      `Today's budget for ${what} is used up.`,
+      `It resets at 00:00 UTC, in ${inHours(resetsInMs)}.`,
     )
   }
 
@@ -146,7 +147,7 @@ export async function openRoomView(context: Context) {
       if (listing !== undefined || missing.includes(agentId)) return listing
       throw new UserError(
         "This version of koko cannot read that peer's listing.",
-        'Update koko, then ask again. Nothing about the peer is kept here.',
+        'Update koko, then try again. Nothing about the peer is saved here.',
       )
     },
     async askForMany(agentIds: readonly AgentId[]): Promise<void> {
@@ -193,7 +194,7 @@ async function readMe({ home }: Context, { agentId, room }: Agent): Promise<{ me
   if (profile === undefined) throw new UserError('There is no profile here yet.', 'Run `koko profile edit`.')
   const listing = published?.listing
   if (listing?.agentId !== agentId) {
-    throw new UserError('Nothing is published, and only listed agents may look.', 'Run `koko publish`.')
+    throw new UserError('Nothing is published, and only listed agents can discover peers.', 'Run `koko publish`.')
   }
   const channels = Channel.options.filter((channel) => listing.channels[channel] !== undefined)
   return { me: { ...profile, agentId, channels }, listed: listing.profile }

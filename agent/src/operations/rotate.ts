@@ -15,7 +15,7 @@ export async function rotate(context: Context, { yes }: { yes: boolean }): Promi
   await openDirectory(context)
   await confirm(context, {
     yes,
-    message: 'Replace the secret? The one that you have now, and every session, end immediately.',
+    message: 'Replace the secret? The current secret and every session end immediately.',
   })
   return home.locked('listing', { ms: listingWaitMs, signal: context.signal }, async () => {
     await home.assertWritable()
@@ -31,7 +31,7 @@ export async function rotate(context: Context, { yes }: { yes: boolean }): Promi
       .change((files) => files.write(agentFile, both))
       .catch((cause: unknown) => {
         if (!(cause instanceof UserError)) throw cause
-        const message = `${cause.message} The secret that you have stays valid.`
+        const message = `${cause.message} Your current secret stays valid.`
         throw new UserError(message, `${cause.hint} Then run \`koko rotate\` again.`, { cause })
       })
     const accepted = await directoryOf({ ...patient, report: () => undefined }, both)
@@ -39,13 +39,13 @@ export async function rotate(context: Context, { yes }: { yes: boolean }): Promi
       .catch((cause: unknown) => {
         if (codeOf(cause) !== 'unavailable') throw cause
         throw new UserError(
-          'The directory did not say whether the new secret is valid. Both are kept here, and the next command finds out.',
-          'Run `koko rotate` again when the directory answers: only it shows a new secret.',
+          'The directory did not confirm the new secret. Both secrets are saved here, and the next command finds out which one is valid.',
+          'To see a new secret, run `koko rotate` again when the directory answers.',
           { cause },
         )
       })
     if (accepted !== pendingSecret) {
-      const message = 'The directory did not accept the new secret. The one that you have stays valid.'
+      const message = 'The directory did not accept the new secret. Your current secret stays valid.'
       throw new UserError(message, 'Run `koko rotate` again.')
     }
     return { agentId: both.agentId, secret: accepted, keptIn: home.path }

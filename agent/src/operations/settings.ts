@@ -17,12 +17,15 @@ export async function openSettings(context: Context, { open }: { open: boolean }
   const url = pageOf(given)
   // The system starts whatever program the scheme of an address names.
   if (url === undefined) {
-    throw new UserError('The settings link of the directory is not a web page, and was not opened.', 'Ask its host.')
+    throw new UserError(
+      'The directory sent a settings link that is not a web address, so koko did not open it.',
+      'Ask the host of the directory.',
+    )
   }
   if (!isOfDirectory(url, new URL(agent.origin))) {
     throw new UserError(
-      `The settings link leads elsewhere than to ${agent.origin}, and was not opened.`,
-      'Ask its host.',
+      `The directory sent a settings link that does not lead to ${agent.origin}, so koko did not open it.`,
+      'Ask the host of the directory.',
     )
   }
   const { href } = url

@@ -107,8 +107,8 @@ async function notAcknowledged(
   if (state === 'unlink refused') return new UserError(`${name} ${is}`, next, options)
   const message = `${reason.message} ${name} ${is}`
   const hint = isKept
-    ? `The unlink is kept here. ${next}`
-    : `It could not be kept here either: ${problem?.message ?? ''} Run \`koko unlink ${channel}\` again.`
+    ? `The unlink is saved here. ${next}`
+    : `The unlink could not be saved here either: ${problem?.message ?? ''} Run \`koko unlink ${channel}\` again.`
   return new UserError(message, hint, options)
 }
 

@@ -24,7 +24,7 @@ export async function unregister(context: Context, { yes }: { yes: boolean }): P
   await confirmTyped(context, {
     yes,
     word: 'delete',
-    message: `This removes the agent from ${agent.origin}, with its listing and its unlinks, permanently.`,
+    message: `This permanently removes the agent from ${agent.origin}, with its listing and its unlinks.`,
   })
   const isDeleted = await lockedIfPossible(context, async () => {
     await assertSame(context, agent)
@@ -43,7 +43,7 @@ export async function unregister(context: Context, { yes }: { yes: boolean }): P
     await confirm(context, {
       yes,
       message:
-        'The directory does not accept this agent: it was removed, or its secret was replaced elsewhere, and then it lives on. Remove what is kept of it here?',
+        'The directory does not accept this agent. It was removed, or its secret was replaced elsewhere and it still exists. Remove its files here?',
     })
     await lockedIfPossible(context, async () => {
       await assertSame(context, agent)
@@ -63,7 +63,10 @@ export async function unregister(context: Context, { yes }: { yes: boolean }): P
 /** The operator agreed for this agent only. */
 async function assertSame({ home }: Context, { agentId }: Agent): Promise<void> {
   if ((await home.read(agentFile))?.agentId === agentId) return
-  throw new UserError('Another agent was set up here meanwhile, or this one was removed.', 'Check with `koko status`.')
+  throw new UserError(
+    'Another agent was set up here in the meantime, or this one was removed.',
+    'Check with `koko status`.',
+  )
 }
 
 /** `outcome` says what happened to the agent in the directory. */
@@ -73,7 +76,7 @@ async function forget({ home }: Context, outcome: string): Promise<void> {
   } catch (cause) {
     if (!(cause instanceof UserError)) throw cause
     throw new UserError(
-      `${outcome}, and its files are still here: ${cause.message}`,
+      `${outcome}, but its files are still here: ${cause.message}`,
       `${cause.hint} Then run \`koko unregister\` again.`,
       { cause },
     )

@@ -29,7 +29,7 @@ const fields = {
   }),
   ageMax: number({
     ...age,
-    description: 'The highest age of a match, in years, not below ageMin',
+    description: 'The highest age of a match, in years; not below ageMin',
     label: 'Age range, to',
     question: 'What is the highest age of a match, in years?',
     atLeast: 'ageMin',
@@ -81,13 +81,13 @@ export const dating = {
       min: 'ageMin',
       max: 'ageMax',
       mine: { name: 'age', words: 'outside your age range' },
-      theirs: { name: 'theirAge', words: 'your age is outside their range' },
+      theirs: { name: 'theirAge', words: 'your age is outside their age range' },
     },
     {
       kind: 'near',
       within: 'maxDistanceKm',
-      mine: { name: 'distance', words: 'farther away than your distance' },
-      theirs: { name: 'theirDistance', words: 'you are farther away than their distance' },
+      mine: { name: 'distance', words: 'farther away than you accept' },
+      theirs: { name: 'theirDistance', words: 'you are farther away than they accept' },
     },
     {
       kind: 'private',
