@@ -82,7 +82,9 @@ describe('WhatsApp', () => {
     const { show } = await run('whatsapp', '202-555-0123', {}, asked)
     expect(asked.refused).toEqual([
       'There is no country of that name that has numbers of this form.',
-      expect.stringMatching(/^There is no country of that name that has numbers of this form\. Did you mean .*United States/),
+      expect.stringMatching(
+        /^There is no country of that name that has numbers of this form\. Did you mean .*United States/,
+      ),
       'Iceland has no numbers of this form.',
     ])
     expect(show(style)).toContain('WhatsApp +12025550123 (United States) is saved here')
