@@ -95,6 +95,14 @@ describe('at home', () => {
     expect(text).not.toContain('+12025550123')
   })
 
+  test('the hidden peers of a damaged peers.json are not called unimportant', async () => {
+    const { context } = await createListed({ directory })
+    await writeFile(join(context.home.path, 'peers.json'), '{')
+    const { text } = await look(context)
+    expect(text).toContain('koko peers hide <peer>')
+    expect(text).not.toContain('nothing important')
+  })
+
   test('the damaged file that may hold the only copy of the secret stays where it is', async () => {
     const { context } = await createListed({ directory })
     const path = join(context.home.path, 'agent.json')

@@ -113,6 +113,7 @@ const rewrites: Record<string, string> = {
   [handlesFile.name]: '`koko link <channel>` for each',
   [publishedFile.name]: '`koko publish`',
   [outboxFile.name]: unlinkAgain,
+  [peersFile.name]: '`koko peers hide <peer>` for each peer that you had hidden',
 }
 
 /** A damaged file is never deleted: it may hold what cannot be written again. */
