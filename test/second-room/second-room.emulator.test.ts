@@ -130,7 +130,7 @@ test('a profile of another room is none', async () => {
 test('a profile of another room is kept beside the one that replaces it', async () => {
   const options = ['--level', 'regular', '--sports', 'hiking', '--days', '3', '--days-min', '1', '--days-max', '5']
   const said = await koko('hal', 'profile', ...options, '--area', 'gcpv', '--travel-km', '100')
-  expect(said).toContain('The profile of the room dating is kept as profile.json.dating.')
+  expect(said).toContain('The profile of the room dating is saved as profile.json.dating.')
   expect(await readFile(join(homes, 'hal', 'profile.json'), 'utf8')).toContain('hiking')
   expect(await readFile(join(homes, 'hal', 'profile.json.dating'), 'utf8')).toContain('woman')
 })
