@@ -3,6 +3,7 @@
 // with firebase-tools or with the stack.
 import type { ChildProcess } from 'node:child_process'
 import { subscribe } from 'node:diagnostics_channel'
+import type { ServerResponse } from 'node:http'
 
 /** A JVM needs well under a second to stop. */
 const GRACE_MS = 2_000
@@ -38,3 +39,10 @@ process.once('message', leave)
 process.once('disconnect', leave)
 // Listening must not keep a failed firebase-tools alive.
 process.channel?.unref()
+
+// Express in firebase-tools names itself in every answer of the API. In production nothing does.
+subscribe('http.server.request.start', (message) => {
+  const { response } = message as { response: ServerResponse }
+  const setHeader = response.setHeader.bind(response)
+  response.setHeader = (name, value) => (name.toLowerCase() === 'x-powered-by' ? response : setHeader(name, value))
+})

@@ -59,6 +59,11 @@ describe.each(Object.entries(pages))('%s', (path, title) => {
   })
 })
 
+test.each(['/', '/nothing-here', '/api/v1/health', '/callables/exportAgent'])('%s names no software', async (path) => {
+  const { headers } = await fetch(hostingOrigin + path)
+  expect([...headers.keys()].filter((name) => /^(x-powered-by|server)$/.test(name))).toEqual([])
+})
+
 describe('the first page', () => {
   test('names the room, and offers three actions, a picture of three steps and the six promises', async () => {
     await using tab = await openTab(browser)
