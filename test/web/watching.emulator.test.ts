@@ -15,16 +15,29 @@ beforeAll(async () => {
 afterAll(() => browser.close())
 
 const idleMs = 20_000
+/** The last of these names the time of the read that the page shows. */
+const readAtNote = 'section.status .note'
 const reads = (tab: Tab) => tab.callsOf('exportAgent')
 
-/** From here on, time passes only when a test lets it pass. */
+/** From here on, time passes only when a test lets it pass, and no read is under way. */
 async function stopTime({ page }: Tab): Promise<void> {
+  // A hidden page starts no read.
+  await setHidden(page, true)
   await page.clock.pauseAt((await page.evaluate(() => Date.now())) + 1_000)
+  await page.clock.fastForward(1_000)
+  // The page drops the answer to a read under way for that of the newest one, whose time is a second later.
+  const before = await page.evaluate((note) => {
+    const shown = [...document.querySelectorAll(note)].at(-1)?.textContent ?? ''
+    Object.defineProperty(document, 'hidden', { value: false, configurable: true })
+    window.dispatchEvent(new Event('online'))
+    return shown
+  }, readAtNote)
+  await page.locator(readAtNote).last().filter({ hasNotText: before }).waitFor()
 }
 
 /** Resolves when the page shows what an occasion made it read: it names the time of each read. */
 async function seeRead({ page }: Tab, occasion: () => Promise<unknown>): Promise<void> {
-  const readAt = page.locator('section.status .note').last()
+  const readAt = page.locator(readAtNote).last()
   const before = (await readAt.textContent()) ?? ''
   await occasion()
   await readAt.filter({ hasNotText: before }).waitFor()
