@@ -76,6 +76,19 @@ test('an unlink that cannot be sent is kept, and said to be neither lost nor don
   expect((await context.home.read(handlesFile))?.whatsapp?.agreedAtMs).toBeNull()
 })
 
+test.each([
+  ['UNAVAILABLE', 503],
+  ['UNAUTHENTICATED', 401],
+])('an unlink that fails says once how the channel stands: %s', async (status, http) => {
+  fails('unlinkChannel', status, http)
+  await run('unlink', { channel: 'slack', yes: true })
+  context.progress.length = 0
+  const said = await run('unlink', { channel: 'whatsapp', yes: true })
+  const lines = [...context.progress.map(({ text }) => text), said]
+  expect(lines.filter((line) => /WhatsApp (?:is|could not)/.test(line))).toEqual([said])
+  expect(lines.filter((line) => /^Slack (?:is|could not)/.test(line))).toHaveLength(1)
+})
+
 test('an answer that is lost is no acknowledgement', async () => {
   directory.intercept = async (request, answer) => {
     const response = await answer()

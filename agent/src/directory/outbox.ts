@@ -100,8 +100,16 @@ export async function readPending(
   return pendingUnlinks(outbox, await readIfWhole(home, publishedFile), agentId)
 }
 
-/** Sends what waits, each entry once, and keeps what the directory answers. Says on the way how each stands. */
-export async function deliver(context: Context, client: Client, agentId: string): Promise<Delivery> {
+/**
+ * Sends what waits, each entry once, and keeps what the directory answers. Says on the way how each stands, except a
+ * failure of `own`: the command that was given for this channel says that itself.
+ */
+export async function deliver(
+  context: Context,
+  client: Client,
+  agentId: string,
+  own: Channel | undefined,
+): Promise<Delivery> {
   const { home, report, signal } = context
   const delivery: Delivery = { acknowledged: [], failures: [] }
   const outbox = await readIfWhole(home, outboxFile)
@@ -122,7 +130,7 @@ export async function deliver(context: Context, client: Client, agentId: string)
       const state = await stateAfter(error, context, channel)
       if (state === 'unlink refused') await markOutbox(context, agentId, { isRefused: true })
       delivery.failures.push({ channel, error })
-      report({ text: `${channelNames[channel]} ${pendingText(state)}`, isLasting: true })
+      if (channel !== own) report({ text: `${channelNames[channel]} ${pendingText(state)}`, isLasting: true })
     }
   }
   return delivery

@@ -1,4 +1,12 @@
-import { createClient, DirectoryError, signInWithToken, type Client, type Config, type ErrorCode } from '@koko/contract'
+import {
+  createClient,
+  DirectoryError,
+  signInWithToken,
+  type Channel,
+  type Client,
+  type Config,
+  type ErrorCode,
+} from '@koko/contract'
 import { UserError } from '../errors.ts'
 import type { Context } from '../context.ts'
 import { agentFile, type Agent } from '../home/files.ts'
@@ -15,8 +23,11 @@ export interface Directory<Who extends Credential = Agent> {
   config: () => Promise<Config>
   /** Signs in, unless it did before. Returns the secret. Throws `unauthenticated` if the directory does not accept it. */
   signIn: () => Promise<string>
-  /** Sends the unlinks that wait in this home. Signing in sends them too, before anything else is asked. */
-  sendOutbox: () => Promise<Delivery>
+  /**
+   * Sends the unlinks that wait in this home. Signing in sends them too, before anything else is asked. Reports each, but
+   * not a failure of `own`, which the caller reports.
+   */
+  sendOutbox: (own?: Channel) => Promise<Delivery>
 }
 
 /** The directory of this home's agent. Throws `UserError` if there is no agent. */
@@ -35,7 +46,7 @@ export function directoryOf<Who extends Credential>(context: Context, agent: Who
   const network = networkOf(context, agent)
   let session: ReturnType<typeof openSession> | undefined
 
-  async function openSession() {
+  async function openSession(own?: Channel) {
     const config = await client.config()
     if (config.projectId !== agent.projectId) {
       throw new UserError(
@@ -58,7 +69,7 @@ export function directoryOf<Who extends Credential>(context: Context, agent: Who
     }
     const idToken = () => opened.idToken()
     const authorised = createClient({ origin: agent.origin, fetch: network, idToken })
-    return { idToken, secret, delivery: await deliver(context, authorised, agent.agentId) }
+    return { idToken, secret, delivery: await deliver(context, authorised, agent.agentId, own) }
   }
 
   async function tokenFor(secret: string) {
@@ -76,8 +87,8 @@ export function directoryOf<Who extends Credential>(context: Context, agent: Who
     })
   }
 
-  function signedIn() {
-    session ??= openSession().catch((error: unknown) => {
+  function signedIn(own?: Channel) {
+    session ??= openSession(own).catch((error: unknown) => {
       session = undefined
       throw error
     })
@@ -94,10 +105,10 @@ export function directoryOf<Who extends Credential>(context: Context, agent: Who
     client,
     config: () => client.config(),
     signIn: async () => (await signedIn()).secret,
-    async sendOutbox() {
+    async sendOutbox(own) {
       const isOpen = session !== undefined
-      const { delivery } = await signedIn()
-      return isOpen ? deliver(context, client, agent.agentId) : delivery
+      const { delivery } = await signedIn(own)
+      return isOpen ? deliver(context, client, agent.agentId, own) : delivery
     },
   }
 }

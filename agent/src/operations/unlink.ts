@@ -83,7 +83,7 @@ async function keepUnlink({ home, nowMs, report }: Context, agentId: AgentId, ch
 
 /** Sends the unlink even where the home could not keep it: the handle must not stay with others. */
 async function sendUnlink(directory: Directory, channel: Channel): Promise<Acknowledged> {
-  const { acknowledged, failures } = await directory.sendOutbox()
+  const { acknowledged, failures } = await directory.sendOutbox(channel)
   const failure = failures.find((each) => each.channel === channel)
   if (failure !== undefined) throw failure.error
   const answer = acknowledged.find((each) => each.channel === channel)
