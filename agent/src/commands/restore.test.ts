@@ -6,7 +6,7 @@ import { createListed, createRegistered, replaceSecret } from '../../test/agents
 import { createTestContext, freshFolder } from '../../test/context.ts'
 import { createTestDirectory, type TestDirectory } from '../../../testing/directory.ts'
 import { directoryOf } from '../directory/session.ts'
-import { agentFile, handlesFile, profileFile, publishedFile } from '../home/files.ts'
+import { agentFile, handlesFile, outboxFile, profileFile, publishedFile } from '../home/files.ts'
 import { styleOf } from '../output.ts'
 import { command } from './restore.ts'
 
@@ -151,6 +151,34 @@ describe('a home where an agent lives', () => {
     expect(await context.home.read(agentFile)).toMatchObject({ agentId: agent.agentId })
     expect(await context.home.read(handlesFile)).toEqual({ telegram: { handle: 'another_fiction', agreedAtMs: null } })
     expect(await context.home.read(publishedFile)).toMatchObject({ listing: { agentId: agent.agentId } })
+  })
+
+  test.each([
+    [['whatsapp'], '1 unlink (WhatsApp), and koko will no longer send it'],
+    [['whatsapp', 'telegram'], '2 unlinks (WhatsApp and Telegram), and koko will no longer send them'],
+  ] as const)('is taken over only after a yes that names its unlinks that wait: %j', async (waiting, words) => {
+    const { agent } = await createAgent()
+    const { context, agent: resident } = await createAgent()
+    const outbox = {
+      agentId: resident.agentId,
+      isRefused: false,
+      unlinks: waiting.map((channel) => ({ channel, askedAtMs: 1 })),
+    }
+    await context.home.change((files) => files.write(outboxFile, outbox))
+    const answers = [[`The directory has not acknowledged ${words}.`, false]] as const
+    const asking = await createTestContext({ directory, home: context.home.path, answers })
+    const options = { directory: directory.origin, agent: agent.agentId }
+    await expect(command.call(asking, options)).rejects.toThrow('Nothing was done')
+    expect(await context.home.read(outboxFile)).toEqual(outbox)
+  })
+
+  test('says nothing of unlinks before it is taken over where none wait', async () => {
+    const { agent } = await createAgent()
+    const { context } = await createAgent()
+    const asking = await createTestContext({ directory, home: context.home.path, answers: [['Replace it', false]] })
+    const options = { directory: directory.origin, agent: agent.agentId }
+    await expect(command.call(asking, options)).rejects.toThrow('Nothing was done')
+    expect(asking.asked.join()).not.toContain('unlink')
   })
 
   test('is not written over where it cannot be read', async () => {

@@ -11,6 +11,7 @@ import {
 import { isDeepStrictEqual } from 'node:util'
 import type { Context } from '../context.ts'
 import { chooseOrigin, configAt } from '../directory/origin.ts'
+import { readPending } from '../directory/outbox.ts'
 import { codeOf, directoryOf } from '../directory/session.ts'
 import { UserError } from '../errors.ts'
 import {
@@ -25,6 +26,8 @@ import {
 } from '../home/files.ts'
 import { DamagedFile, listingWaitMs, type Files, type HomeFile } from '../home/home.ts'
 import { isThere, readIfWhole } from '../home/read-if-whole.ts'
+import { inWords } from '../labels.ts'
+import { counted } from '../output.ts'
 import { untilAborted } from '../until-aborted.ts'
 import { withoutAgreement } from './agreements.ts'
 import { confirm } from './confirm.ts'
@@ -158,7 +161,15 @@ async function assertMayReplace(context: Context, former: Agent): Promise<void> 
     throw new UserError(what, 'Set KOKO_HOME to another folder, or run this in a terminal to replace it.')
   }
   const risk = 'Without its secret you lose control of it, and what it published stays published.'
-  await confirm(context, { yes: false, message: `${what} Replace it? ${risk}` })
+  const pending = [...(await readPending(context, former.agentId)).keys()]
+  await confirm(context, { yes: false, message: `${what} Replace it? ${risk}${lossWords(pending)}` })
+}
+
+function lossWords(pending: readonly Channel[]): string {
+  if (pending.length === 0) return ''
+  const unlinks = `${counted(pending.length, 'unlink', 'unlinks')} (${inWords(pending)})`
+  const them = pending.length === 1 ? 'it' : 'them'
+  return ` The directory has not acknowledged ${unlinks}, and koko will no longer send ${them}.`
 }
 
 async function readSecret({ ask, readInput, report, signal }: Context): Promise<string> {
