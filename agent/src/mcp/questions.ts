@@ -62,7 +62,7 @@ export function unregisterQuestion({ agentId, origin }: Pick<Agent, 'agentId' | 
   return {
     message: [
       `Your assistant wants to remove your agent ${agentId} from ${origin} permanently, with its listing and its unlinks. Its secret is deleted from this machine.`,
-      'If its secret was replaced elsewhere, the agent stays in the directory, and only what is kept of it here is deleted.',
+      'If its secret was replaced elsewhere, the agent stays in the directory, and only what is saved of it on this machine is deleted.',
     ].join('\n'),
     label: 'Remove the agent?',
   }

@@ -230,6 +230,13 @@ describe.each(eras)('to a client of %s', (era) => {
     expect(JSON.stringify(tools.map(({ outputSchema }) => outputSchema)).length).toBeLessThan(4_500)
   })
 
+  test('the tools say that the profile and the handles are saved on the machine of the operator', async () => {
+    const { client } = await connect(await createOperator(await createTestDirectory()), 'absent', { era })
+    const { tools } = await client.listTools()
+    expect(JSON.stringify(tools)).not.toMatch(/\bat home\b|\bkept\b|this machine/i)
+    expect(tools.find(({ name }) => name === 'get_profile')?.description).toContain("saved on the operator's machine")
+  })
+
   test('a read-only server has no tool that changes anything or uses the budget', async () => {
     const directory = await createTestDirectory()
     const context = await createOperator(directory)
@@ -550,7 +557,7 @@ test('the status has the state of each channel, and says where a home has no age
   expect((await empty.call('get_status')).value).toEqual({ status: null, problems: [] })
 })
 
-test('the profile is shown, and edited field by field at home alone', async () => {
+test('the profile is shown, and edited field by field, and nothing is sent', async () => {
   const directory = await createTestDirectory()
   const context = await createOperator(directory)
   await context.home.change((files) =>
@@ -572,7 +579,7 @@ test('the profile is shown, and edited field by field at home alone', async () =
   expect(directory.requests).toEqual([])
 })
 
-test('a place is resolved at home, and only its cell is kept and published', async () => {
+test("a place is found on the operator's machine, and only its cell is saved and published", async () => {
   const directory = await createTestDirectory()
   const context = await createOperator(directory)
   const { call } = await connect(context, 'yes')
