@@ -235,7 +235,7 @@ const publishListing = defineTool({
     outcome: z
       .enum(['planned', 'published', 'needs_confirmation', 'declined'])
       .describe('Unless `published`, nothing was sent. `declined` is final: do not ask the operator again'),
-    listed: z.array(Channel).optional().describe('What peers see now'),
+    listed: z.array(Channel).optional().describe('In the listing now'),
     changes: z
       // Without the values: one can be a handle. What is not named here is left out.
       .array(z.object({ at: z.string(), kind: z.enum(['added', 'removed', 'changed']) }))
