@@ -243,6 +243,11 @@ export async function refusalOf(work: Promise<unknown>): Promise<Pick<DirectoryE
   return { code, details, message }
 }
 
+/** The paths of the stored documents that begin with this. */
+export function pathsUnder({ store }: Pick<World, 'store'>, folder: string): string[] {
+  return [...store.all().keys()].filter((path) => path.startsWith(folder))
+}
+
 /** The fields stored at a path; throws where there is nothing. */
 export function storedAt({ store }: World, path: string): Fields {
   const fields = store.all().get(path)

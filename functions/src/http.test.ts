@@ -6,7 +6,7 @@ import { acceptsGzip, handleHttp, type HttpRequest } from './http.ts'
 import { OutcomeUnknown } from './ports.ts'
 import { createRecentErrors } from './status.ts'
 import { republishDiscovery } from './discovery/republish.ts'
-import { call, createWorld, profileIn, register, type Claims, type World } from '../../testing/world.ts'
+import { call, createWorld, pathsUnder, profileIn, register, type Claims, type World } from '../../testing/world.ts'
 
 const noon = Date.UTC(2026, 10, 21, 12)
 const discoverUrl = '/api/v1/rooms/dating/agents:discover'
@@ -78,7 +78,7 @@ describe('the HTTP API', () => {
     const { send } = createApi(world)
     const alice = await peer(world, 'alice_a')
     await republishDiscovery(world.ports, world.clock.now)
-    const [shard = ''] = [...world.store.all().keys()].filter((path) => path.startsWith('discovery/dating/shards/'))
+    const [shard = ''] = pathsUnder(world, 'discovery/dating/shards/')
     world.store.put([[shard, { ...world.store.all().get(shard), entries: Uint8Array.from([1, 2, 3]) }]])
     expect(await send('POST', discoverUrl, { claims: alice, json: {} })).toMatchObject({ status: 503 })
     await setImmediate()

@@ -10,6 +10,7 @@ import {
   codeOf,
   createWorld,
   openSettings,
+  pathsUnder,
   profileIn,
   refusalOf,
   register,
@@ -93,16 +94,12 @@ const repeatable: {
   {
     name: 'unregisterAgent',
     isDone(world, { agentId }) {
-      expect([...world.store.all().keys()].filter((path) => path.startsWith('agents/'))).toEqual([])
+      expect(pathsUnder(world, 'agents/')).toEqual([])
       expect(world.signIns.existing.has(agentId)).toBe(false)
     },
   },
-  { name: 'createSettingsLink', isDone: (world) => expect(linksIn(world)).toHaveLength(1) },
+  { name: 'createSettingsLink', isDone: (world) => expect(pathsUnder(world, 'settingsLinks/')).toHaveLength(1) },
 ]
-
-function linksIn({ store }: World): string[] {
-  return [...store.all().keys()].filter((path) => path.startsWith('settingsLinks/'))
-}
 
 test.each(repeatable.flatMap((each) => outcomes.map((outcome) => [each.name, outcome, each] as const)))(
   'a %s whose commit was %s without a confirmation has one effect when it is repeated',
@@ -127,7 +124,7 @@ test.each(outcomes)(
     // What nobody can use is removed after 30 days.
     world.clock.advance(31 * dayMs)
     await republishDiscovery(world.ports, world.clock.now)
-    expect([...world.store.all().keys()].filter((path) => path.startsWith('agents/'))).toEqual([])
+    expect(pathsUnder(world, 'agents/')).toEqual([])
   },
 )
 

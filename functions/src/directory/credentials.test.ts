@@ -7,6 +7,7 @@ import {
   codeOf,
   createWorld,
   openSettings,
+  pathsUnder,
   refusalOf,
   register,
   storedAt,
@@ -57,7 +58,7 @@ describe('signing in', () => {
       const [departure] = [...world.store.all()].filter(([path]) => path.startsWith('departures/'))
       world.clock.advance(Number(departure?.[1].dueAtMs) - world.clock.now().getTime())
       await republishDiscovery(world.ports, world.clock.now)
-      expect([...world.store.all().keys()].filter((path) => path.startsWith('departures/'))).toEqual([])
+      expect(pathsUnder(world, 'departures/')).toEqual([])
       expect(world.signIns.existing.size).toBe(0)
       for (const token of tokens) expect(() => world.signIns.exchange(token)).toThrow('expired')
     }

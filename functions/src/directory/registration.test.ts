@@ -1,7 +1,16 @@
 import { minuteMs } from '@koko/contract'
 import { describe, expect, test } from '@jest/globals'
 import { consents } from '../../../testing/samples.ts'
-import { call, createWorld, refusalOf, register, solution, storedAt, type World } from '../../../testing/world.ts'
+import {
+  call,
+  createWorld,
+  pathsUnder,
+  refusalOf,
+  register,
+  solution,
+  storedAt,
+  type World,
+} from '../../../testing/world.ts'
 import type { Ports, SignIns } from '../ports.ts'
 
 const noon = Date.UTC(2026, 10, 21, 12)
@@ -63,7 +72,7 @@ describe('registration', () => {
       Array.from({ length: 12 }, () => call(world, 'registerAgent', undefined, input)),
     )
     expect(racing.filter(({ status }) => status === 'fulfilled')).toHaveLength(1)
-    expect([...world.store.all().keys()].filter((path) => path.startsWith('agents/'))).toHaveLength(1)
+    expect(pathsUnder(world, 'agents/')).toHaveLength(1)
     expect(await refusalOf(call(world, 'registerAgent', undefined, input))).toMatchObject({
       code: 'failed-precondition',
     })

@@ -4,7 +4,16 @@ import { departureDelayMs } from '../limits.ts'
 import { republishDiscovery } from '../discovery/republish.ts'
 import { killAt } from '../../test/interleave.ts'
 import { sampleChannels as channels } from '../../../testing/samples.ts'
-import { call, createWorld, openSettings, profileIn, refusalOf, register, type World } from '../../../testing/world.ts'
+import {
+  call,
+  createWorld,
+  openSettings,
+  pathsUnder,
+  profileIn,
+  refusalOf,
+  register,
+  type World,
+} from '../../../testing/world.ts'
 
 const noon = Date.UTC(2026, 10, 21, 12)
 
@@ -46,7 +55,7 @@ describe('unregistering', () => {
     world.signIns.exchange(agent.token)
     expect(await call(world, 'unregisterAgent', agent.claims)).toEqual(answer)
     expect(world.signIns.existing.size).toBe(0)
-    expect([...world.store.all().keys()].filter((path) => path.startsWith('departures/'))).toHaveLength(1)
+    expect(pathsUnder(world, 'departures/')).toHaveLength(1)
   })
 
   test('makes the agent’s tokens, old and new, useless', async () => {

@@ -6,6 +6,7 @@ import {
   codeOf,
   createWorld,
   openSettings,
+  pathsUnder,
   profileIn,
   refusalOf,
   register,
@@ -46,7 +47,7 @@ describe('a settings link', () => {
     for (const code of ['', 'x', 'x'.repeat(43), '../agents']) {
       expect(await refusalOf(redeem(world, code))).toMatchObject({ code: 'not-found' })
     }
-    expect([...world.store.all().keys()].filter((path) => path.startsWith('settingsLinks/'))).toEqual([])
+    expect(pathsUnder(world, 'settingsLinks/')).toEqual([])
   })
 
   test('opens for exactly one of twelve concurrent calls', async () => {

@@ -10,6 +10,7 @@ import { interleave, killAt } from '../../test/interleave.ts'
 import {
   call,
   createWorld,
+  pathsUnder,
   profileIn,
   refusalOf,
   register,
@@ -133,7 +134,7 @@ describe('a handle that is taken down', () => {
       for (const spelling of spellings) {
         await takeDownHandle(world.ports, { channel: 'whatsapp', handle: spelling }, world.clock.now())
       }
-      expect([...world.store.all().keys()].filter((path) => path.startsWith('takedowns/'))).toHaveLength(1)
+      expect(pathsUnder(world, 'takedowns/')).toHaveLength(1)
     },
   )
 
@@ -197,7 +198,7 @@ describe('a handle that is taken down', () => {
     })
     expect(await liftTakedown(rotated.ports, number)).toBe(true)
     for (const each of [world, rotated, renewed]) await publish(each, agent, { whatsapp: '+447700900123' })
-    expect([...world.store.all().keys()].filter((path) => path.startsWith('takedowns/'))).toEqual([])
+    expect(pathsUnder(world, 'takedowns/')).toEqual([])
   })
 
   test('is found in a listing that cannot be read, and in one whose agent is gone', async () => {

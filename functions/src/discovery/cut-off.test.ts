@@ -4,7 +4,15 @@ import type { Fields, Ports, Store } from '../ports.ts'
 import { killAt } from '../../test/interleave.ts'
 import { expectConverged } from '../../test/oracle.ts'
 import { sampleChannels as channels } from '../../../testing/samples.ts'
-import { call, createWorld, profileIn, register, type TestAgent, type World } from '../../../testing/world.ts'
+import {
+  call,
+  createWorld,
+  pathsUnder,
+  profileIn,
+  register,
+  type TestAgent,
+  type World,
+} from '../../../testing/world.ts'
 import { republishDiscovery } from './republish.ts'
 
 // The tests kill hundreds of runs, perhaps on a busy machine.
@@ -184,7 +192,7 @@ describe('on a slow database, where every run is cut off after four seconds', ()
   test('a stream of changes and agents to remove do not hold up each other', async () => {
     const world = roomOf(20)
     await republishDiscovery(world.ports, world.clock.now, limits)
-    const forgotten = [...world.store.all().keys()].filter((path) => path.startsWith('mcpDirectory/'))
+    const forgotten = pathsUnder(world, 'mcpDirectory/')
     world.clock.advance(31 * dayMs)
     let runs = 0
     for (; runs < 100 && forgotten.some((path) => world.store.all().has(path)); runs += 1) {

@@ -9,6 +9,7 @@ import {
   call,
   createWorld,
   look,
+  pathsUnder,
   profileIn,
   refusalOf,
   register,
@@ -45,8 +46,8 @@ function run(world: World) {
   return republishDiscovery(world.ports, world.clock.now, small)
 }
 
-function shardPaths({ store }: World): string[] {
-  return [...store.all().keys()].filter((path) => path.startsWith('discovery/dating/shards/'))
+function shardPaths(world: World): string[] {
+  return pathsUnder(world, 'discovery/dating/shards/')
 }
 
 function reports({ store }: World): [string, Fields][] {

@@ -9,6 +9,7 @@ import {
   call,
   createWorld,
   look,
+  pathsUnder,
   profileIn,
   refusalOf,
   register,
@@ -52,8 +53,8 @@ async function settledRoom(): Promise<{ world: World; agents: TestAgent[] }> {
 
 const manifestPath = 'discovery/dating'
 
-function shardPaths({ store }: World): string[] {
-  return [...store.all().keys()].filter((path) => path.startsWith(`${manifestPath}/shards/`))
+function shardPaths(world: World): string[] {
+  return pathsUnder(world, `${manifestPath}/shards/`)
 }
 
 /** Ways to lose or damage the documents of discovery. */

@@ -14,6 +14,7 @@ import {
   call,
   createWorld,
   openSettings,
+  pathsUnder,
   profileIn,
   register,
   storedAt,
@@ -430,8 +431,4 @@ function seed(world: World, count: number, areaOf: (index: number) => string): s
   ])
   world.store.put(documents)
   return agentIds
-}
-
-function pathsUnder({ store }: World, folder: string): string[] {
-  return [...store.all().keys()].filter((path) => path.startsWith(folder))
 }

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { look, type World } from '../../../testing/world.ts'
+import { look, pathsUnder, type World } from '../../../testing/world.ts'
 import { republishDiscovery } from '../../src/discovery/republish.ts'
 import { killAt } from '../interleave.ts'
 import { isRetired, type ModelListing } from '../model.ts'
@@ -108,7 +108,7 @@ export async function checkDepartures(history: History): Promise<void> {
   world.clock.advance(Math.max(0, behindMs) + forgottenAfterMs)
   await republish(history)
   await checkServed(history)
-  const departures = [...world.store.all().keys()].filter((path) => path.startsWith('departures/'))
+  const departures = pathsUnder(world, 'departures/')
   const retiredNow = actors.filter(({ removedAt }) => removedAt?.realMs === world.clock.monotonicMs())
   assert.equal(departures.length, retiredNow.length)
 }
