@@ -1,5 +1,6 @@
 import {
   callables,
+  type Channels,
   DirectoryError,
   DiscoverOutput,
   type CallableName,
@@ -182,6 +183,13 @@ export async function register(world: World): Promise<TestAgent> {
   return { agentId, secret, token, registeredAtMs, claims: world.signIns.exchange(token) }
 }
 
+/** A registered agent with a listing. */
+export async function registerListed(world: World, channels: Channels, area = 'gcpv'): Promise<TestAgent> {
+  const agent = await register(world)
+  await call(world, 'publishProfile', agent.claims, { channels, profile: profileIn(area) })
+  return agent
+}
+
 /** Replaces the agent's secret, which ends every session of the old one. The claims of a session of the new one. */
 export async function replaceSecret(world: World, { agentId, claims }: Pick<TestAgent, 'agentId' | 'claims'>) {
   const { secret } = await call(world, 'rotateSecret', claims)
@@ -189,10 +197,18 @@ export async function replaceSecret(world: World, { agentId, claims }: Pick<Test
   return world.signIns.exchange(token)
 }
 
+/** The code of a new settings link of the agent. */
+export async function newSettingsCode(
+  world: Pick<World, 'ports' | 'clock'>,
+  { claims }: Pick<TestAgent, 'claims'>,
+): Promise<string> {
+  return codeOf((await call(world, 'createSettingsLink', claims)).url)
+}
+
 /** The claims of a fresh settings session of the agent. */
-export async function openSettings(world: World, { claims }: TestAgent): Promise<Claims> {
-  const { url } = await call(world, 'createSettingsLink', claims)
-  const { token } = await call(world, 'redeemSettingsLink', undefined, { code: codeOf(url) })
+export async function openSettings(world: World, agent: TestAgent): Promise<Claims> {
+  const code = await newSettingsCode(world, agent)
+  const { token } = await call(world, 'redeemSettingsLink', undefined, { code })
   return world.signIns.exchange(token)
 }
 

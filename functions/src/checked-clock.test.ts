@@ -7,7 +7,7 @@ import {
   openSettings,
   profileIn,
   refusalOf,
-  register,
+  registerListed,
   storedAt,
   type Claims,
   type TestAgent,
@@ -25,8 +25,7 @@ function withSkew({ ports, clock }: World, aheadMs: number): Pick<World, 'ports'
 }
 
 async function listed(world: World): Promise<{ agent: TestAgent; settings: Claims }> {
-  const agent = await register(world)
-  await call(world, 'publishProfile', agent.claims, { channels, profile: profileIn('gcpv') })
+  const agent = await registerListed(world, channels)
   return { agent, settings: await openSettings(world, agent) }
 }
 

@@ -3,21 +3,15 @@ import { dayMs, hourMs, minuteMs, secondMs, DirectoryError } from '@koko/contrac
 import { codec } from './adapters/node.ts'
 import { republishDiscovery } from './discovery/republish.ts'
 import { sampleChannels as channels } from '../../testing/samples.ts'
-import { call, createWorld, look, profileIn, register, type TestAgent, type World } from '../../testing/world.ts'
+import { call, createWorld, look, profileIn, registerListed, type TestAgent, type World } from '../../testing/world.ts'
 
 const startMs = Date.UTC(2026, 10, 21, 12)
-
-async function listed(world: World, area = 'gcpv'): Promise<TestAgent> {
-  const agent = await register(world)
-  await call(world, 'publishProfile', agent.claims, { channels, profile: profileIn(area) })
-  return agent
-}
 
 /** Two listed agents, both in the shards; the tests damage documents of the first. */
 async function pair() {
   const world = createWorld(startMs)
-  const victim = await listed(world)
-  const peer = await listed(world)
+  const victim = await registerListed(world, channels)
+  const peer = await registerListed(world, channels)
   await republishDiscovery(world.ports, world.clock.now)
   const seen = async () => {
     world.clock.advance(11 * secondMs)
@@ -79,7 +73,7 @@ test('an account with a field of another version can still unlink and unregister
 
 test('a removal of an unknown shape hides its own agent only', async () => {
   const { world, victim, seen } = await pair()
-  await listed(world)
+  await registerListed(world, channels)
   await republishDiscovery(world.ports, world.clock.now)
   world.store.put([[`removals/${victim.agentId}`, { what: 'is this' }]])
   expect(await seen()).toBeUndefined()
@@ -87,7 +81,7 @@ test('a removal of an unknown shape hides its own agent only', async () => {
 
 test('an entry that cannot be read is not served, and all others are', async () => {
   const { world, victim, peer } = await pair()
-  const third = await listed(world, 'u173')
+  const third = await registerListed(world, channels, 'u173')
   await republishDiscovery(world.ports, world.clock.now)
   for (const [path, fields] of world.store.all()) {
     if (!path.includes('/shards/') || !(fields.entries instanceof Uint8Array)) continue
@@ -105,7 +99,7 @@ test('an entry that cannot be read is not served, and all others are', async () 
 
 test('a change that cannot be applied blocks no other change, and the run reports it', async () => {
   const { world, victim, seen } = await pair()
-  const late = await listed(world, 'u173')
+  const late = await registerListed(world, channels, 'u173')
   await call(world, 'unlinkChannel', victim.claims, { channel: 'whatsapp' })
   const faults: unknown[] = []
   const { store } = world
@@ -135,7 +129,7 @@ test('a failing sign-in service blocks no republish, and is asked again', async 
   const { world, victim, seen } = await pair()
   await call(world, 'unregisterAgent', victim.claims)
   world.clock.advance(2 * hourMs)
-  const late = await listed(world)
+  const late = await registerListed(world, channels)
   const failing = { ...world.ports, signIns: { ...world.signIns, remove: () => Promise.reject(new Error('busy')) } }
   expect(await republishDiscovery(failing, world.clock.now)).toMatchObject({ agents: 2, finished: true })
   expect(await seen()).toBeUndefined()
@@ -147,10 +141,10 @@ test('a failing sign-in service blocks no republish, and is asked again', async 
 
 test('a publish does not wait for many agents that are due for retention', async () => {
   const world = createWorld(startMs)
-  for (let count = 0; count < 20; count += 1) await listed(world)
+  for (let count = 0; count < 20; count += 1) await registerListed(world, channels)
   await republishDiscovery(world.ports, world.clock.now)
   world.clock.advance(31 * dayMs)
-  const peer = await listed(world)
+  const peer = await registerListed(world, channels)
   let isListed = false
   const slow = {
     ...world.ports,

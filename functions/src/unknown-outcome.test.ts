@@ -7,13 +7,14 @@ import { createRecentErrors } from './status.ts'
 import { consents } from '../../testing/samples.ts'
 import {
   call,
-  codeOf,
   createWorld,
+  newSettingsCode,
   openSettings,
   pathsUnder,
   profileIn,
   refusalOf,
   register,
+  registerListed,
   solution,
   storedAt,
   type Claims,
@@ -39,12 +40,6 @@ function unconfirmed({ ports }: World, outcome: (typeof outcomes)[number]): Port
       },
     },
   }
-}
-
-async function listed(world: World): Promise<TestAgent> {
-  const agent = await register(world)
-  await call(world, 'publishProfile', agent.claims, { channels, profile })
-  return agent
 }
 
 /** Makes a call whose outcome is unknown, and expects what its caller is told. */
@@ -105,7 +100,7 @@ test.each(repeatable.flatMap((each) => outcomes.map((outcome) => [each.name, out
   'a %s whose commit was %s without a confirmation has one effect when it is repeated',
   async (name, outcome, { data, settings, isDone }) => {
     const world = createWorld(noon)
-    const agent = await listed(world)
+    const agent = await registerListed(world, channels)
     const claims = settings ? await openSettings(world, agent) : agent.claims
     await callUnconfirmed(world, outcome, name, claims, data)
     await call(world, name, claims, data)
@@ -132,8 +127,8 @@ test.each(outcomes)(
   'a settings link whose use was %s without a confirmation is opened again, or replaced',
   async (outcome) => {
     const world = createWorld(noon)
-    const agent = await listed(world)
-    const open = async () => ({ code: codeOf((await call(world, 'createSettingsLink', agent.claims)).url) })
+    const agent = await registerListed(world, channels)
+    const open = async () => ({ code: await newSettingsCode(world, agent) })
     const link = await open()
     await callUnconfirmed(world, outcome, 'redeemSettingsLink', undefined, link)
     const again = call(world, 'redeemSettingsLink', undefined, link)
@@ -148,9 +143,9 @@ test.each(outcomes)(
 
 test.each(['discover', 'batchGet'])('%s says that the budget may have been charged', async (name) => {
   const world = createWorld(noon)
-  const { claims, agentId } = await listed(world)
+  const { claims, agentId } = await registerListed(world, channels)
   // A page that is empty costs nothing.
-  await listed(world)
+  await registerListed(world, channels)
   await republishDiscovery(world.ports, world.clock.now)
   const api = {
     ports: unconfirmed(world, 'stored'),
@@ -178,7 +173,7 @@ test.each(['discover', 'batchGet'])('%s says that the budget may have been charg
 
 test('an agent that is removed, but whose sign-in does not answer, is told both', async () => {
   const world = createWorld(noon)
-  const agent = await listed(world)
+  const agent = await registerListed(world, channels)
   const remove = () => Promise.reject(new DirectoryError('unavailable', 'Sign-ins do not answer.'))
   const ports = { ...world.ports, signIns: { ...world.signIns, remove } }
   const refusal = await refusalOf(call({ ...world, ports }, 'unregisterAgent', agent.claims))

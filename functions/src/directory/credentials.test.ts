@@ -4,8 +4,8 @@ import { republishDiscovery } from '../discovery/republish.ts'
 import { interleave, killAt } from '../../test/interleave.ts'
 import {
   call,
-  codeOf,
   createWorld,
+  newSettingsCode,
   openSettings,
   pathsUnder,
   refusalOf,
@@ -74,7 +74,7 @@ describe('a new secret', () => {
     const world = createWorld(noon)
     const agent = await register(world)
     const settings = await openSettings(world, agent)
-    const code = codeOf((await call(world, 'createSettingsLink', agent.claims)).url)
+    const code = await newSettingsCode(world, agent)
     const { secret } = await call(world, 'rotateSecret', agent.claims)
     expect(secret).not.toBe(agent.secret)
     expect(JSON.stringify([...world.store.all()])).not.toContain(secret)
@@ -91,7 +91,7 @@ describe('a new secret', () => {
     const agent = await register(world)
     const settings = await openSettings(world, agent)
     const { token: minted } = await signIn(world, agent, agent.secret)
-    const code = codeOf((await call(world, 'createSettingsLink', agent.claims)).url)
+    const code = await newSettingsCode(world, agent)
     const { secret } = await call(world, 'rotateSecret', agent.claims)
     const { token } = await signIn(world, agent, secret)
     for (const claims of [

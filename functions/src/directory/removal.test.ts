@@ -12,14 +12,14 @@ import {
   profileIn,
   refusalOf,
   register,
+  registerListed,
   type World,
 } from '../../../testing/world.ts'
 
 const noon = Date.UTC(2026, 10, 21, 12)
 
 async function settled(world: World) {
-  const agent = await register(world)
-  await call(world, 'publishProfile', agent.claims, { channels, profile: profileIn('gcpv') })
+  const agent = await registerListed(world, channels)
   await republishDiscovery(world.ports, world.clock.now)
   await call(world, 'unlinkChannel', agent.claims, { channel: 'whatsapp' })
   const settings = await openSettings(world, agent)

@@ -5,6 +5,7 @@ import {
   call,
   codeOf,
   createWorld,
+  newSettingsCode,
   openSettings,
   pathsUnder,
   profileIn,
@@ -32,8 +33,8 @@ describe('a settings link', () => {
 
   test('opens once, for ten minutes, and only while it is the last', async () => {
     const world = createWorld(noon)
-    const { claims } = await register(world)
-    const create = async () => codeOf((await call(world, 'createSettingsLink', claims)).url)
+    const agent = await register(world)
+    const create = () => newSettingsCode(world, agent)
     const [first, second] = [await create(), await create()]
     expect(await refusalOf(redeem(world, first))).toMatchObject({ code: 'not-found' })
     await redeem(world, second)
@@ -52,8 +53,7 @@ describe('a settings link', () => {
 
   test('opens for exactly one of twelve concurrent calls', async () => {
     const world = createWorld(noon)
-    const { claims } = await register(world)
-    const code = codeOf((await call(world, 'createSettingsLink', claims)).url)
+    const code = await newSettingsCode(world, await register(world))
     const opened = await Promise.allSettled(Array.from({ length: 12 }, () => redeem(world, code)))
     expect(opened.filter(({ status }) => status === 'fulfilled')).toHaveLength(1)
   })
@@ -69,11 +69,11 @@ describe('a settings link', () => {
   test('is void once the secret was changed or the agent removed', async () => {
     const world = createWorld(noon)
     const agent = await register(world)
-    const code = codeOf((await call(world, 'createSettingsLink', agent.claims)).url)
+    const code = await newSettingsCode(world, agent)
     await replaceSecret(world, agent)
     expect(await refusalOf(redeem(world, code))).toMatchObject({ code: 'not-found' })
     const other = await register(world)
-    const otherCode = codeOf((await call(world, 'createSettingsLink', other.claims)).url)
+    const otherCode = await newSettingsCode(world, other)
     await call(world, 'unregisterAgent', other.claims)
     expect(await refusalOf(redeem(world, otherCode))).toMatchObject({ code: 'not-found' })
   })
@@ -82,9 +82,8 @@ describe('a settings link', () => {
 test('a settings session opened after the secret changed belongs to the new secret', async () => {
   const world = createWorld(noon)
   const agent = await register(world)
-  const { secret } = await call(world, 'rotateSecret', agent.claims)
-  const { token } = await call(world, 'signInAgent', undefined, { agentId: agent.agentId, secret })
-  const settings = await openSettings(world, { ...agent, claims: world.signIns.exchange(token) })
+  const claims = await replaceSecret(world, agent)
+  const settings = await openSettings(world, { ...agent, claims })
   await call(world, 'exportAgent', settings)
 })
 

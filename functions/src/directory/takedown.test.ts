@@ -14,6 +14,7 @@ import {
   profileIn,
   refusalOf,
   register,
+  registerListed,
   walk,
   type TestAgent,
   type World,
@@ -46,12 +47,10 @@ async function everything(world: World, looker: TestAgent): Promise<string> {
 describe('a handle that is taken down', () => {
   test('leaves every listing that has it, in any spelling, and other channels stay', async () => {
     const world = createWorld(noon)
-    const agents = await Promise.all([1, 2, 3, 4].map(() => register(world)))
-    const [first, second, third, fourth] = agents as [TestAgent, TestAgent, TestAgent, TestAgent]
-    await publish(world, first, { whatsapp: '+447700900123', telegram: 'first_one' })
-    await publish(world, second, { whatsapp: '+4407700900123', discord: '100000000000000001' })
-    await publish(world, third, { whatsapp: '+447700900123' })
-    await publish(world, fourth, { whatsapp: '+447700900124' })
+    await registerListed(world, { whatsapp: '+447700900123', telegram: 'first_one' })
+    await registerListed(world, { whatsapp: '+4407700900123', discord: '100000000000000001' })
+    await registerListed(world, { whatsapp: '+447700900123' })
+    await registerListed(world, { whatsapp: '+447700900124' })
     expect(await takeDownHandle(world.ports, number, world.clock.now())).toEqual({ listings: 3 })
     expect(listed(world)).toEqual(
       expect.arrayContaining([
@@ -65,9 +64,8 @@ describe('a handle that is taken down', () => {
 
   test('is in no answer of a new instance, and stored nowhere after the republish', async () => {
     const world = createWorld(noon)
-    const [agent, looker] = [await register(world), await register(world)]
-    await publish(world, agent, { whatsapp: '+4407700900123', telegram: 'first_one' })
-    await publish(world, looker, { telegram: 'somebody_else' })
+    await registerListed(world, { whatsapp: '+4407700900123', telegram: 'first_one' })
+    const looker = await registerListed(world, { telegram: 'somebody_else' })
     await republishDiscovery(world.ports, world.clock.now)
     expect(await everything(world, looker)).toContain('7700900123')
     await takeDownHandle(world.ports, number, world.clock.now())
@@ -79,8 +77,7 @@ describe('a handle that is taken down', () => {
 
   test('is refused in any spelling, at its field, without quoting the value and at no cost', async () => {
     const world = createWorld(noon)
-    const agent = await register(world)
-    await publish(world, agent, { telegram: 'before_that' })
+    const agent = await registerListed(world, { telegram: 'before_that' })
     await takeDownHandle(world.ports, number, world.clock.now())
     await takeDownHandle(world.ports, { channel: 'telegram', handle: 'Alice_A' }, world.clock.now())
     const before = world.store.all()
@@ -114,12 +111,11 @@ describe('a handle that is taken down', () => {
     'is taken down as %s under every number that reaches the WhatsApp account',
     async (handle, spellings) => {
       const world = createWorld(noon)
-      const agents = await Promise.all(spellings.map(() => register(world)))
-      for (const agent of agents) await publish(world, agent, { whatsapp: '+12025550123', telegram: 'somebody' })
-      // Today's rules refuse some of these numbers, but an earlier version may have stored them.
-      for (const [index, { agentId }] of agents.entries()) {
+      for (const whatsapp of spellings) {
+        const { agentId } = await registerListed(world, { whatsapp: '+12025550123', telegram: 'somebody' })
+        // Today's rules refuse some of these numbers, but an earlier version may have stored them.
         const path = `mcpDirectory/dating/agents/${agentId}`
-        const channels = { whatsapp: spellings[index], telegram: 'somebody' }
+        const channels = { whatsapp, telegram: 'somebody' }
         world.store.put([[path, { ...world.store.all().get(path), channels }]])
       }
       expect(await takeDownHandle(world.ports, { channel: 'whatsapp', handle }, world.clock.now())).toEqual({
@@ -203,8 +199,8 @@ describe('a handle that is taken down', () => {
 
   test('is found in a listing that cannot be read, and in one whose agent is gone', async () => {
     const world = createWorld(noon)
-    const [unreadable, gone] = [await register(world), await register(world)]
-    for (const agent of [unreadable, gone]) await publish(world, agent, { whatsapp: '+447700900123' })
+    const unreadable = await registerListed(world, { whatsapp: '+447700900123' })
+    const gone = await registerListed(world, { whatsapp: '+447700900123' })
     const fields = world.store.all().get(`mcpDirectory/dating/agents/${unreadable.agentId}`)
     world.store.put([
       [`mcpDirectory/dating/agents/${unreadable.agentId}`, { ...fields, profile: 'of another version' }],
@@ -217,8 +213,7 @@ describe('a handle that is taken down', () => {
 
   test('is found beyond the first page of listings', async () => {
     const world = createWorld(noon)
-    const agent = await register(world)
-    await publish(world, agent, { telegram: 'somebody' })
+    const agent = await registerListed(world, { telegram: 'somebody' })
     const path = `mcpDirectory/dating/agents/${agent.agentId}`
     const fields = world.store.all().get(path) ?? {}
     world.store.put([[path, null]])
@@ -270,8 +265,7 @@ describe('a takedown beside publishes', () => {
         // If it lost too many races, it reports that and is run again.
         if (takedown?.status === 'rejected') await takeDownHandle(world.ports, number, world.clock.now())
         expect(JSON.stringify(listed(world))).not.toContain('7700900123')
-        const looker = await register(world)
-        await publish(world, looker, { telegram: 'looker' })
+        const looker = await registerListed(world, { telegram: 'looker' })
         await republishDiscovery(world.ports, world.clock.now)
         expect(await everything(world, looker)).not.toContain('7700900123')
       }),
@@ -282,9 +276,8 @@ describe('a takedown beside publishes', () => {
   test('is completed by a second run after being killed at any await', async () => {
     for (let count = 1; ; count += 1) {
       const world = createWorld(noon)
-      const [first, second] = [await register(world), await register(world)]
-      await publish(world, first, { whatsapp: '+447700900123', telegram: 'first_one' })
-      await publish(world, second, { whatsapp: '+4407700900123' })
+      const first = await registerListed(world, { whatsapp: '+447700900123', telegram: 'first_one' })
+      const second = await registerListed(world, { whatsapp: '+4407700900123' })
       const onAwait = killAt(count)
       const isKilled = await takeDownAgent(world.through(onAwait), first.agentId, world.clock.now()).then(
         () => false,
@@ -303,9 +296,8 @@ describe('a takedown beside publishes', () => {
 describe('an agent that is taken down', () => {
   test('loses its listing, and its handles are refused to everybody and leave every listing', async () => {
     const world = createWorld(noon)
-    const [agent, other] = [await register(world), await register(world)]
-    await publish(world, agent, { whatsapp: '+447700900123', telegram: 'first_one' })
-    await publish(world, other, { telegram: 'First_One', slack: 'U0FICTION1' })
+    const agent = await registerListed(world, { whatsapp: '+447700900123', telegram: 'first_one' })
+    await registerListed(world, { telegram: 'First_One', slack: 'U0FICTION1' })
     expect(await takeDownAgent(world.ports, agent.agentId, world.clock.now())).toEqual({ listings: 2, handles: 2 })
     expect(listed(world)).toEqual([{ slack: 'U0FICTION1' }])
     for (const channels of [{ whatsapp: '+4407700900123' }, { telegram: 'first_one' }]) {
@@ -316,8 +308,7 @@ describe('an agent that is taken down', () => {
 
   test('can lose only its listing', async () => {
     const world = createWorld(noon)
-    const agent = await register(world)
-    await publish(world, agent, { whatsapp: '+447700900123' })
+    const agent = await registerListed(world, { whatsapp: '+447700900123' })
     expect(await takeDownListing(world.ports, agent.agentId, world.clock.now())).toBe(true)
     expect(await takeDownListing(world.ports, agent.agentId, world.clock.now())).toBe(false)
     expect(listed(world)).toEqual([])
@@ -326,8 +317,7 @@ describe('an agent that is taken down', () => {
 
   test('is removed completely if the listing has no account', async () => {
     const world = createWorld(noon)
-    const agent = await register(world)
-    await publish(world, agent, { whatsapp: '+447700900123' })
+    const agent = await registerListed(world, { whatsapp: '+447700900123' })
     world.store.put([
       [`agents/${agent.agentId}`, null],
       [`accounts/${agent.agentId}`, null],
@@ -347,9 +337,9 @@ describe('an agent whose account is missing or damaged', () => {
   /** An agent with many changes behind it, in a shard, and one that looks for it. */
   async function damaged(damage: (account: Fields) => Fields | null) {
     const world = createWorld(noon)
-    const [agent, looker] = [await register(world), await register(world)]
+    const agent = await register(world)
     for (let times = 0; times < 5; times += 1) await publish(world, agent, { whatsapp: '+447700900123' })
-    await publish(world, looker, { telegram: 'somebody_else' })
+    const looker = await registerListed(world, { telegram: 'somebody_else' })
     await republishDiscovery(world.ports, world.clock.now)
     const path = `accounts/${agent.agentId}`
     world.store.put([[path, damage(world.store.all().get(path) ?? {})]])
@@ -370,7 +360,9 @@ describe('an agent whose account is missing or damaged', () => {
       expect(await seen()).toEqual([])
       await republishDiscovery(world.ports, world.clock.now)
       expect(await seen()).toEqual([])
-      expect(await everything(world, await lookerIn(world))).not.toContain(agent.agentId)
+      expect(await everything(world, await registerListed(world, { telegram: 'another_one' }))).not.toContain(
+        agent.agentId,
+      )
     }
   })
 
@@ -389,12 +381,6 @@ describe('an agent whose account is missing or damaged', () => {
     await republishDiscovery(world.ports, world.clock.now)
     expect(await seen()).toEqual([])
   })
-
-  async function lookerIn(world: World): Promise<TestAgent> {
-    const looker = await register(world)
-    await publish(world, looker, { telegram: 'another_one' })
-    return looker
-  }
 })
 
 test('a text is matched to every channel of which it can be a handle', () => {

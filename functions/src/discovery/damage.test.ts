@@ -12,7 +12,7 @@ import {
   pathsUnder,
   profileIn,
   refusalOf,
-  register,
+  registerListed,
   type TestAgent,
   type World,
 } from '../../../testing/world.ts'
@@ -30,11 +30,8 @@ async function roomOf(shards: number): Promise<{ world: World; agents: TestAgent
   const world = createWorld(startMs)
   const agents: TestAgent[] = []
   for (let index = 0; index < 2 * shards; index += 1) {
-    const agent = await register(world)
-    agents.push(agent)
     const area = `${geohashAlphabet[index >>> 1] ?? ''}x`
-    const channels = { telegram: `person_${index}` }
-    await call(world, 'publishProfile', agent.claims, { channels, profile: profileIn(area) })
+    agents.push(await registerListed(world, { telegram: `person_${index}` }, area))
   }
   await run(world)
   const [looker] = agents

@@ -11,9 +11,8 @@ import {
   call,
   createWorld,
   look,
-  profileIn,
   refusalOf,
-  register,
+  registerListed,
   type TestAgent,
   type World,
 } from '../../../testing/world.ts'
@@ -217,14 +216,11 @@ describe('with many removals', () => {
 
 test('handles unlinked during a long pause of the republish are in no answer, however many they are', async () => {
   const world = createWorld(startMs)
-  const listed = async (index: number): Promise<TestAgent> => {
-    const agent = await register(world)
-    const channels = { telegram: `person_${index}`, slack: `U0000000${index % 10}` }
-    await call(world, 'publishProfile', agent.claims, { channels, profile: profileIn('gcpv') })
-    return agent
-  }
   const agents: TestAgent[] = []
-  for (let index = 0; index < 30; index += 1) agents.push(await listed(index))
+  for (let index = 0; index < 30; index += 1) {
+    const channels = { telegram: `person_${index}`, slack: `U0000000${index % 10}` }
+    agents.push(await registerListed(world, channels))
+  }
   await republishDiscovery(world.ports, world.clock.now)
   const instances = [0, 1].map(() => world.newInstance(world.ports, limits))
   const shown = async (looker: TestAgent | undefined) => {

@@ -4,7 +4,7 @@ import { setImmediate } from 'node:timers/promises'
 import { createDiscoveryView } from './view.ts'
 import { republishDiscovery } from './republish.ts'
 import { viewRefreshAgeMs } from '../limits.ts'
-import { call, createWorld, profileIn, register, type World } from '../../../testing/world.ts'
+import { createWorld, registerListed, type World } from '../../../testing/world.ts'
 
 /** A directory with one listed agent, and an instance whose reads can hang. */
 async function createHangingInstance() {
@@ -20,8 +20,7 @@ async function createHangingInstance() {
 }
 
 async function publish(world: World): Promise<void> {
-  const { claims } = await register(world)
-  await call(world, 'publishProfile', claims, { channels: { telegram: 'ann_reads' }, profile: profileIn('gcpv') })
+  await registerListed(world, { telegram: 'ann_reads' })
   await republishDiscovery(world.ports, world.clock.now)
 }
 
