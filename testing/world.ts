@@ -14,7 +14,7 @@ import { runCallable } from '../functions/src/calls.ts'
 import { createDiscoveryView, type DiscoveryView } from '../functions/src/discovery/view.ts'
 import { discover } from '../functions/src/discovery/discover.ts'
 import { allowanceLimits, customTokenLifetimeMs, type RemovalLimits } from '../functions/src/limits.ts'
-import type { Fields, Ports, SignIns } from '../functions/src/ports.ts'
+import type { Fields, Ports, SignIns, Store } from '../functions/src/ports.ts'
 import { sessionOf } from '../functions/src/sessions.ts'
 import { createMemoryStore, type MemoryStore, type OnAwait } from './memory-store.ts'
 import { consents, sampleProfile } from './samples.ts'
@@ -226,6 +226,17 @@ export async function look(
   const session = sessionOf(claims)
   if (session === null) throw new Error('these claims are no session')
   return DiscoverOutput.parse(await discover(ports, instance, session, 'dating', input, clock.now()))
+}
+
+/** The same directory, and how many listings its queries have returned. */
+export function countListingsRead({ ports, store }: World): { ports: Ports; listingsRead: () => number } {
+  let listingsRead = 0
+  const query: Store['query'] = async (asked) => {
+    const found = await store.query(asked)
+    if (asked.collection.endsWith('/agents')) listingsRead += found.length
+    return found
+  }
+  return { ports: { ...ports, store: { ...store, query } }, listingsRead: () => listingsRead }
 }
 
 /** Every page of one walk. */

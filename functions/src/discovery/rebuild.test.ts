@@ -7,6 +7,7 @@ import { interleave, killAt } from '../../test/interleave.ts'
 import { expectConverged, storedListings, storedManifest } from '../../test/oracle.ts'
 import {
   call,
+  countListingsRead,
   createWorld,
   look,
   pathsUnder,
@@ -233,21 +234,10 @@ test('a lost shard is rebuilt from the listings of its range only', async () => 
   const before = storedManifest(world).shards
   const [path = ''] = shardPaths(world)
   world.store.put([[path, null]])
-  let listingsRead = 0
-  const counting = {
-    ...world.ports,
-    store: {
-      ...world.store,
-      async query(query: Parameters<World['store']['query']>[0]) {
-        const found = await world.store.query(query)
-        if (query.collection.endsWith('/agents')) listingsRead += found.length
-        return found
-      },
-    },
-  }
-  await republishDiscovery(counting, world.clock.now, small)
+  const { ports, listingsRead } = countListingsRead(world)
+  await republishDiscovery(ports, world.clock.now, small)
   expectConverged(world, small)
-  expect(listingsRead).toBeLessThanOrEqual(small.shardAgents + 1)
+  expect(listingsRead()).toBeLessThanOrEqual(small.shardAgents + 1)
   const unchanged = storedManifest(world).shards.filter(({ id, revision }) =>
     before.some((shard) => shard.id === id && shard.revision === revision),
   )
