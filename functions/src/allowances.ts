@@ -28,6 +28,14 @@ export function createAllowances(
   }
 }
 
+/** The refusal of what somebody may do again after this time. */
+export function tooOften(what: string, waitMs: number): DirectoryError {
+  const retryAfterSeconds = Math.ceil(waitMs / secondMs)
+  return new DirectoryError('resource-exhausted', `Too many ${what}: try again in ${retryAfterSeconds} s.`, {
+    details: { retryAfterSeconds },
+  })
+}
+
 /** Counts each key's calls with the generic cell rate algorithm (ATM Forum TM 4.0). */
 function createCounter({ burst, intervalMs }: Allowance, maxKeys: number) {
   /** When a key has its whole allowance again, the one that was used longest ago first. */
@@ -35,12 +43,7 @@ function createCounter({ burst, intervalMs }: Allowance, maxKeys: number) {
   return (key: string, nowMs: number): void => {
     const nextMs = Math.max(fullAtMs.get(key) ?? 0, nowMs) + intervalMs
     const overMs = nextMs - nowMs - burst * intervalMs
-    if (overMs > 0) {
-      const retryAfterSeconds = Math.ceil(overMs / secondMs)
-      throw new DirectoryError('resource-exhausted', `Too many calls: try again in ${retryAfterSeconds} s.`, {
-        details: { retryAfterSeconds },
-      })
-    }
+    if (overMs > 0) throw tooOften('calls', overMs)
     fullAtMs.delete(key)
     fullAtMs.set(key, nextMs)
     for (const oldest of fullAtMs.keys()) {

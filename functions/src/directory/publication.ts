@@ -1,7 +1,5 @@
 import {
-  secondMs,
   Channel,
-  DirectoryError,
   parse,
   publishInput,
   utcDay,
@@ -10,6 +8,7 @@ import {
   type Listing,
   type Unlinks,
 } from '@koko/contract'
+import { tooOften } from '../allowances.ts'
 import { paths, unlinksOf, type Account } from '../documents.ts'
 import { publishBurst, publishIntervalMs } from '../limits.ts'
 import { readListingState, withoutChannels, writeListing } from './listing-change.ts'
@@ -73,12 +72,7 @@ function chargePublish({ used, regainsFromMs }: Account['publishAllowance'], now
   const hasJumped = used > 0 && regainsFromMs > nowMs + 2 * publishIntervalMs
   const regained = Math.min(used, Math.max(0, Math.floor((nowMs - regainsFromMs) / publishIntervalMs)))
   const spent = hasJumped ? publishBurst - 1 : used - regained
-  if (spent >= publishBurst) {
-    const retryAfterSeconds = Math.ceil((regainsFromMs + publishIntervalMs - nowMs) / secondMs)
-    throw new DirectoryError('resource-exhausted', `Too many publishes: try again in ${retryAfterSeconds} s.`, {
-      details: { retryAfterSeconds },
-    })
-  }
+  if (spent >= publishBurst) throw tooOften('publishes', regainsFromMs + publishIntervalMs - nowMs)
   if (spent + 1 === publishBurst) return { used: publishBurst, regainsFromMs: nowMs }
   const fromMs = spent === 0 ? nowMs : regainsFromMs + regained * publishIntervalMs
   return { used: spent + 1, regainsFromMs: minuteEnd(fromMs) }

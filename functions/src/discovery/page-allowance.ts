@@ -1,4 +1,5 @@
-import { DirectoryError, minuteMs, secondMs } from '@koko/contract'
+import { minuteMs } from '@koko/contract'
+import { tooOften } from '../allowances.ts'
 import { maxPagesPerMinute, maxPrepaidCallers } from '../limits.ts'
 
 /** The pages of callers on one instance, exactly, so that none gets more than `maxPagesPerMinute` in any minute. */
@@ -18,10 +19,7 @@ export function createPageAllowance(monotonicMs: () => number): PageAllowance {
     const recent = (callers.get(agentId) ?? []).filter((atMs) => nowMs - atMs < minuteMs)
     const [first] = recent
     if (first === undefined || recent.length < maxPagesPerMinute) return recent
-    const retryAfterSeconds = Math.ceil((first + minuteMs - nowMs) / secondMs)
-    throw new DirectoryError('resource-exhausted', `Too many pages in a minute: try again in ${retryAfterSeconds} s.`, {
-      details: { retryAfterSeconds },
-    })
+    throw tooOften('pages in a minute', first + minuteMs - nowMs)
   }
 
   return {
