@@ -1,4 +1,4 @@
-import { callables, parse, type Callable, type CallableName } from '@koko/contract'
+import { callables, formatDuration, parse, retentionMs, type Callable, type CallableName } from '@koko/contract'
 import type * as z from 'zod'
 import { rotateSecret, signInAgent } from './directory/credentials.ts'
 import { exportAgent } from './discovery/export.ts'
@@ -41,7 +41,7 @@ const handlers: {
 /** What a caller does when a call may or may not have taken effect. */
 const adviceWhenUnknown: Record<CallableName, string> = {
   createRegistrationChallenge: 'Ask for a challenge again.',
-  registerAgent: 'Register again with a new challenge. An agent whose secret nobody received is removed after 30 days.',
+  registerAgent: `Register again with a new challenge. An agent whose secret nobody received is removed after ${formatDuration(retentionMs)}.`,
   signInAgent: 'Sign in again.',
   redeemSettingsLink: 'Open the link again. If it is no longer valid, ask the agent for a new one.',
   rotateSecret: 'Sign in with the secret that you have, and rotate it again.',
