@@ -13,14 +13,17 @@ export async function loadAuth(projectId: string): Promise<Auth> {
 }
 
 /**
- * Sign-ins on Firebase Authentication. `connect` is called on first use, and again after a call that took longer than
- * `timeoutMs`: an SDK that waits for an access token lets every later call wait for the same one.
+ * Sign-ins on Firebase Authentication. `connect` is called on first use, again if it failed, and again after a call that
+ * took longer than `timeoutMs`: an SDK that waits for an access token lets every later call wait for the same one.
  */
 export function createSignIns(connect: () => Promise<Auth>, timeoutMs: number): SignIns {
   const held: { auth?: Promise<Auth> | undefined } = {}
 
   async function call<T>(work: (auth: Auth) => Promise<T>): Promise<T> {
-    const auth = (held.auth ??= connect())
+    const auth = (held.auth ??= connect().catch((error: unknown) => {
+      delete held.auth
+      throw error
+    }))
     try {
       return await within(
         timeoutMs,
