@@ -1,3 +1,4 @@
+import { keysOf } from '../contract/src/keys-of.ts'
 import { limitedForEveryone } from '../functions/src/calls.ts'
 import { republishDiscovery } from '../functions/src/discovery/republish.ts'
 import { batchGet } from '../functions/src/discovery/discover.ts'
@@ -5,7 +6,6 @@ import { allowanceLimits, changesPerQuery, maxInstances, republishLimits } from 
 import type { Ports, Store } from '../functions/src/ports.ts'
 import { sessionOf } from '../functions/src/sessions.ts'
 import { sampleChannels } from '../testing/samples.ts'
-import { keysOf } from './generate/generate-openapi.ts'
 import { call, codeOf, createWorld, look, openSettings, profileIn, register, type TestAgent } from '../testing/world.ts'
 
 /** List prices in us-central1, US dollars, as published in November 2026. Free quotas are not deducted. */

@@ -18,6 +18,7 @@ import {
 } from '../../contract/src/api.ts'
 import { Channel, Channels, StoredChannels } from '../../contract/src/channels.ts'
 import { errorCodes, type ErrorCode } from '../../contract/src/errors.ts'
+import { keysOf } from '../../contract/src/keys-of.ts'
 import { maxBodyBytes } from '../../contract/src/limits.ts'
 import { AgentId, Badge, Listing, Milliseconds, Presence } from '../../contract/src/listing.ts'
 import { Area } from '../../contract/src/rooms/fields.ts'
@@ -172,10 +173,6 @@ export function openapi() {
 export function jsonSchema(title: string, schema: z.ZodType): z.core.JSONSchema.BaseSchema {
   const { $schema, ...rest } = z.toJSONSchema(schema, { io: 'input', override: tidy })
   return { ...($schema !== undefined && { $schema }), title, ...rest }
-}
-
-export function keysOf<T extends object>(of: T): (keyof T & string)[] {
-  return Object.keys(of) as (keyof T & string)[]
 }
 
 const servers = [

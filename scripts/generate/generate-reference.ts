@@ -2,9 +2,10 @@ import * as z from 'zod'
 import { callables, endpoints, region, type Endpoint } from '../../contract/src/api.ts'
 import { Channel, channelDefinitions } from '../../contract/src/channels.ts'
 import { errorCodes } from '../../contract/src/errors.ts'
+import { keysOf } from '../../contract/src/keys-of.ts'
 import { formatDuration, maxBodyBytes } from '../../contract/src/limits.ts'
 import { RoomName, rooms } from '../../contract/src/rooms/rooms.ts'
-import { callableErrors, endpointErrors, errorMeanings, errorsOfAnyCall, keysOf } from './generate-openapi.ts'
+import { callableErrors, endpointErrors, errorMeanings, errorsOfAnyCall } from './generate-openapi.ts'
 
 /** `docs/reference.md`: the contract in tables, for people. */
 export function reference(): string {
