@@ -29,7 +29,7 @@ const maxSuggestions = 5
 /** Letters that stay when accents are removed. */
 const plainLetters: Record<string, string> = { ł: 'l', ø: 'o', đ: 'd', ı: 'i', ß: 'ss' }
 
-/** The names and countries are folded. */
+/** The most populous first. They are not folded: every command line that lists the commands loads this file. */
 const entries = cities
   .trim()
   .split('\n')
@@ -41,8 +41,7 @@ const entries = cities
       const [name = '', ...others] = names.split('/')
       return {
         place: { name, country, latitude: Number(latitude), longitude: Number(longitude) },
-        names: [name, ...others].map(fold),
-        country: fold(country),
+        names: [name, ...others],
         population: Number(population),
       }
     })
@@ -56,10 +55,10 @@ const entries = cities
 export function findPlaces(typed: string): { places: Place[]; suggestions: Place[] } {
   const [name = '', ...rest] = typed.split(',').map(fold)
   const country = aliases[rest.join(' ').trim()] ?? rest.join(' ').trim()
-  const named = entries.filter(({ names }) => names.includes(name))
-  const inCountry = named.filter((entry) => entry.country.startsWith(country))
+  const named = entries.filter(({ names }) => names.some((each) => fold(each) === name))
+  const inCountry = named.filter(({ place }) => fold(place.country).startsWith(country))
   if (inCountry.length > 0) return { places: inCountry.map(({ place }) => place), suggestions: [] }
-  const meant = named.length > 0 ? named : nearMisses(name, entries, ({ names }) => names)
+  const meant = named.length > 0 ? named : nearMisses(name, entries, ({ names }) => names.map(fold))
   return { places: [], suggestions: meant.slice(0, maxSuggestions).map(({ place }) => place) }
 }
 
