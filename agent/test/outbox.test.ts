@@ -175,6 +175,13 @@ describe('until it is acknowledged', () => {
     expect(await run('publish', { dryRun: true })).toContain('WhatsApp is left out: you unlinked it.')
   })
 
+  test('an edit of the profile says that the daemon publishes it', async () => {
+    expect(await run('profile', { age: '44' })).toContain('so does `koko run` when you start it')
+    await run('run', { once: true })
+    expect(listed()).toEqual({ telegram })
+    expect(await run('profile', { age: '44' })).toContain('so there is nothing to publish')
+  })
+
   test('linking the channel again cancels the unlink, after a yes that knows of it', async () => {
     const given = { channel: 'whatsapp', handle: whatsapp }
     expect(await run('link', given)).toContain('Linking it again cancels the unlink. Give --yes')

@@ -23,7 +23,7 @@ import { withoutStale } from '../matching/peers.ts'
 import { discover } from '../operations/discover.ts'
 import { readProfile } from '../operations/profile.ts'
 import { daemonTickMs } from '../operations/publish-outlook.ts'
-import { planPublish, publish } from '../operations/publish.ts'
+import { knownHere, planPublish, publish } from '../operations/publish.ts'
 import type { Problem } from '../problem.ts'
 import type { Log } from './log.ts'
 import {
@@ -207,7 +207,7 @@ async function readConditions(duties: Duties): Promise<Conditions> {
       hasProfile: profile !== undefined,
     }
   }
-  const known = { listing: published?.listing, unlinked: published?.withheld ?? [], pending: [...pending.keys()] }
+  const known = knownHere(published, pending)
   const kept = { profile: profile.profile, handles }
   const { input, newHandles, removes, withheld, isUnchanged } = planPublish(kept, known, {})
   const waits = newHandles.length === 1 ? 'waits' : 'wait'

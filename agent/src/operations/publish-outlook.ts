@@ -1,9 +1,10 @@
 import { secondMs } from '@koko/contract'
-import { handlesFile, publishedFile } from '../home/files.ts'
+import { pendingUnlinks } from '../directory/outbox.ts'
+import { agentFile, handlesFile, outboxFile, publishedFile } from '../home/files.ts'
 import type { Home } from '../home/home.ts'
 import { readIfWhole } from '../home/read-if-whole.ts'
 import { readProfile, roomOf } from './profile.ts'
-import { planPublish } from './publish.ts'
+import { knownHere, planPublish } from './publish.ts'
 
 /** The daemon looks for changes this often. */
 export const daemonTickMs = 30 * secondMs
@@ -20,7 +21,8 @@ export async function publishOutlook(home: Home): Promise<PublishOutlook> {
   const handles = (await readIfWhole(home, handlesFile)) ?? {}
   const published = await readIfWhole(home, publishedFile)
   if (own === undefined) return { state: 'by you' }
-  const known = { listing: published?.listing, unlinked: published?.withheld ?? [] }
+  const agent = await home.read(agentFile)
+  const known = knownHere(published, pendingUnlinks(await readIfWhole(home, outboxFile), published, agent?.agentId))
   const { input, removes, isUnchanged } = planPublish({ profile: own.profile, handles }, known, {})
   if (isUnchanged && published?.listing !== null) return { state: 'unchanged' }
   if (input === null || removes.length > 0) return { state: 'by you' }

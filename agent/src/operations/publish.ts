@@ -8,7 +8,7 @@ import {
   type RoomName,
 } from '@koko/contract'
 import type { Context } from '../context.ts'
-import { pendingUnlinks, readPending } from '../directory/outbox.ts'
+import { pendingUnlinks, readPending, type PendingState } from '../directory/outbox.ts'
 import { openDirectory } from '../directory/session.ts'
 import { UserError } from '../errors.ts'
 import { agentFile, handlesFile, outboxFile, publishedFile, type Handles, type Published } from '../home/files.ts'
@@ -57,7 +57,7 @@ export async function previewPublish({ home }: Context, only?: readonly Channel[
   const { agentId, isEmulated = false } = (await home.read(agentFile)) ?? {}
   const published = await readIfWhole(home, publishedFile)
   const pending = pendingUnlinks(await readIfWhole(home, outboxFile), published, agentId)
-  const known = { listing: published?.listing, unlinked: published?.withheld ?? [], pending: [...pending.keys()] }
+  const known = knownHere(published, pending)
   const { input, ...plan } = planPublish(kept, known, handleTexts(kept.handles))
   if (input !== null) assertPasses(room, input)
   const bytes = input === null ? null : bytesOf(input)
@@ -245,10 +245,18 @@ export interface Known {
   pending?: readonly Channel[]
 }
 
+/** The same, by the files of a home. */
+export function knownHere(
+  published: Published | undefined,
+  pending: ReadonlyMap<Channel, PendingState>,
+): Required<Known> {
+  return { listing: published?.listing, unlinked: published?.withheld ?? [], pending: [...pending.keys()] }
+}
+
 /**
  * A publish replaces the whole listing. It sends the handles that the operator agreed to, also unlinked ones: the
- * directory withholds these until the operator allows them. A channel whose unlink is pending is left out. If an unlink ended the agreement, the operator is asked again
- * once the channel is allowed.
+ * directory withholds these until the operator allows them. A channel whose unlink is pending is left out. If an unlink
+ * ended the agreement, the operator is asked again once the channel is allowed.
  */
 export function planPublish(
   { profile, handles, only }: { profile: Profile; handles: Handles; only?: readonly Channel[] | undefined },

@@ -21,7 +21,7 @@ import type { HomeFile } from '../home/home.ts'
 import { budgetOn, noPeers } from '../matching/peers.ts'
 import { handleTexts } from './agreements.ts'
 import { onlineUntil } from './listing.ts'
-import { planPublish } from './publish.ts'
+import { knownHere, planPublish } from './publish.ts'
 
 const Used = z.strictObject({ used: z.int(), of: z.int() })
 
@@ -131,7 +131,7 @@ function unpublished(
   published: Published | undefined,
   pending: ReadonlyMap<Channel, PendingState>,
 ): string[] {
-  const known = { listing: published?.listing, unlinked: published?.withheld ?? [], pending: [...pending.keys()] }
+  const known = knownHere(published, pending)
   const left = new Set(known.pending.map((channel) => `channels.${channel}`))
   const { changes } = planPublish({ profile, handles }, known, handleTexts(handles))
   return changes.flatMap(({ at }) => (left.has(at) ? [] : [at]))
