@@ -8,6 +8,7 @@ import { createTestContext, type TestContext } from '../../test/context.ts'
 import { createTestDirectory, type TestDirectory } from '../../../testing/directory.ts'
 import { UserError } from '../errors.ts'
 import { askForPeer, discover, Discovery, queryNear } from './discover.ts'
+import { findNamed } from './peers.ts'
 import { editProfile } from './profile.ts'
 import { agentFile, peersFile, profileFile, publishedFile } from '../home/files.ts'
 
@@ -515,7 +516,8 @@ describe('asking for a peer', () => {
       agentId: known.agentId,
       channels: [{ channel: 'telegram', handle: 'a_fictional_peer', link: 'https://t.me/a_fictional_peer' }],
     }
-    expect(await askForPeer(home, known.agentId.slice(0, 9))).toMatchObject({ found: true, match: byTelegram })
+    expect(await findNamed(home, known.agentId.slice(0, 9))).toEqual({ id: known.agentId })
+    expect(await askForPeer(home, known.agentId)).toMatchObject({ found: true, match: byTelegram })
     expect(asked(directory, 'batchGet')).toMatchObject([{ body: { agentIds: [known.agentId] } }])
 
     // By a whole id also whom no look has found yet; and then it is known.
@@ -555,10 +557,9 @@ describe('asking for a peer', () => {
     const first = ids.map(([character]) => character)
     // Twenty ids begin with sixteen characters at most.
     const twice = first.find((character, index) => first.indexOf(character) < index) ?? ''
-    await expect(askForPeer(home, twice)).rejects.toMatchObject({ hint: 'Give more of the id.' })
-    await expect(askForPeer(home, '12025550100')).rejects.toMatchObject({
-      message: "No known peer's id begins like this.",
-    })
+    await expect(findNamed(home, twice)).rejects.toMatchObject({ hint: 'Give more of the id.' })
+    // No random id is of version 1.
+    await expect(findNamed(home, '00000000-0000-1')).rejects.toThrow("No known peer's id begins like this")
     await expect(askForPeer(home, home.agentId)).rejects.toThrow('your own agent')
   })
 

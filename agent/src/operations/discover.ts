@@ -139,10 +139,9 @@ export async function discover(
   }
 }
 
-/** Asks for one peer, by its id or by the beginning of the id of a peer that is known. */
-export async function askForPeer(context: Context, id: string): Promise<AskedPeer> {
+/** Asks for one peer by its id. */
+export async function askForPeer(context: Context, agentId: AgentId): Promise<AskedPeer> {
   const room = await openRoomView(context)
-  const agentId = AgentId.safeParse(id).data ?? knownPeer(room, id)
   if (agentId === room.me.agentId) throw new UserError('This is your own agent.', 'See `koko status`.')
   const listing = await room.askForOne(agentId)
   if (listing === undefined) return { agentId, found: false }
@@ -158,20 +157,6 @@ export async function askForPeer(context: Context, id: string): Promise<AskedPee
     return { channel, handle, ...(link === undefined ? {} : { link }) }
   })
   return { agentId, found: true, match: { ...describeMatch({ listing, verdict }, true), channels } }
-}
-
-function knownPeer(room: RoomView, beginning: string): AgentId {
-  const [agentId, ...others] = room
-    .matches()
-    .map(({ listing }) => listing.agentId)
-    .filter((known) => known.startsWith(beginning))
-  if (agentId === undefined) {
-    throw new UserError("No known peer's id begins like this.", 'Give a whole id, or find peers with `koko discover`.')
-  }
-  if (others.length > 0) {
-    throw new UserError(`The ids of ${others.length + 1} known peers begin like this.`, 'Give more of the id.')
-  }
-  return agentId
 }
 
 type Stop = BudgetSpent | DirectoryError
