@@ -3,6 +3,7 @@ import { DirectoryError } from '@koko/contract'
 import type { Context } from '../context.ts'
 import { UserError } from '../errors.ts'
 import { outboxFile, publishedFile, type Outbox, type Published } from '../home/files.ts'
+import type { Files } from '../home/home.ts'
 import { ignoreUserError, readIfWhole } from '../home/read-if-whole.ts'
 import { channelNames } from '../labels.ts'
 import type { Problem } from '../problem.ts'
@@ -163,17 +164,21 @@ async function settle(
       // A damaged file may name the handle as listed.
       if (published === undefined) await files.remove(publishedFile)
       else await files.write(publishedFile, withoutChannel(published, answer))
-      const outbox = await files.read(outboxFile)
-      if (outbox?.agentId !== agentId) return
-      const unlinks = outbox.unlinks.filter(({ channel }) => channel !== answer.channel)
-      if (unlinks.length === 0) await files.remove(outboxFile)
-      else await files.write(outboxFile, { ...outbox, unlinks })
+      await removeEntry(files, agentId, answer.channel)
     })
     return undefined
   } catch (error) {
     if (!(error instanceof UserError)) throw error
     return error.problem
   }
+}
+
+export async function removeEntry(files: Files, agentId: string, channel: Channel): Promise<void> {
+  const outbox = await files.read(outboxFile)
+  if (outbox?.agentId !== agentId) return
+  const unlinks = outbox.unlinks.filter((each) => each.channel !== channel)
+  if (unlinks.length === 0) await files.remove(outboxFile)
+  else await files.write(outboxFile, { ...outbox, unlinks })
 }
 
 /** What is published after an unlink. */

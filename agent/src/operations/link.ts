@@ -1,8 +1,8 @@
 import { channelDefinitions, countryCodeOf, countryName, handles, numberIn, type Channel } from '@koko/contract'
 import type { Ask, Context } from '../context.ts'
-import { readPending } from '../directory/outbox.ts'
+import { readPending, removeEntry } from '../directory/outbox.ts'
 import { UserError } from '../errors.ts'
-import { agentFile, handlesFile, outboxFile, profileFile, publishedFile } from '../home/files.ts'
+import { agentFile, handlesFile, profileFile, publishedFile } from '../home/files.ts'
 import { readIfWhole } from '../home/read-if-whole.ts'
 import { channelNames, emulatorWarning, handleWords, reveals } from '../labels.ts'
 import { cityNear, findCountry } from '../matching/places.ts'
@@ -61,11 +61,7 @@ export async function link(
     const former = handles[channel]
     const next = { handle, agreedAtMs: former?.handle === handle ? former.agreedAtMs : null }
     await files.write(handlesFile, { ...handles, [channel]: next })
-    const outbox = isPending ? await files.read(outboxFile) : undefined
-    if (outbox?.agentId === agentId && outbox !== undefined) {
-      const unlinks = outbox.unlinks.filter((each) => each.channel !== channel)
-      await files.write(outboxFile, { ...outbox, unlinks })
-    }
+    if (isPending) await removeEntry(files, agentId, channel)
     return next
   })
   const withheld = (await readIfWhole(home, publishedFile))?.withheld ?? []
