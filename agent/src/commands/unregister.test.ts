@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, test } from '@jest/globals'
 import { readdir, rename, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { createListed, createRegistered } from '../../test/agents.ts'
+import { createListed, createRegistered, replaceSecret } from '../../test/agents.ts'
 import { createTestContext, leaves, type Answer } from '../../test/context.ts'
 import { createTestDirectory, type TestDirectory } from '../../../testing/directory.ts'
 import { directoryOf } from '../directory/session.ts'
@@ -69,8 +69,18 @@ describe('an agent that the directory does not accept', () => {
     expect(await context.home.read(agentFile)).toEqual(agent)
     const { value, show } = await command.call(await answering(context.home.path, answers(true)), {})
     expect(value).toMatchObject({ wasGone: true })
-    expect(show(styleOf({}, {}))).toContain('was already gone')
+    expect(show(styleOf({}, {}))).toContain('it was removed before, or its secret was replaced elsewhere')
     expect(await context.home.read(agentFile)).toBeUndefined()
+  })
+
+  test('is never said to be gone where its secret was replaced, with --quiet too', async () => {
+    const { context, agent } = await createListed({ directory })
+    await replaceSecret(context, agent)
+    const { show, isQuiet } = await command.call(context, { yes: true })
+    expect(show(styleOf({}, {}))).toContain('its secret was replaced elsewhere and it still exists')
+    expect(show(styleOf({}, {}))).not.toContain('gone')
+    expect(isQuiet).toBe(false)
+    expect(directory.world.store.all().has(`mcpDirectory/dating/agents/${agent.agentId}`)).toBe(true)
   })
 
   test('after an answer that was lost, is cleaned up by a second run', async () => {

@@ -8,7 +8,7 @@ export const command = defineCommand({
   run: async (context, options) => (await import('../operations/unregister.ts')).unregister(context, options),
   show({ origin, wasGone, removed, kept }, style) {
     const what = wasGone
-      ? `The agent was already gone from ${origin}. Its files here are removed.`
+      ? `${origin} does not accept the agent: it was removed before, or its secret was replaced elsewhere and it still exists. Its files here are removed.`
       : `The agent is permanently removed from ${origin}.`
     const lines = [`${style.good('✓')} ${what}`, `Removed here: ${removed.join(', ')}.`]
     if (kept.length > 0) {
@@ -17,5 +17,5 @@ export const command = defineCommand({
     }
     return lines.join('\n')
   },
-  isQuiet: () => true,
+  isQuiet: ({ wasGone }) => !wasGone,
 })

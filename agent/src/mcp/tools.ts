@@ -360,7 +360,10 @@ const unregisterAgent = defineTool({
     outcome: z
       .enum(['unregistered', 'needs_confirmation', 'declined'])
       .describe('Unless `unregistered`, nothing was removed'),
-    wasGone: z.boolean().optional().describe('The directory no longer had the agent'),
+    wasGone: z
+      .boolean()
+      .optional()
+      .describe('The directory did not accept the agent: it was gone, or its secret was replaced elsewhere'),
     run: Run,
   }),
   async run(context, _input, confirm) {
