@@ -7,6 +7,7 @@ import { runDaemon } from '../src/daemon/daemon.ts'
 import { openDirectory } from '../src/directory/session.ts'
 import { userErrorOf } from '../src/errors.ts'
 import { agentFile, daemonFile, handlesFile, outboxFile, profileFile, publishedFile } from '../src/home/files.ts'
+import { link } from '../src/operations/link.ts'
 import { publish } from '../src/operations/publish.ts'
 import { status } from '../src/operations/status.ts'
 import { unlink } from '../src/operations/unlink.ts'
@@ -185,6 +186,9 @@ describe('until it is acknowledged', () => {
   test('linking the channel again cancels the unlink, after a yes that knows of it', async () => {
     const given = { channel: 'whatsapp', handle: whatsapp }
     expect(await run('link', given)).toContain('Linking it again cancels the unlink. Give --yes')
+    await expect(link(context, { channel: 'whatsapp', typed: whatsapp, yes: false })).rejects.toMatchObject({
+      code: 'confirmation-required',
+    })
     expect(await run('link', given, await answering([['has not acknowledged that yet', false]]))).toContain(
       'koko still sends the unlink',
     )

@@ -81,6 +81,7 @@ describe('consent', () => {
     const context = await createTestContext({ directory, env: { KOKO_DIRECTORY: directory.origin } })
     await expect(command.call(context, { acceptTerms: true })).rejects.toMatchObject({
       hint: expect.stringContaining('give --accept-disclaimer --adult.') as unknown,
+      code: 'confirmation-required',
     })
     await command.call(context, { acceptTerms: true, acceptDisclaimer: true, adult: true })
     expect(registered()).toBe(1)

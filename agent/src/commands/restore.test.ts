@@ -129,6 +129,7 @@ describe('a home where an agent lives', () => {
     const piped = await createTestContext({ directory, home, input: agent.secret })
     await expect(command.call(piped, options)).rejects.toMatchObject({
       hint: expect.stringContaining('KOKO_HOME') as unknown,
+      code: 'confirmation-required',
     })
     const refusing = await createTestContext({ directory, home, answers: [['Replace it', false]] })
     await expect(command.call(refusing, options)).rejects.toThrow('Nothing was done')

@@ -169,7 +169,9 @@ async function askToCancelUnlink({ ask }: Context, channel: Channel): Promise<vo
   const name = channelNames[channel]
   const state = `You unlinked ${name}, and the directory has not acknowledged that yet.`
   if (ask === undefined) {
-    throw new UserError(`${state} Linking it again cancels the unlink.`, 'Give --yes to cancel the unlink.')
+    throw new UserError(`${state} Linking it again cancels the unlink.`, 'Give --yes to cancel the unlink.', {
+      code: 'confirmation-required',
+    })
   }
   if (await ask.confirm({ message: `${state} Cancel the unlink and save a handle again?`, initial: false })) return
   throw new UserError('Nothing was saved. koko still sends the unlink.', '`koko status` shows its state.')

@@ -144,6 +144,7 @@ async function askConsents(context: Context, origin: string, config: Config, giv
     throw new UserError(
       'Registering needs your consent.',
       `Read ${origin}/terms and ${origin}/disclaimer, then give ${open.map(([, flag]) => flag).join(' ')}.`,
+      { code: 'confirmation-required' },
     )
   }
   context.ask.say(

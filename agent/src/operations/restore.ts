@@ -158,7 +158,9 @@ async function chooseAgentId({ ask }: Context, option?: AgentId, initial?: Agent
 async function assertMayReplace(context: Context, former: Agent): Promise<void> {
   const what = `Agent ${former.agentId} of ${former.origin} is already in ${context.home.path}.`
   if (context.ask === undefined) {
-    throw new UserError(what, 'Set KOKO_HOME to another folder, or run this in a terminal to replace it.')
+    throw new UserError(what, 'Set KOKO_HOME to another folder, or run this in a terminal to replace it.', {
+      code: 'confirmation-required',
+    })
   }
   const risk = 'Without its secret you lose control of it, and what it published stays published.'
   const pending = [...(await readPending(context, former.agentId)).keys()]
