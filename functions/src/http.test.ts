@@ -6,7 +6,15 @@ import { acceptsGzip, handleHttp, type HttpRequest } from './http.ts'
 import { OutcomeUnknown } from './ports.ts'
 import { createRecentErrors } from './status.ts'
 import { republishDiscovery } from './discovery/republish.ts'
-import { call, createWorld, pathsUnder, profileIn, register, type Claims, type World } from '../../testing/world.ts'
+import {
+  call,
+  createWorld,
+  pathsUnder,
+  register,
+  registerListed,
+  type Claims,
+  type World,
+} from '../../testing/world.ts'
 
 const noon = Date.UTC(2026, 10, 21, 12)
 const discoverUrl = '/api/v1/rooms/dating/agents:discover'
@@ -48,9 +56,7 @@ function createApi(world: World) {
 }
 
 async function peer(world: World, telegram: string): Promise<Claims> {
-  const { claims } = await register(world)
-  await call(world, 'publishProfile', claims, { channels: { telegram }, profile: profileIn('gcpv') })
-  return claims
+  return (await registerListed(world, { telegram })).claims
 }
 
 describe('the HTTP API', () => {

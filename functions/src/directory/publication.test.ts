@@ -1,7 +1,16 @@
 import { dayMs, minuteMs, secondMs } from '@koko/contract'
 import { describe, expect, test } from '@jest/globals'
 import { sampleChannels as channels } from '../../../testing/samples.ts'
-import { call, createWorld, openSettings, profileIn, refusalOf, register, storedAt } from '../../../testing/world.ts'
+import {
+  call,
+  createWorld,
+  openSettings,
+  profileIn,
+  refusalOf,
+  register,
+  registerListed,
+  storedAt,
+} from '../../../testing/world.ts'
 
 const noon = Date.UTC(2026, 10, 21, 12)
 const profile = profileIn('gcpv')
@@ -31,8 +40,7 @@ describe('publishing', () => {
 
   test('withholds what was unlinked, and says since when; all of it withheld leaves no listing', async () => {
     const world = createWorld(noon)
-    const agent = await register(world)
-    await call(world, 'publishProfile', agent.claims, { channels, profile })
+    const agent = await registerListed(world, channels)
     await call(world, 'unlinkChannel', agent.claims, { channel: 'whatsapp' })
     world.clock.advance(minuteMs)
     const withheld = [{ channel: 'whatsapp', unlinkedAtMs: noon }]
@@ -145,8 +153,7 @@ describe('publishing', () => {
 describe('a heartbeat', () => {
   test('writes on the first call of a day only, and tells until when the agent is online', async () => {
     const world = createWorld(noon)
-    const { claims, agentId } = await register(world)
-    await call(world, 'publishProfile', claims, { channels, profile })
+    const { claims, agentId } = await registerListed(world, channels)
     const listingPath = `mcpDirectory/dating/agents/${agentId}`
     const first = [...world.store.all()]
     const today = { lastSeenAtMs: noon - dayMs / 2, onlineUntilMs: noon + 2 * dayMs }
@@ -165,8 +172,7 @@ describe('a heartbeat', () => {
 
   test('writes the listing and its change, and leaves the account as it is', async () => {
     const world = createWorld(noon)
-    const { claims, agentId } = await register(world)
-    await call(world, 'publishProfile', claims, { channels, profile })
+    const { claims, agentId } = await registerListed(world, channels)
     await call(world, 'unlinkChannel', claims, { channel: 'telegram' })
     const before = storedAt(world, `accounts/${agentId}`)
     world.clock.advance(dayMs)

@@ -2,7 +2,16 @@ import { dayMs, hourMs, minuteMs, secondMs, type Channel } from '@koko/contract'
 import { describe, expect, test } from '@jest/globals'
 import { interleave } from '../../test/interleave.ts'
 import { sampleChannels as channels } from '../../../testing/samples.ts'
-import { call, createWorld, openSettings, profileIn, refusalOf, register, storedAt } from '../../../testing/world.ts'
+import {
+  call,
+  createWorld,
+  openSettings,
+  profileIn,
+  refusalOf,
+  register,
+  registerListed,
+  storedAt,
+} from '../../../testing/world.ts'
 import { republishDiscovery } from '../discovery/republish.ts'
 
 const noon = Date.UTC(2026, 10, 21, 12)
@@ -11,8 +20,7 @@ const profile = profileIn('gcpv')
 describe('an unlink', () => {
   test('keeps the first unlink’s times, however often it is repeated, and writes once', async () => {
     const world = createWorld(noon)
-    const { claims, agentId } = await register(world)
-    await call(world, 'publishProfile', claims, { channels, profile })
+    const { claims, agentId } = await registerListed(world, channels)
     const first = await call(world, 'unlinkChannel', claims, { channel: 'whatsapp' })
     expect(first).toEqual({ channel: 'whatsapp', unlinkedAtMs: noon, goneByMs: noon + 10_000 })
     const stored = world.store.all()
@@ -68,8 +76,7 @@ describe('an unlink', () => {
   test('and an unregistration are not refused while others keep changing the agent, as other calls are', async () => {
     for (const name of ['heartbeat', 'unlinkChannel', 'unregisterAgent'] as const) {
       const world = createWorld(noon)
-      const { claims, agentId } = await register(world)
-      await call(world, 'publishProfile', claims, { channels, profile })
+      const { claims, agentId } = await registerListed(world, channels)
       world.clock.advance(dayMs)
       let changes = 200
       const busy = world.through(() => {
@@ -92,8 +99,7 @@ describe('an unlink', () => {
   test('survives a concurrent publish of the same channel, in every order of their awaits', async () => {
     for (let turn = 0; turn < 40; turn += 1) {
       const world = createWorld(noon)
-      const { claims, agentId } = await register(world)
-      await call(world, 'publishProfile', claims, { channels, profile })
+      const { claims, agentId } = await registerListed(world, channels)
       let step = 0
       await interleave<unknown>(
         [
@@ -127,8 +133,7 @@ describe('a relink', () => {
 
   test('allows one channel again without publishing its handle, and succeeds if the channel was not unlinked', async () => {
     const world = createWorld(noon)
-    const agent = await register(world)
-    await call(world, 'publishProfile', agent.claims, { channels, profile })
+    const agent = await registerListed(world, channels)
     await call(world, 'unlinkChannel', agent.claims, { channel: 'whatsapp' })
     await call(world, 'unlinkChannel', agent.claims, { channel: 'slack' })
     const settings = await openSettings(world, agent)

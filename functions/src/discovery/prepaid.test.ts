@@ -3,22 +3,16 @@ import { beforeAll, describe, expect, test } from '@jest/globals'
 import type { DiscoverInput } from '@koko/contract'
 import { createPrepaid } from './prepaid.ts'
 import { republishDiscovery } from './republish.ts'
-import { call, createWorld, look, profileIn, register, type TestAgent, type World } from '../../../testing/world.ts'
+import { createWorld, look, registerListed, type TestAgent, type World } from '../../../testing/world.ts'
 
 const startMs = Date.UTC(2026, 10, 21, 12)
 
 /** A room of 130 agents; the first discovers the others. */
 async function crowd(): Promise<{ world: World; caller: TestAgent }> {
   const world = createWorld(startMs)
-  let caller: TestAgent | undefined
-  for (let index = 0; index < 130; index += 1) {
-    const agent = await register(world)
-    caller ??= agent
-    const channels = { telegram: `person_${String(index)}` }
-    await call(world, 'publishProfile', agent.claims, { channels, profile: profileIn('gcpv') })
-  }
+  const caller = await registerListed(world, { telegram: 'person_0' })
+  for (let index = 1; index < 130; index += 1) await registerListed(world, { telegram: `person_${index}` })
   await republishDiscovery(world.ports, world.clock.now)
-  if (caller === undefined) throw new Error('somebody looks')
   return { world, caller }
 }
 
