@@ -67,7 +67,8 @@ export const viewRefreshAgeMs = 3 * secondMs
 /**
  * Deadlines of a call. A read that takes longer than `viewMaxAgeMs` can rarely be served anyway. A transaction may lose several
  * races first. A patient one takes a handle out, and goes on for as long as `koko` waits for an answer. With the checks of
- * a token before it and of a sign-in after it, a call ends within the 40 s after which the platform ends it unanswered.
+ * a token before it and of a sign-in after it, a call ends within the 40 s after which the platform ends it unanswered. A
+ * registration that undoes itself because Authentication fails too can take longer.
  */
 export const callDeadlines = { readMs: viewMaxAgeMs, transactionMs: 20 * secondMs, patientTransactionMs: 25 * secondMs }
 /**
