@@ -1,8 +1,14 @@
-import { AxeBuilder } from '@axe-core/playwright'
+import axe, { type RunOptions } from 'axe-core'
 import { accessSync, constants } from 'node:fs'
 import { delimiter, join } from 'node:path'
 import { chromium, type Browser, type BrowserContext, type BrowserContextOptions, type Page } from 'playwright-core'
 import { authOrigin, firestoreOrigin, hostingOrigin } from '../scripts/stack/addresses.ts'
+
+declare global {
+  interface Window {
+    axe: typeof axe
+  }
+}
 
 const NAMES = ['chromium', 'google-chrome', 'google-chrome-stable', 'chromium-browser']
 /** No updates, pings or experiments, so that every request comes from a page. */
@@ -105,22 +111,30 @@ export async function accessibilityProblems(page: Page): Promise<string[]> {
       await page.emulateMedia({ colorScheme })
       const where = `${viewport.width}px ${colorScheme}`
       if (await scrollsSideways(page)) problems.push(`${where}: scrolls sideways`)
-      // Legacy mode looks at this page alone and opens no other; there are no frames here.
-      const axe = new AxeBuilder({ page }).setLegacyMode(true)
       // A scheme changes colours only.
-      const rules = colorScheme === 'dark' ? { runOnly: ['color-contrast'] } : {}
-      const { violations, incomplete } = await axe
-        .options({ resultTypes: ['violations', 'incomplete'], ...rules })
-        .analyze()
-      const unsure = incomplete.filter(({ id }) => id !== 'color-contrast')
-      for (const { id, nodes } of [...violations, ...unsure]) {
-        problems.push(`${where}: ${id} at ${nodes.map(({ target }) => target.join(' ')).join(', ')}`)
-      }
+      const found = await axeFindings(page, colorScheme === 'dark' ? { runOnly: ['color-contrast'] } : {})
+      problems.push(...found.map((finding) => `${where}: ${finding}`))
     }
   }
   await page.emulateMedia({ colorScheme: 'light' })
   await page.setViewportSize(before)
   return problems
+}
+
+/** The rules that the page breaks, or may break, each with the places. There are no frames here. */
+async function axeFindings(page: Page, options: RunOptions): Promise<string[]> {
+  // Loading axe takes longer than most of its runs, so it stays in the page.
+  if (!(await page.evaluate(() => 'axe' in window))) await page.evaluate(axe.source)
+  return page.evaluate(
+    async (options) => {
+      const { violations, incomplete } = await window.axe.run(options)
+      const unsure = incomplete.filter(({ id }) => id !== 'color-contrast')
+      return [...violations, ...unsure].map(
+        ({ id, nodes }) => `${id} at ${nodes.map(({ target }) => target.join(' ')).join(', ')}`,
+      )
+    },
+    { resultTypes: ['violations', 'incomplete'], ...options } satisfies RunOptions,
+  )
 }
 
 export function scrollsSideways(page: Page): Promise<boolean> {
