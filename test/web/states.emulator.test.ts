@@ -4,7 +4,7 @@ import type { Browser, Page, Route } from 'playwright-core'
 import { hostingOrigin, project } from '../../scripts/stack/addresses.ts'
 import { launchChromium, openTab, type Tab } from '../../testing/browser.ts'
 import { registerAgent, type Agent } from '../../testing/registered-agent.ts'
-import { channel, confirm, expectSound, openSettings, readAgain } from './settings.ts'
+import { confirm, expectSound, openSettings, readAgain } from './settings.ts'
 
 jest.setTimeout(180_000)
 
@@ -21,9 +21,19 @@ afterAll(async () => {
 const channels = { whatsapp: '+447700900432', telegram: 'a_name_that_is_as_long_as_can_be' }
 const listing = (agent: Agent) => firestore.doc(`mcpDirectory/dating/agents/${agent.agentId}`)
 const press = (page: Page, name: string) => page.getByRole('button', { name, exact: true }).click()
+
+/** What happens to the calls of the page, by name. */
+type Routes = Record<string, (route: Route) => unknown>
 const hang = () => undefined
 const fail = (route: Route) => route.abort()
-const used = `${hostingOrigin}/settings#code=${'A'.repeat(43)}`
+const unknownLink = `${hostingOrigin}/settings#code=${'A'.repeat(43)}`
+
+/** Brings a tab into a state. */
+type Reach = (tab: Tab, agent: Agent) => Promise<unknown>
+
+async function routeCalls(page: Page, routes: Routes): Promise<void> {
+  for (const [call, route] of Object.entries(routes)) await page.route(`**/${call}`, route)
+}
 
 async function openListed(tab: Tab, agent: Agent): Promise<void> {
   await agent.publish(channels)
@@ -31,56 +41,57 @@ async function openListed(tab: Tab, agent: Agent): Promise<void> {
   await openSettings(tab, agent)
 }
 
-async function ask(tab: Tab, agent: Agent, name: string): Promise<void> {
-  await openListed(tab, agent)
-  await press(tab.page, name)
-  await tab.page.getByRole('dialog').locator('[aria-disabled=false]').first().waitFor()
-}
+const visit =
+  (link: string): Reach =>
+  ({ page }) =>
+    page.goto(link)
+
+const open =
+  (routes: Routes, link?: string): Reach =>
+  async ({ page }, agent) => {
+    await routeCalls(page, routes)
+    await page.goto(link ?? (await agent.settingsLink()))
+    await press(page, 'Open my settings')
+  }
+
+const ask =
+  (question: string): Reach =>
+  async (tab, agent) => {
+    await openListed(tab, agent)
+    await press(tab.page, question)
+    await tab.page.getByRole('dialog').locator('[aria-disabled=false]').first().waitFor()
+  }
+
+const answer =
+  (question: string, yes: string, routes: Routes = {}): Reach =>
+  async (tab, agent) => {
+    await ask(question)(tab, agent)
+    await routeCalls(tab.page, routes)
+    await confirm(tab.page, yes)
+  }
+
+const unregister =
+  (word: string, routes: Routes = {}): Reach =>
+  async (tab, agent) => {
+    await openSettings(tab, agent)
+    await routeCalls(tab.page, routes)
+    await tab.page.getByLabel('Type “delete” to confirm').fill(word)
+    await press(tab.page, 'Delete everything')
+  }
 
 /** How to reach each state, and what shows that it is reached. */
-const states: Record<string, [reach: (tab: Tab, agent: Agent) => Promise<unknown>, shown: string]> = {
-  'no link': [({ page }) => page.goto(`${hostingOrigin}/settings`), 'You need a link from your agent'],
-  'a damaged link': [({ page }) => page.goto(`${hostingOrigin}/settings#code=no`), 'This link is not complete'],
-  'a link': [({ page }) => page.goto(used), 'Open my settings'],
-  'a link that is being opened': [
-    async ({ page }) => {
-      await page.route('**/redeemSettingsLink', hang)
-      await page.goto(used)
-      await press(page, 'Open my settings')
-    },
-    'Opening …',
-  ],
+const states: Record<string, [reach: Reach, shown: string]> = {
+  'no link': [visit(`${hostingOrigin}/settings`), 'You need a link from your agent'],
+  'a damaged link': [visit(`${hostingOrigin}/settings#code=no`), 'This link is not complete'],
+  'a link': [visit(unknownLink), 'Open my settings'],
+  'a link that is being opened': [open({ redeemSettingsLink: hang }, unknownLink), 'Opening …'],
   'a link that cannot be opened now': [
-    async ({ page }) => {
-      await page.route('**/redeemSettingsLink', fail)
-      await page.goto(used)
-      await press(page, 'Open my settings')
-    },
+    open({ redeemSettingsLink: fail }, unknownLink),
     'cannot tell whether your link was used',
   ],
-  'a link that is spent': [
-    async ({ page }) => {
-      await page.goto(used)
-      await press(page, 'Open my settings')
-    },
-    'This link no longer works',
-  ],
-  'reading for the first time': [
-    async ({ page }, agent) => {
-      await page.route('**/exportAgent', hang)
-      await page.goto(await agent.settingsLink())
-      await press(page, 'Open my settings')
-    },
-    'Reading your data …',
-  ],
-  'nothing could be read': [
-    async ({ page }, agent) => {
-      await page.route('**/exportAgent', fail)
-      await page.goto(await agent.settingsLink())
-      await press(page, 'Open my settings')
-    },
-    'Your data could not be read.',
-  ],
+  'a link that is spent': [open({}, unknownLink), 'This link no longer works'],
+  'reading for the first time': [open({ exportAgent: hang }), 'Reading your data …'],
+  'nothing could be read': [open({ exportAgent: fail }), 'Your data could not be read.'],
   'resuming fails': [
     async (tab, agent) => {
       await openSettings(tab, agent)
@@ -122,91 +133,26 @@ const states: Record<string, [reach: (tab: Tab, agent: Agent) => Promise<unknown
     },
     'You are offline.',
   ],
-  'the question to unlink': [(tab, agent) => ask(tab, agent, 'Unlink WhatsApp'), 'Stop sharing your WhatsApp number'],
-  'the question to block': [(tab, agent) => ask(tab, agent, 'Unlink Discord'), 'Block your Discord user id'],
-  'the question to allow': [(tab, agent) => ask(tab, agent, 'Allow Slack again'), 'Let your agent publish'],
-  'the question to unlink all': [
-    (tab, agent) => ask(tab, agent, 'Unlink every channel'),
-    'Stop sharing every channel?',
-  ],
-  'unlinking is sent': [
-    async (tab, agent) => {
-      await ask(tab, agent, 'Unlink WhatsApp')
-      await tab.page.route('**/unlinkChannel', hang)
-      await confirm(tab.page, 'Stop sharing')
-    },
-    'Unlinking …',
-  ],
-  'allowing is sent': [
-    async (tab, agent) => {
-      await ask(tab, agent, 'Allow Slack again')
-      await tab.page.route('**/relinkChannel', hang)
-      await confirm(tab.page, 'Allow again')
-    },
-    'Allowing …',
-  ],
+  'the question to unlink': [ask('Unlink WhatsApp'), 'Stop sharing your WhatsApp number'],
+  'the question to block': [ask('Unlink Discord'), 'Block your Discord user id'],
+  'the question to allow': [ask('Allow Slack again'), 'Let your agent publish'],
+  'the question to unlink all': [ask('Unlink every channel'), 'Stop sharing every channel?'],
+  'unlinking is sent': [answer('Unlink WhatsApp', 'Stop sharing', { unlinkChannel: hang }), 'Unlinking …'],
+  'allowing is sent': [answer('Allow Slack again', 'Allow again', { relinkChannel: hang }), 'Allowing …'],
   'unlinking failed': [
-    async (tab, agent) => {
-      await ask(tab, agent, 'Unlink WhatsApp')
-      await tab.page.route('**/unlinkChannel', fail)
-      await confirm(tab.page, 'Stop sharing')
-    },
+    answer('Unlink WhatsApp', 'Stop sharing', { unlinkChannel: fail }),
     'cannot tell whether the change was made',
   ],
   'unlinking all failed': [
-    async (tab, agent) => {
-      await ask(tab, agent, 'Unlink every channel')
-      await tab.page.route('**/unlinkChannel', fail)
-      await confirm(tab.page, 'Stop sharing all')
-    },
+    answer('Unlink every channel', 'Stop sharing all', { unlinkChannel: fail }),
     'Still visible to peers: WhatsApp',
   ],
-  'unlinking is under way': [
-    async (tab, agent) => {
-      await ask(tab, agent, 'Unlink WhatsApp')
-      await confirm(tab.page, 'Stop sharing')
-      await channel(tab.page, 'WhatsApp').locator('.state.unlinked').waitFor()
-    },
-    'Out of your listing since',
-  ],
-  'all is unlinked': [
-    async (tab, agent) => {
-      await ask(tab, agent, 'Unlink every channel')
-      await confirm(tab.page, 'Stop sharing all')
-    },
-    'Every channel is unlinked.',
-  ],
-  'a channel is allowed again': [
-    async (tab, agent) => {
-      await ask(tab, agent, 'Allow Slack again')
-      await confirm(tab.page, 'Allow again')
-    },
-    'Slack is allowed again.',
-  ],
-  'the word is mistyped': [
-    async (tab, agent) => {
-      await openSettings(tab, agent)
-      await press(tab.page, 'Delete everything')
-    },
-    'Type the word delete to confirm.',
-  ],
-  'unregistering is sent': [
-    async (tab, agent) => {
-      await openSettings(tab, agent)
-      await tab.page.route('**/unregisterAgent', hang)
-      await tab.page.getByLabel('Type “delete” to confirm').fill('delete')
-      await press(tab.page, 'Delete everything')
-    },
-    'Deleting …',
-  ],
-  unregistered: [
-    async (tab, agent) => {
-      await openSettings(tab, agent)
-      await tab.page.getByLabel('Type “delete” to confirm').fill('delete')
-      await press(tab.page, 'Delete everything')
-    },
-    'Your agent is unregistered',
-  ],
+  'unlinking is under way': [answer('Unlink WhatsApp', 'Stop sharing'), 'Out of your listing since'],
+  'all is unlinked': [answer('Unlink every channel', 'Stop sharing all'), 'Every channel is unlinked.'],
+  'a channel is allowed again': [answer('Allow Slack again', 'Allow again'), 'Slack is allowed again.'],
+  'the word is mistyped': [unregister(''), 'Type the word delete to confirm.'],
+  'unregistering is sent': [unregister('delete', { unregisterAgent: hang }), 'Deleting …'],
+  unregistered: [unregister('delete'), 'Your agent is unregistered'],
   'unregistered elsewhere': [
     async (tab, agent) => {
       await openSettings(tab, agent)
