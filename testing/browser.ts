@@ -1,4 +1,4 @@
-import axe, { type RunOptions } from 'axe-core'
+import axe, { type AxeResults, type RunOptions } from 'axe-core'
 import { accessSync, constants } from 'node:fs'
 import { delimiter, join } from 'node:path'
 import { chromium, type Browser, type BrowserContext, type BrowserContextOptions, type Page } from 'playwright-core'
@@ -127,9 +127,18 @@ async function axeFindings(page: Page, options: RunOptions): Promise<string[]> {
   if (!(await page.evaluate(() => 'axe' in window))) await page.evaluate(axe.source)
   return page.evaluate(
     async (options) => {
-      const { violations, incomplete } = await window.axe.run(options)
-      const unsure = incomplete.filter(({ id }) => id !== 'color-contrast')
-      return [...violations, ...unsure].map(
+      const changes: MutationRecord[] = []
+      const observer = new MutationObserver((records) => changes.push(...records))
+      observer.observe(document, { childList: true, subtree: true })
+      let results: AxeResults
+      // A run looks at the elements in several turns: one that is removed between them seems misplaced.
+      do {
+        changes.length = 0
+        results = await window.axe.run(options)
+      } while (changes.length > 0)
+      observer.disconnect()
+      const unsure = results.incomplete.filter(({ id }) => id !== 'color-contrast')
+      return [...results.violations, ...unsure].map(
         ({ id, nodes }) => `${id} at ${nodes.map(({ target }) => target.join(' ')).join(', ')}`,
       )
     },
