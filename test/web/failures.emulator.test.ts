@@ -92,7 +92,7 @@ describe('unlinking a channel', () => {
     await page.keyboard.press('Escape')
     await working.waitFor()
     await expectSound(opened.tab)
-    await page.clock.fastForward('00:21')
+    await page.clock.fastForward('00:30')
     await page
       .getByRole('dialog')
       .getByRole('alert')
@@ -219,7 +219,7 @@ test('says that it cannot read what is stored, keeps trying, and can unlink unti
   expect(await channel(page, 'Telegram').locator('.state').textContent()).toBe('Visible to peers')
 })
 
-test('waits at most twenty seconds for a database that never answers', async () => {
+test('waits at most thirty seconds for a directory that never answers', async () => {
   await using ada = await registerAgent()
   await using tab = await openTab(browser, { failedLoads: true })
   await tab.page.clock.install()
@@ -228,7 +228,7 @@ test('waits at most twenty seconds for a database that never answers', async () 
   await tab.page.getByRole('button', { name: 'Open my settings' }).click()
   await tab.page.getByText('Reading your data …').waitFor()
   await expectSound(tab)
-  await tab.page.clock.fastForward('00:21')
+  await tab.page.clock.fastForward('00:30')
   await tab.page.getByRole('alert').filter({ hasText: 'Your data could not be read.' }).waitFor()
 })
 

@@ -223,7 +223,7 @@ describe('when opening fails', () => {
     await tab.page.waitForRequest(redeem, { timeout: 100 }).catch(() => undefined)
     while (tab.callsOf('redeemSettingsLink') === 0) await tab.page.waitForRequest(redeem).catch(() => undefined)
     await expectSound(tab)
-    await tab.page.clock.fastForward('00:21')
+    await tab.page.clock.fastForward('00:30')
     await tab.page.getByRole('alert').filter({ hasText: 'cannot tell whether your link was used' }).waitFor()
     expect(tab.callsOf('redeemSettingsLink')).toBe(1)
     await open(tab.page)
