@@ -301,7 +301,9 @@ describe('a channel that was blocked before it was published', () => {
     await using tab = await openTab(browser)
     await openSettings(tab, ada)
     const slack = channel(tab.page, 'Slack')
-    await slack.getByText(/^You blocked Slack before it was published, on [A-Z][a-z]{2} \d+, \d{4}/).waitFor()
+    await slack
+      .getByText(/^Slack has been blocked since [A-Z][a-z]{2} \d+, \d{4}.*Your listing had no Slack member id then\./)
+      .waitFor()
     expect(await slack.textContent()).not.toContain('Out of')
   })
 })

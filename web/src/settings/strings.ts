@@ -156,7 +156,7 @@ export const strings = {
     held: 'New answers do not include your {handle}. Removing the last copies is taking longer than usual: the host may have paused this.',
     gone: 'Unlinking is finished. The directory does not show your {handle} to peers and holds no copy for them.',
     prevented:
-      'You blocked {channel} before it was published, on {time}. Your agent cannot publish it until you allow that here.',
+      '{channel} has been blocked since {time}. Your listing had no {handle} then. Your agent cannot publish one until you allow that here.',
     done: 'Done: ',
     open: 'Not yet: ',
     listing: 'Out of your listing',
