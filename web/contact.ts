@@ -1,3 +1,5 @@
+import { dayMs } from '@koko/contract'
+
 /** An address that nobody has, for a site that is not deployed. */
 const exampleContact = 'reports@koko.example'
 
@@ -34,7 +36,6 @@ export function contactLink({ contact, isExample }: Site): string {
   return isExample ? `<span class="adapt">${link} (an example: this site has no host)</span>` : link
 }
 
-const dayMs = 86_400_000
 /** A file that nobody renews should end: RFC 9116 recommends less than a year. */
 const validDays = 180
 
